@@ -8,6 +8,7 @@ import dagster as dg
 
 from churn_assets.alerts.delivery import note_deliveries, tell_alerts
 from churn_assets.alerts.judging import SUPPRESSED
+from churn_assets.alerts.outcomes import with_outcomes
 from churn_assets.alerts.quality import RuleQuality, leaving_rates, rule_qualities
 from churn_assets.alerts.raising import Raised, new_rows, newest_scores, raise_alerts, tell_new_model
 from churn_assets.alerts.store import Row, alerts, change, now_utc
@@ -56,6 +57,7 @@ def _risk_alerts(business: Business) -> dg.AssetsDefinition:
             return materialized(lakehouse, table, None, {}, [not_judged(WITHIN_CAPS, NO_SCORES)])
         outbox = Outbox(lakehouse.settings.home_path)
         note_deliveries(lakehouse, outbox, now, run_id)
+        settled = _settle(lakehouse, business, run_id)
         raised = raise_alerts(lakehouse, business, days)
         new: list[Row] = []
 
@@ -71,10 +73,32 @@ def _risk_alerts(business: Business) -> dg.AssetsDefinition:
         report = _report(raised, new, rows, rule_qualities(rows, leaving_rates(lakehouse)))
         evidence = {"as_of_date": str(days.day), "told": told, "suppressed": len(new) - told}
         return materialized(
-            lakehouse, table, commit, report | {"messages queued": queued}, [passed(WITHIN_CAPS, evidence)]
+            lakehouse,
+            table,
+            commit,
+            report | {"messages queued": queued, "outcomes that became known": settled},
+            [passed(WITHIN_CAPS, evidence)],
         )
 
     return risk_alerts
+
+
+def _settle(lakehouse: Lakehouse, business: Business, run_id: str) -> int:
+    """Adds the outcomes that are known since the last run; returns their number."""
+    found = with_outcomes(lakehouse, business, alerts(lakehouse))
+    outcomes = {row["alert_id"]: row for row in found}
+
+    def decide(rows: Sequence[Row]) -> list[Row]:
+        told = (row | _outcome(outcomes[row["alert_id"]]) for row in rows if row["alert_id"] in outcomes)
+        return list(told)
+
+    if outcomes:  # under the lock only the outcomes are added: somebody may have acknowledged one meanwhile
+        change(lakehouse, decide, run_id)
+    return len(outcomes)
+
+
+def _outcome(row: Row) -> Row:
+    return {name: row[name] for name in ("outcome", "outcome_known_at")}
 
 
 def _require_limits(former: Sequence[Row], new: Sequence[Row], cap: int) -> None:

@@ -13,7 +13,13 @@ from churn_assets.automation.schedules import GRACE
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 
-OF_A_DAY = (tables.EVENTS, tables.AUDIT_ACTS, tables.CURRENT_SNAPSHOT, tables.CURRENT_SCORES, tables.RISK_ALERTS)
+OF_A_DAY = (
+    tables.EVENTS,
+    tables.AUDIT_ACTS,
+    tables.CURRENT_SNAPSHOT,
+    tables.CURRENT_SCORES,
+    tables.RISK_ALERTS,
+)
 DAY, MONTH = timedelta(days=1), timedelta(days=31)
 
 
