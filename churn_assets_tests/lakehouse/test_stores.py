@@ -45,6 +45,7 @@ def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Bu
     assert personal - tables == {
         "landing",
         "truth",
+        "coming",
         "spark/scratch",
         "app/visits.db*",
         "outbox.db",
