@@ -25,4 +25,6 @@ def today_of(lakehouse: Lakehouse, business: Business, clock: date | None = None
         return day
     last = month_end(end)
     newest = newest_extract(lakehouse.settings.landing_uri, business.sources, last)
-    return day if newest in (None, last) else newest + timedelta(days=1)
+    if newest is None or newest == last:
+        return day
+    return newest + timedelta(days=1)
