@@ -33,12 +33,16 @@ from churn_assets.serving.release.root import RELEASES, Pointer, Root
 from churn_assets.settings import Settings
 
 READERS = 10
-BY_CUSTOMER = ("customers", "scores", "segments", "snapshots", "customer_months", "contacts", "churn_events")
+BY_CUSTOMER = (
+    *("customers", "scores", "segments", "snapshots", "customer_months", "contacts", "churn_events"),
+    *("current_scores", "current_snapshots", "daily_probabilities", "risk_alerts"),
+)
 ASKED = (
     ("overview", {}),
     ("at_risk", {}),
     ("at_risk", {"risk": "high"}),
     ("at_risk", {"risk": "high", "driver": "usage", "page": "2"}),
+    ("alerts", {}),
     ("customer", {"customer": "the riskiest"}),
     ("churn", {}),
     ("segments", {}),

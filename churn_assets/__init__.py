@@ -4,5 +4,5 @@
 package does nothing.
 
 May import: alerts, automation, bronze, contracts, cross_checks, deployment, features, gold, graph, lakehouse, models,
-monitoring, operations, reporting, scores, serving, silver, tracking.
+monitoring, operations, reporting, retention, scores, serving, silver, tracking.
 """

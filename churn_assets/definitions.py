@@ -1,7 +1,9 @@
 """The Dagster code location: builds the definitions from the settings.
 
-Contains no logic, starts no JVM and reads no files but the business folder.
+Contains no logic, starts no engine and reads no files but the business folder.
 """
+
+import logging
 
 import dagster as dg
 
@@ -34,7 +36,9 @@ from churn_assets.gold.assets import gold_assets
 from churn_assets.graph.as_of_day import ASKED_DAY
 from churn_assets.models.assets import model_assets
 from churn_assets.monitoring.assets import monitoring_assets
+from churn_assets.operations.log import writing as log
 from churn_assets.resources import AskedDayResource, LakehouseResource, SettingsResource, TrackingResource
+from churn_assets.retention.assets import retention_assets
 from churn_assets.scores.assets import score_assets
 from churn_assets.serving.assets import serving_assets
 from churn_assets.serving.publication_asset import publication_assets
@@ -64,6 +68,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         *feature_assets(business),
         *model_assets(business),
         *score_assets(business),
+        *retention_assets(business),
         *alert_assets(business),
         *monitoring_assets(business),
         *serving_assets(business),
@@ -96,4 +101,15 @@ def build_defs(settings: Settings) -> dg.Definitions:
     )
 
 
-defs = build_defs(Settings())
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster's code server and the process of a run load; from here on their log is written."""
+    settings = Settings()
+    log.start(settings)
+    try:
+        loaded = build_defs(settings)
+    except Exception as error:
+        log.event("definitions.failed", "The definitions cannot be loaded.", level=logging.ERROR, error=error)
+        raise
+    log.event("definitions.loaded", "The definitions are loaded.", business=settings.business_path.name)
+    return loaded

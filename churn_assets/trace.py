@@ -7,25 +7,24 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from secrets import token_hex
+from typing import Any
 from uuid import uuid4
+
+from structlog.contextvars import bound_contextvars, get_contextvars
 
 TRACE_TAG = "churn/trace"  # tag of a Dagster run
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
-_current: ContextVar[str] = ContextVar("churn_assets.trace", default="")
-_span: ContextVar[str] = ContextVar("churn_assets.span", default="")
-
 
 def current() -> str:
     """The trace id; empty outside of a command and a run."""
-    return _current.get()
+    return str(get_contextvars().get("trace_id", ""))
 
 
 def span() -> str:
     """The span id, 16 hexadecimal digits: of the command or step within its trace; empty outside of one."""
-    return _span.get()
+    return str(get_contextvars().get("span_id", ""))
 
 
 def new() -> str:
@@ -45,11 +44,13 @@ def of_run(tags: Mapping[str, str], root_run_id: str) -> str:
 
 
 @contextmanager
-def within(trace_id: str) -> Iterator[None]:
-    """Everything in the block has this trace id and a span id of its own."""
-    token, inner = _current.set(trace_id), _span.set(token_hex(8) if trace_id else "")
-    try:
+def within(trace_id: str, **about: Any) -> Iterator[None]:
+    """Everything in the block has this trace id and a span id of its own; records of the log also say `about`."""
+    span_id = token_hex(8) if trace_id else ""
+    with bound_contextvars(trace_id=trace_id, span_id=span_id, **attributes(about)):
         yield
-    finally:
-        _current.reset(token)
-        _span.reset(inner)
+
+
+def attributes(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes of a record without those that are None: names get `churn.`, and a dot for `__`."""
+    return {f"churn.{name.replace('__', '.')}": value for name, value in about.items() if value is not None}

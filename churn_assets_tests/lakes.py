@@ -77,8 +77,11 @@ def settings_for(tmp_path: Path, business: str | Path = "telecom") -> Settings:
 def business_copy(tmp_path: Path, name: str = "telecom", **edits: object) -> Path:
     """A copy of a shipped business with top-level keys of its churn.yaml replaced; an edit of None removes the key.
 
+    Offers and campaigns speak of features and of treated customers: with others of these, they go unless given.
     Each call makes a folder of its own, since loaded businesses are cached by folder.
     """
+    if {"features", "monitoring"} & edits.keys():
+        edits = {"offers": None, "campaigns": None} | edits
     if "features" in edits:
         edits = {"alerts": None} | edits  # the shipped rules are about the shipped features
     folder = tmp_path / f"business-{sum(1 for _ in tmp_path.glob('business-*'))}"

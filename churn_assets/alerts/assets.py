@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from churn_assets.alerts.delivery import note_deliveries, tell_alerts
+from churn_assets.alerts.from_the_page import take_in
 from churn_assets.alerts.judging import SUPPRESSED
 from churn_assets.alerts.outcomes import with_outcomes
 from churn_assets.alerts.quality import RuleQuality, leaving_rates, rule_qualities
@@ -57,6 +58,7 @@ def _risk_alerts(business: Business) -> dg.AssetsDefinition:
             return materialized(lakehouse, table, None, {}, [not_judged(WITHIN_CAPS, NO_SCORES)])
         outbox = Outbox(lakehouse.settings.home_path)
         note_deliveries(lakehouse, outbox, now, run_id)
+        from_page = take_in(lakehouse, now, run_id)
         settled = _settle(lakehouse, business, run_id)
         raised = raise_alerts(lakehouse, business, days)
         new: list[Row] = []
@@ -76,7 +78,12 @@ def _risk_alerts(business: Business) -> dg.AssetsDefinition:
             lakehouse,
             table,
             commit,
-            report | {"messages queued": queued, "outcomes that became known": settled},
+            report
+            | {
+                "messages queued": queued,
+                "acknowledged on the page": from_page,
+                "outcomes that became known": settled,
+            },
             [passed(WITHIN_CAPS, evidence)],
         )
 

@@ -67,6 +67,9 @@ def _of(served: Served) -> dict[str, Any]:
         "as_of_date": served.as_of_date,
         "model_version": served.version,
         "stale": served.stale(),
+        "current_as_of_date": served.current_as_of,
+        "current_model_version": served.current.about.model_version if served.current is not None else None,
+        "current_stale": served.current_stale(),
     }
 
 

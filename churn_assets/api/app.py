@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from churn_assets.api import about, customers, health, inference, scoring
+from churn_assets.api import about, alerts, customers, health, inference, scoring
 from churn_assets.api.callers import Callers
 from churn_assets.api.gateway import Gateway
 from churn_assets.api.holder import Holder
@@ -85,7 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.service = Service(settings, holder, Callers(settings, limiter), metrics)
     app.state.identities = Identities(settings)
     app.include_router(customers.of_one)
-    for part in (customers, scoring, about, inference, health):
+    for part in (customers, alerts, scoring, about, inference, health):
         app.include_router(part.router)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(RequestValidationError, _of_address)

@@ -51,7 +51,20 @@ router = APIRouter(tags=["customers"])
 of_one = APIRouter(tags=["customers"], route_class=PlainCall)
 KEY = re.compile("[A-Za-z0-9_-]{1,64}")
 CustomerKey = Annotated[str, Path(pattern=f"^{KEY.pattern}$", examples=["6ad3456e0c25470f"])]
-Sort = Literal["-probability", "probability", "customer_key"]
+Sort = Literal[
+    "-probability",
+    "probability",
+    "customer_key",
+    "-current_probability",
+    "-change_day",
+    "-change_week",
+    "-change_month_end",
+]
+CURRENT_COLUMNS = (  # of a CSV stream
+    *("current_as_of_date", "current_probability", "change_day", "change_week", "change_month_end"),
+    *("moved_reason", "moved_since", "behind"),
+)
+OF_CURRENT = ("-current_probability", "-change_day", "-change_week", "-change_month_end")
 MOST_IDS = 1000
 STREAMED = 1000  # rows of a piece
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -110,7 +123,8 @@ async def lookup(request: Request, caller: Annotated[Caller, Depends(Needs("iden
 
 @router.get(
     "/v1/customers",
-    responses=responses(schemas.CustomerPage) | {200: {"model": schemas.CustomerPage, "content": STREAMS}},
+    responses=responses(schemas.CustomerPage, 409)
+    | {200: {"model": schemas.CustomerPage, "content": STREAMS}},
     response_model=None,
 )
 async def customers(
@@ -119,7 +133,13 @@ async def customers(
     risk_tier: Annotated[str | None, Query(max_length=100, examples=["high"])] = None,
     segment: Annotated[str | None, Query(max_length=100)] = None,
     driver: Annotated[str | None, Query(max_length=100)] = None,
-    sort: Sort = "-probability",
+    sort: Annotated[
+        Sort,
+        Query(
+            description="The last four list who has a current score, the filters then being about that score; changes "
+            "are those since the day before, 7 days before and the last month end."
+        ),
+    ] = "-probability",
     limit: Annotated[int, Query(ge=1, le=1000, description="Customers of a page.")] = 100,
     cursor: Annotated[str | None, Query(max_length=500, description="`next` of the page before.")] = None,
     format: Annotated[  # noqa: A002 (the name in the address)
@@ -129,6 +149,8 @@ async def customers(
 ) -> Response:
     """List scored customers by risk, segment or driver. A page names its release; pages of two releases may differ."""
     served = service_of(request).served
+    if sort in OF_CURRENT and served.current is None:
+        raise ApiProblem(409, served.why_not_current())
     places = chosen(served, sort, {"risk_tier": risk_tier, "segment": segment, "driver": driver})
     if format != "json":
         kind = "text/csv; charset=utf-8" if format == "csv" else "application/jsonl"
@@ -140,6 +162,7 @@ async def customers(
         {
             "release": served.name,
             "stale": served.stale(),
+            "current_stale": served.current_stale(),
             "matching": len(places),
             "customers": brief(served, page),
             "next": _cursor(served, sort, int(page[-1])) if more else None,
@@ -165,30 +188,40 @@ def told(served: Served, place: int, today: date) -> dict[str, Any]:
     """All that is known of one customer."""
     row = served.row(place)
     found = _without_numbers(row)
+    _with_current(served, found)
+    found["current_reason"] = served.why_not_current() if found["current"] is None else None
     found["history"] = served.history(row["customer_key"])
     scored = row["status"] == SCORED
     found["score_source"] = "batch" if scored else None
     found["age_days"] = (today - row["as_of_date"]).days if scored else None
     found["stale"] = served.stale(today)
+    found["current_stale"] = served.current_stale(today)
     found["release"] = served.name
     return found
 
 
 def brief(served: Served, places: NDArray[np.intp]) -> list[dict[str, Any]]:
     """Some customers, without their history."""
-    return [_without_numbers(row) for row in served.customers.take(places).to_pylist()]
+    rows = served.customers.take(places).to_pylist()
+    return [_with_current(served, _without_numbers(row)) for row in rows]
 
 
 def chosen(served: Served, sort: Sort, wanted: dict[str, str | None]) -> NDArray[np.intp]:
     """Rows of the scored customers with these values, in this order."""
-    order = served.by_key if sort == "customer_key" else served.by_risk
+    order = served.by_key if sort == "customer_key" else served.ranked(sort.removeprefix("-"))
     mask = np.ones(len(served.keys), dtype=bool)
     for name, value in wanted.items():
         if value is not None:
-            codes, known = served.codes(name)
+            codes, known = served.codes(name, sort in OF_CURRENT)
             mask &= codes == known.get(value, -2)
     found: NDArray[np.intp] = order[mask[order]]
     return found[::-1] if sort == "probability" else found
+
+
+def _with_current(served: Served, row: dict[str, Any]) -> dict[str, Any]:
+    """The row of a customer with the current score; None where there is none."""
+    row["current"] = served.current.of(row["customer_key"]) if served.current is not None else None
+    return row
 
 
 def _without_numbers(row: dict[str, Any]) -> dict[str, Any]:
@@ -225,19 +258,23 @@ def _looked_up(served: Served, key: str | None, today: date) -> dict[str, Any]:
 
 
 def _cursor(served: Served, sort: Sort, place: int) -> str:
-    raw = float(served.raw[place])
-    last = to_json([sort, raw, served.keys[place].decode()])
+    last = to_json([sort, float(_values(served, sort)[place]), served.keys[place].decode()])
     return base64.urlsafe_b64encode(last).rstrip(b"=").decode()
+
+
+def _values(served: Served, sort: Sort) -> NDArray[np.float64]:
+    """What the pages of a sort go by."""
+    return served.values("probability" if sort == "customer_key" else sort.removeprefix("-"))
 
 
 def _after(served: Served, places: NDArray[np.intp], sort: Sort, cursor: str) -> int:
     """Index after the last customer of the previous page. Works across releases."""
     try:
         padded = cursor.encode() + b"=" * (-len(cursor) % 4)
-        given, raw, key = from_json(
+        given, value, key = from_json(
             base64.b64decode(padded, altchars=b"-_", validate=True), allow_inf_nan=False
         )
-        if given != sort or not isinstance(raw, float) or not isinstance(key, str):
+        if given != sort or not isinstance(value, float) or not isinstance(key, str):
             raise ValueError
         last = key.encode("ascii")
     except (ValueError, TypeError):
@@ -245,9 +282,9 @@ def _after(served: Served, places: NDArray[np.intp], sort: Sort, cursor: str) ->
     if sort == "customer_key":
         return int(np.searchsorted(served.keys[places], last, "right"))
     rising = places if sort == "probability" else places[::-1]
-    raws = served.raw[rising]
-    first, end = np.searchsorted(raws, raw, "left"), np.searchsorted(raws, raw, "right")
-    ties = served.keys[rising[first:end]]  # from the greatest key to the smallest, see Served.by_risk
+    values = _values(served, sort)[rising]
+    first, end = np.searchsorted(values, value, "left"), np.searchsorted(values, value, "right")
+    ties = served.keys[rising[first:end]]  # from the greatest key to the smallest, see Served.ranked
     smaller = int((ties < last).sum())
     before = int((ties > last).sum())
     known = len(ties) - smaller - before
@@ -258,13 +295,29 @@ def _streamed(served: Served, places: NDArray[np.intp], kind: str) -> Iterator[b
     """All customers in pieces, of one release."""
     names = [name for name in served.customers.column_names if name not in ("ended_on", "survivor_key")]
     if kind == "csv":
-        yield _csv([names])
+        yield _csv([[*names, *(CURRENT_COLUMNS if served.current is not None else ())]])
     for first in range(0, len(places), STREAMED):
         rows = served.customers.select(names).take(places[first : first + STREAMED]).to_pylist()
         if kind == "csv":
-            yield _csv([row.values() for row in rows])
+            yield _csv([[*row.values(), *_current_values(served, row["customer_key"])] for row in rows])
         else:
-            yield b"".join(to_json(_without_numbers(row), inf_nan_mode="null") + b"\n" for row in rows)
+            found = [_with_current(served, _without_numbers(row)) for row in rows]
+            yield b"".join(to_json(row, inf_nan_mode="null") + b"\n" for row in found)
+
+
+def _current_values(served: Served, customer_key: str) -> list[Any]:
+    """The values of CURRENT_COLUMNS; none where the release holds no current scores."""
+    if served.current is None:
+        return []
+    row = served.current.of(customer_key)
+    if row is None:
+        return [None] * len(CURRENT_COLUMNS)
+    told = [row[name] for name in ("as_of_date", "probability")]
+    return [
+        *told,
+        *row["changes"].values(),
+        *(row[name] for name in ("moved_reason", "moved_since", "behind")),
+    ]
 
 
 def _csv(rows: Sequence[Any]) -> bytes:

@@ -36,6 +36,8 @@ async def ready(request: Request) -> Response:
         "release": served.name if served else None,
         "as_of_date": served.as_of_date if served else None,
         "stale": served.stale() if served else None,
+        "current_as_of_date": served.current_as_of if served else None,
+        "current_stale": served.current_stale() if served else None,
         "refused": {"release": refused.release, "why": refused.why} if refused else None,
         "unreachable": holder.unreachable or None,
     }

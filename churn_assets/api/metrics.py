@@ -75,4 +75,6 @@ class _OfTheRelease(Collector):
             info.add_metric([served.name, served.version, served.as_of_date], 1)
             yield info
             yield gauge("release_stale", "1 while newer scores are overdue.", float(served.stale()))
+            if (overdue := served.current_stale()) is not None:
+                yield gauge("current_stale", "1 while newer current scores are overdue.", float(overdue))
             yield gauge("customers", "Customers in the release.", len(served.keys))

@@ -86,7 +86,7 @@ _TITLES = {
     404: "There is no such thing.",
     405: "The address has no such method.",
     408: "The body did not arrive in time.",
-    409: "The customer has no score to ask about.",
+    409: "There is no score to ask about.",
     413: "The body is too large.",
     422: "The request has mistakes; all are named.",
     429: "Too many requests; Retry-After says when to try again.",

@@ -35,6 +35,41 @@ class PastScore(BaseModel):
     model_version: str
 
 
+class Changes(BaseModel):
+    """How far the probability has moved, as this model gives both; null where it has nothing to compare with."""
+
+    day: float | None = Field(description="Since the day before.", ge=-1, le=1)
+    week: float | None = Field(description="Since 7 days before.", ge=-1, le=1)
+    month_end: float | None = Field(description="Since the last month end.", ge=-1, le=1)
+
+
+class CurrentScore(BaseModel):
+    """The score of a customer as of the newest whole day that is known. Tiers and deciles are ranks of that day."""
+
+    as_of_date: date = Field(description="What was known on this day was scored.")
+    model_version: str
+    raw: float = Field(description="Score that ranks: greater is riskier.")
+    probability: float = Field(description="Calibrated probability to churn in the time after the day.")
+    decile: int
+    risk_tier: str
+    value_tier: str
+    segment: str
+    action: str
+    value: float | None
+    driver: str
+    reasons: list[str] = Field(description="Up to three reasons in words, the strongest first.")
+    changes: Changes
+    moved_reason: str | None = Field(
+        description="The reason whose contribution changed most since `moved_since`; null where nothing changed."
+    )
+    moved_since: date | None = Field(description="Day that moved_reason compares with.")
+    behind: str | None = Field(
+        description="Sources that are behind their promise; null where every source is on time.",
+        examples=["usage known until 2026-06-24"],
+    )
+    known_until: date = Field(description="Day until which the oldest source is known.")
+
+
 class BriefCustomer(BaseModel):
     """One customer of a page."""
 
@@ -68,15 +103,21 @@ class BriefCustomer(BaseModel):
     survival_12m: float | None = Field(None, description="The same after 12 months; null beyond the horizon.")
     ended_on: date | None = Field(None, description="When a former customer left.")
     survivor_key: str | None = Field(None, description="Of a merged customer the one that goes on.")
+    current: CurrentScore | None = Field(
+        None,
+        description="The score as of this morning; null without one. All other fields are of the month end.",
+    )
 
 
 class CustomerAnswer(BriefCustomer):
     """One customer."""
 
-    history: list[PastScore] = Field(description="Scores at each date, the oldest first.")
+    current_reason: str | None = Field(description="Why `current` is null, as a sentence.")
+    history: list[PastScore] = Field(description="Scores at each month end, the oldest first.")
     score_source: Literal["batch", "live"] | None = Field(description="Null without a score.")
     age_days: int | None = Field(description="Days since as_of_date.")
     stale: bool = Field(description="Newer scores are overdue.")
+    current_stale: bool | None = Field(description="Newer current scores are overdue; null without any.")
     release: str = Field(description="The release that answers.")
 
 
@@ -85,6 +126,7 @@ class CustomerPage(BaseModel):
 
     release: str
     stale: bool
+    current_stale: bool | None = Field(description="Newer current scores are overdue; null without any.")
     matching: int = Field(description="Customers on all pages.")
     customers: list[BriefCustomer]
     next: str | None = Field(description="`cursor` of the next page; null on the last.")
@@ -161,6 +203,9 @@ class OfTheRelease(BaseModel):
     as_of_date: date
     model_version: str
     stale: bool
+    current_as_of_date: date | None = Field(description="Day of the current scores; null without any.")
+    current_model_version: str | None = Field(description="Version that gave them.")
+    current_stale: bool | None = Field(description="Newer current scores are overdue; null without any.")
 
 
 class SegmentDriver(BaseModel):
@@ -238,6 +283,8 @@ class Ready(BaseModel):
     release: str | None
     as_of_date: date | None
     stale: bool | None
+    current_as_of_date: date | None = Field(description="Day of the current scores; null without any.")
+    current_stale: bool | None = Field(description="Newer current scores are overdue; null without any.")
     refused: RefusedRelease | None = Field(description="The release in force, if it did not verify.")
     unreachable: str | None = Field(description="Why the releases cannot be read, if so.")
 

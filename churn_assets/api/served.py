@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from churn_assets.api.local_copy import SMALL
+from churn_assets.api.columns import coded, find, fixed_width, in_one_piece
+from churn_assets.api.current import UNKNOWN, CurrentScores
+from churn_assets.api.local_copy import ALERTS, CURRENT, SMALL
 from churn_assets.ml.portable.reasons_in_words import Wording
 from churn_assets.ml.portable.scored import REASON_NAMES, typical_values
 from churn_assets.ml.portable.transformation import CategoryColumn, columns_of
@@ -29,6 +31,8 @@ class Served:
     Attributes:
         customers: one row per customer who did not object, sorted by customer_key.
         keys: their keys as bytes.
+        current: the current scores; None where the release holds none.
+        alerts: one row per alert; None where the release holds none.
         scores: of all cohorts, sorted by customer_key and as_of_date.
         small: the small tables as rows; a table that the release does not hold has none.
         card: the model card as Markdown.
@@ -44,6 +48,8 @@ class Served:
         self.manifest, self.name = self.release.manifest, self.release.name
         self.customers = _mapped(folder, "customers")
         self.keys = fixed_width(self.customers["customer_key"])
+        self.current = self._current(folder)
+        self.alerts = _mapped(folder, ALERTS) if self.release.has(ALERTS) else None
         self.scores = _mapped(folder, "scores")
         self._score_keys = fixed_width(self.scores["customer_key"])
         self.snapshots = _mapped(folder, "snapshots")
@@ -61,20 +67,42 @@ class Served:
         self.ranges = self.release.ranges
         self.version = self.manifest.about.model_version
         self.as_of_date = self.manifest.about.as_of_date
-        self._columns = {name: _whole(self.customers[name]) for name in self.customers.column_names}
-        self._codes: dict[str, tuple[NDArray[np.int32], dict[str, int]]] = {}
+        self._columns = {name: in_one_piece(self.customers[name]) for name in self.customers.column_names}
+        self._codes: dict[tuple[str, bool], tuple[NDArray[np.int32], dict[str, int]]] = {}
+        self._values: dict[str, NDArray[np.float64]] = {}
+        self._ranked: dict[str, NDArray[np.intp]] = {}
         self._history = {
-            name: _whole(self.scores[name])
+            name: in_one_piece(self.scores[name])
             for name in ("as_of_date", "probability", "decile", "model_version")
         }
         has = {name for name in SMALL if self.release.has(name)}
         self.small = {name: self.release.table(name).to_pylist() if name in has else [] for name in SMALL}
         self.card = self.release.card
 
+    def _current(self, folder: Path) -> CurrentScores | None:
+        about = self.manifest.about.current
+        return None if about is None else CurrentScores(_mapped(folder, CURRENT), about, self.keys)
+
+    def why_not_current(self) -> str:
+        """Why somebody has no current score, as a sentence."""
+        if self.current is None:
+            why = self.manifest.absent.get(CURRENT, "this release was made before they were")
+            return f"The release holds no current scores: {why}."
+        day = self.current.about.as_of_date
+        return f"Not scored as of {day}: the customer left, gave notice, or cannot be scored yet."
+
     def stale(self, today: date | None = None) -> bool:
         """Whether newer scores are overdue."""
-        until = self.manifest.about.stale_from
-        return until is not None and (today or datetime.now(UTC).date()) >= date.fromisoformat(until)
+        return _is_over(self.manifest.about.stale_from, today)
+
+    @property
+    def current_as_of(self) -> str | None:
+        """The day of the current scores; None without any."""
+        return self.current.about.as_of_date if self.current is not None else None
+
+    def current_stale(self, today: date | None = None) -> bool | None:
+        """Whether newer current scores are overdue; None without any."""
+        return None if self.current is None else _is_over(self.current.about.stale_from, today)
 
     def place(self, customer_key: str) -> int | None:
         """Row of a customer in `customers`; None if there is no such customer."""
@@ -136,57 +164,59 @@ class Served:
                 raise ReleaseBroken(f"The model of {self.name} answers golden row {number} otherwise.")
 
     @cached_property
-    def raw(self) -> NDArray[np.float64]:
-        """Raw score of each customer; NaN without one."""
-        found: NDArray[np.float64] = self._columns["raw"].to_numpy(zero_copy_only=False)
-        return found
-
-    @cached_property
     def by_key(self) -> NDArray[np.intp]:
         """Rows of the scored customers by key."""
         return np.flatnonzero(pc.equal(self._columns["status"], SCORED).to_numpy(zero_copy_only=False))
 
-    @cached_property
-    def by_risk(self) -> NDArray[np.intp]:
-        """Rows of the scored customers, the riskiest first, of equal ones the smaller key."""
-        found: NDArray[np.intp] = self.by_key[np.argsort(-self.raw[self.by_key], kind="stable")]
-        return found
+    def values(self, sort: str) -> NDArray[np.float64]:
+        """What a sort goes by, for each row of `customers`; NaN or UNKNOWN where there is no value.
 
-    def codes(self, name: str) -> tuple[NDArray[np.int32], dict[str, int]]:
-        """A column of texts as numbers, with the number of each text; -1 where there is none."""
-        if name not in self._codes:
-            encoded = self._columns[name].dictionary_encode()
-            numbers = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-            self._codes[name] = numbers, {text: at for at, text in enumerate(encoded.dictionary.to_pylist())}
-        return self._codes[name]
+        Raises:
+            KeyError: there are no current scores, or no such sort.
+        """
+        if sort not in self._values:
+            found: NDArray[np.float64]
+            if sort == "probability":
+                found = self._columns["raw"].to_numpy(zero_copy_only=False)
+            elif self.current is not None:
+                found = np.full(len(self.keys), UNKNOWN)
+                found[self.current.places] = self.current.values(sort)
+            else:
+                raise KeyError(sort)
+            self._values[sort] = found
+        return self._values[sort]
+
+    def ranked(self, sort: str) -> NDArray[np.intp]:
+        """Rows of the customers with a score, or with a current one, the greatest value first, of equal ones the
+        smaller key.
+        """
+        if sort not in self._ranked:
+            values = self.values(sort)
+            rows = self.by_key if sort == "probability" or self.current is None else self.current.places
+            self._ranked[sort] = rows[np.argsort(-values[rows], kind="stable")]
+        return self._ranked[sort]
+
+    def codes(self, name: str, of_current: bool = False) -> tuple[NDArray[np.int32], dict[str, int]]:
+        """A column of texts as numbers, with the number of each text; -1 where there is none.
+
+        Args:
+            name: of the column.
+            of_current: of the current scores, in the rows of `customers`; else of `customers` itself.
+        """
+        key = (name, of_current)
+        if key not in self._codes:
+            if of_current and self.current is not None:
+                numbers, known = coded(self.current.column(name))
+                whole = np.full(len(self.keys), -1, np.int32)
+                whole[self.current.places] = numbers
+                self._codes[key] = whole, known
+            else:
+                self._codes[key] = coded(self._columns[name])
+        return self._codes[key]
 
 
-def find(keys: NDArray[np.bytes_], wanted: str) -> int | None:
-    """Position of a key among sorted keys; None if it is not there."""
-    try:
-        key = wanted.encode("ascii")
-    except UnicodeEncodeError:
-        return None
-    place = int(np.searchsorted(keys, key))
-    return place if place < len(keys) and keys[place] == key else None
-
-
-def fixed_width(column: pa.ChunkedArray) -> NDArray[np.bytes_]:
-    """Texts as bytes; keys of one length are not copied out of the mapped file."""
-    array = _whole(column)
-    if len(array) and pa.types.is_string(array.type) and not array.null_count:
-        _, offsets_buffer, data = array.buffers()
-        offsets = np.frombuffer(offsets_buffer, np.int32)[array.offset : array.offset + len(array) + 1]
-        widths = np.diff(offsets)
-        if (widths == widths[0]).all() and widths[0]:
-            whole = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
-            return whole.view(f"S{widths[0]}")
-    return np.array(array.to_pylist(), dtype="S" if len(array) else "S1")
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    """A column in one piece. One chunk stays in the mapped file; `combine_chunks` would copy it."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+def _is_over(until: str | None, today: date | None) -> bool:
+    return until is not None and (today or datetime.now(UTC).date()) >= date.fromisoformat(until)
 
 
 def _mapped(folder: Path, table: str) -> pa.Table:

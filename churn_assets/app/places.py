@@ -4,6 +4,7 @@ HOME = "overview"  # the page of the bare address
 PAGES = {  # without icons: a browser would fetch the one of its tab from another website
     "overview": "Overview",
     "at_risk": "At risk",
+    "alerts": "Alerts",
     "customer": "Customer",
     "churn": "Churn",
     "segments": "Segments and drivers",

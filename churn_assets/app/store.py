@@ -14,7 +14,7 @@ import pandas as pd
 
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.operations.log.writing import event
-from churn_assets.serving.release.manifest import Manifest, ReleaseBroken, table_path
+from churn_assets.serving.release.manifest import CurrentDay, Manifest, ReleaseBroken, table_path
 from churn_assets.serving.release.reading import (
     Release,
     current_release,
@@ -53,6 +53,21 @@ class ReleaseStore:
         """The day of the newest scores."""
         return date.fromisoformat(self.manifest.about.as_of_date)
 
+    @property
+    def current(self) -> CurrentDay | None:
+        """The current scores; None where `why_absent("current_scores")` says why there are none."""
+        return self.manifest.about.current
+
+    @cached_property
+    def morning(self) -> date | None:
+        """The day of the current scores; None without any."""
+        return None if self.current is None else date.fromisoformat(self.current.as_of_date)
+
+    @property
+    def day(self) -> date:
+        """The day of the scores that lists of customers show: the current ones, else those of the month end."""
+        return self.morning or self.as_of
+
     @cached_property
     def business(self) -> dict[str, Any]:
         """Name, currency, windows, label, eligibility and segments of the business."""
@@ -69,7 +84,7 @@ class ReleaseStore:
 
     def why_absent(self, table: str) -> str:
         """Why the release does not hold a table."""
-        return self.manifest.absent.get(table, "it is no table of a release")
+        return self.manifest.absent.get(table, "the release was made without them")
 
     def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
         """The result of a query as a frame. Values of readers go into `parameters`, never into the text."""

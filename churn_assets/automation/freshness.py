@@ -27,7 +27,9 @@ def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
     """Layer or `layer/source` -> freshness policy: the cadence of the asset plus grace."""
     monthly = dg.FreshnessPolicy.time_window(fail_window=MONTH + 2 * GRACE, warn_window=MONTH + GRACE)
     policies: dict[str, dg.FreshnessPolicy] = {}
-    policies |= dict.fromkeys(("silver", "gold", "features", "scores", "monitoring", "serving"), monthly)
+    policies |= dict.fromkeys(
+        ("silver", "gold", "features", "scores", "retention", "monitoring", "serving"), monthly
+    )
     policies["models"] = dg.FreshnessPolicy.time_window(fail_window=12 * MONTH, warn_window=6 * MONTH)
     daily = dg.FreshnessPolicy.time_window(fail_window=2 * DAY, warn_window=DAY + timedelta(hours=1))
     policies |= {table.path: daily for table in OF_A_DAY}

@@ -33,9 +33,10 @@ STATUS = dg.AssetSelection.assets(SERVING_STATUS.key)
 OF_THE_DAY = dg.AssetSelection.assets(tables.CURRENT_SNAPSHOT.key, tables.CURRENT_SCORES.key)
 MONTH_END_JOB = dg.define_asset_job(
     MONTH_END,
-    dg.AssetSelection.groups("features", "scores", "monitoring", "serving") - OF_THE_DAY,
+    dg.AssetSelection.groups("features", "scores", "retention", "monitoring", "serving") - OF_THE_DAY,
     description=(
-        "Snapshots, labels, scores, segments, drift and realised quality of the cohorts of some months, and a release. "
+        "Snapshots, labels, scores, segments, campaign plan, drift and realised quality of the cohorts of some months, "
+        "and a release. "
         "Runs at the end of a month, and when late extracts change an old cohort."
     ),
 )
@@ -47,9 +48,9 @@ SETTLE_JOB = dg.define_asset_job(
 )
 DAILY_JOB = dg.define_asset_job(
     DAILY,
-    OF_THE_DAY | dg.AssetSelection.groups("alerts") | STATUS,
-    description="Features and scores of every customer as of the last whole day, by the champion in charge, and alerts "
-    "of those who have changed. Trains nothing.",
+    OF_THE_DAY | dg.AssetSelection.groups("alerts", "serving"),
+    description="Features and scores of every customer as of the last whole day, by the champion in charge, alerts of "
+    "those who have changed, and a release that tells both. Trains nothing.",
 )
 
 
@@ -78,9 +79,9 @@ def jobs(business: Business) -> list[Any]:
         ),
         dg.define_asset_job(
             SCORE,
-            groups("scores", "serving") - OF_THE_DAY,
-            description="Scores and segments of cohorts, by the champion at that time, how long customers stay, and a "
-            "release.",
+            groups("scores", "retention", "serving") - OF_THE_DAY,
+            description="Scores and segments of cohorts, by the champion at that time, how long customers stay, the "
+            "plan of the month's campaign, and a release.",
         ),
         dg.define_asset_job(
             MONITOR,

@@ -10,6 +10,7 @@ RECORDS = (
     tables.INCIDENTS,
     tables.PROBLEMS,
     tables.CHANGES,
+    tables.CAMPAIGNS,
     tables.CONFIGURATION_ITEMS,
     tables.SERVICE_LEVELS,
     tables.DRILLS,

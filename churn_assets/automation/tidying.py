@@ -1,5 +1,7 @@
 """The weekly job that deletes files no table needs any more: without it the lake grows with every nightly write."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from churn_assets.contracts.business import Business
@@ -7,7 +9,10 @@ from churn_assets.graph.names import TIDY
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 
-WHAT = "Deletes files that no table version of the last CHURN_KEEP_DAYS days needs, and files that killed runs left."
+WHAT = (
+    "Deletes files that no table version of the last CHURN_KEEP_DAYS days needs, files that killed runs left, and "
+    "expired lists of campaigns."
+)
 
 
 def tidy_job(business: Business) -> dg.JobDefinition:
@@ -17,8 +22,11 @@ def tidy_job(business: Business) -> dg.JobDefinition:
     def delete_old_files(
         context: dg.OpExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.Output[None]:
+        from churn_assets.retention.export import delete_expired
+
         deleted = {t.path: lakehouse.vacuum(t) for t in tables.catalogue(business) if lakehouse.exists(t)}
         deleted["staging"] = lakehouse.remove_leftovers()
+        deleted["exports"] = delete_expired(lakehouse.settings, datetime.now(UTC).date())
         for path, files in deleted.items():
             if files:
                 context.log.info("%s: %d files", path, files)

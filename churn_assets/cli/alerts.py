@@ -26,13 +26,15 @@ def alerts() -> None:
 @click.option("--rule", help="Of this rule alone.")
 def list_alerts(everything: bool, day: "datetime | None", rule: str | None) -> None:
     """Show the alerts that nobody has acknowledged, the most important first."""
+    from churn_assets.alerts.from_the_page import take_in
     from churn_assets.alerts.judging import DELIVERED, NEW
     from churn_assets.alerts.store import alerts as all_alerts
-    from churn_assets.alerts.store import newest_day
+    from churn_assets.alerts.store import newest_day, now_utc
     from churn_assets.contracts.loader import load_business
     from churn_assets.counts import counted
 
     lakehouse = lakehouse_of_process()
+    take_in(lakehouse, now_utc(), "alerts list")
     file = load_business(lakehouse.settings.business_path).file
     wanted = day.date() if day else newest_day(lakehouse)
     filters: list[tuple[str, str, object]] = [("rule", "=", rule)] if rule else []
@@ -80,10 +82,13 @@ def ack(ids: tuple[str, ...], note: str) -> None:
     """Say that you take care of the alerts ID."""
     import getpass
 
+    from churn_assets.alerts.from_the_page import take_in
     from churn_assets.alerts.store import AlertError, acknowledge, now_utc
 
+    lakehouse = lakehouse_of_process()
+    take_in(lakehouse, now_utc(), "alerts ack")
     try:
-        done = acknowledge(lakehouse_of_process(), ids, getpass.getuser(), note, now_utc())
+        done = acknowledge(lakehouse, ids, getpass.getuser(), note, now_utc())
     except AlertError as error:
         raise click.UsageError(str(error)) from None
     for row in done:

@@ -18,11 +18,14 @@ from churn_assets.cli.known_until import not_known, states_of
 from churn_assets.cli.options import command
 from churn_assets.cli.summary import is_empty, latest, reasons_of, riskiest, training_in_charge, trainings
 from churn_assets.contracts.business import Business
+from churn_assets.counts import counted
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.people_balance import ALL
 from churn_assets.months import spoken
+from churn_assets.operations.campaigns.record import campaigns
+from churn_assets.retention.arms import CONTACTED
 from churn_assets.silver.today import today_of
 
 if TYPE_CHECKING:
@@ -72,6 +75,7 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
         ("Findings", _findings(lakehouse)),
         ("Model", _model(training)),
         ("Campaign", _campaign(training, business)),
+        ("Plan", _plan(lakehouse, business)),
         ("Alerts", alerts_in_short(told)),
     ):
         if words:
@@ -149,6 +153,27 @@ def _campaign(training: dict[str, Any] | None, business: Business) -> str | None
         f"contacting the {share:.0%} at the highest risk reaches {training['recall']:.0%} of those who leave, "
         f"{training['recall'] / share:.1f} times as many as a random {share:.0%}."
     ).replace("%", " %")
+
+
+def _plan(lakehouse: Lakehouse, business: Business) -> str | None:
+    """The newest campaign that was planned; None before the first."""
+    found = list(campaigns(lakehouse).values())
+    if not found:
+        return None
+    last, currency = found[-1], business.file.currency
+    of_last: list[tuple[str, str, object]] = [
+        ("as_of_date", "=", last.as_of_date),
+        ("arm", "in", list(CONTACTED)),
+    ]
+    counts = lakehouse.arrow(tables.CAMPAIGN_PLAN, ["offer"], of_last)["offer"].value_counts().to_pylist()
+    by_offer = sorted(((row["counts"], row["values"]) for row in counts), reverse=True)
+    listed = ", ".join(f"{count:,} {name.replace('_', ' ')}" for count, name in by_offer)
+    told = (
+        f"{last.campaign_id} ({last.state}): {counted(last.contacted, 'contact')} for {last.expected_cost:,.0f} of "
+        f"{last.budget:,.0f} {currency}, expected profit {last.expected_profit:,.0f} {currency}, "
+        f"{last.holdout:,} in the holdout{f'; {listed}' if listed else ''}"
+    )
+    return textwrap.shorten(told, FINDING_WIDTH, placeholder=" ...")
 
 
 def _tiers(lakehouse: Lakehouse, business: Business) -> RichTable:

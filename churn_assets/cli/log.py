@@ -1,11 +1,14 @@
 """The command `log`."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from churn_assets.cli.options import output, settings_of_process
+
+if TYPE_CHECKING:
+    from structlog.dev import ConsoleRenderer
 
 LEVELS = {"debug": 5, "info": 9, "warning": 13, "error": 17}
 
@@ -42,22 +45,32 @@ def log(trace_id: str, level: str, last: int, as_json: bool) -> None:
         for record in found.records:
             click.echo(json.dumps(record, ensure_ascii=False))
         return
+    from structlog.dev import ConsoleRenderer
+
     console = output()
+    coloured = console.is_terminal and not console.no_color
+    renderer = ConsoleRenderer(colors=coloured, sort_keys=False, pad_event_to=0)
     for record in found.records:
-        console.print(line_of(record), markup=False, highlight=False, soft_wrap=True)
+        click.echo(line_of(record, renderer), color=coloured)
     if not found.records:
         console.print(f"No such record in {folder}.", markup=False, highlight=False, soft_wrap=True)
     if found.unreadable:
         console.print(f"{found.unreadable} lines could not be read.", markup=False, highlight=False)
 
 
-def line_of(record: dict[str, Any]) -> str:
-    """A record as a line for people: time, severity, first digits of the trace, message, attributes."""
-    shown = {
+def line_of(record: dict[str, Any], renderer: "ConsoleRenderer") -> str:
+    """A record as a line for people: time, severity, message, first digits of the trace, attributes."""
+    body = record.get("body", "")
+    about = {
         name.removeprefix("churn."): value
         for name, value in record.get("attributes", {}).items()
-        if name not in ("code.namespace", "exception.stacktrace", "churn.asset")
+        if name not in ("code.namespace", "exception.stacktrace")
+        and not (name == "churn.asset" and str(value) in body)
     }
-    told = " ".join(f"{name}={value}" for name, value in shown.items())
-    time, trace = str(record["timestamp"])[:19].replace("T", " "), record["trace_id"][:8] or "-" * 8
-    return f"{time} {record['severity_text']:5} {trace} {record.get('body', '')} {told}".rstrip()
+    shown = {
+        "timestamp": str(record["timestamp"])[:19].replace("T", " "),
+        "level": record["severity_text"].lower(),
+        "event": "".join(sign if sign.isprintable() else " " for sign in body),
+        "trace": record["trace_id"][:8] or "-",
+    }
+    return renderer(None, "", shown | about)

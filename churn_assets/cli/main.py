@@ -10,6 +10,7 @@ from churn_assets import trace
 from churn_assets.cli import lake, models
 from churn_assets.cli.alerts import alerts
 from churn_assets.cli.audit import audit
+from churn_assets.cli.campaign import campaign, plan
 from churn_assets.cli.changes import changes
 from churn_assets.cli.channels import channels
 from churn_assets.cli.check import check
@@ -66,6 +67,8 @@ for command in (
     models.rollback,
     models.what_if,
     models.replay_command,
+    plan,
+    campaign,
     schema,
     study,
     alerts,

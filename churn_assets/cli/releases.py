@@ -26,6 +26,7 @@ def list_releases() -> None:
         try:
             about = open_kept(place, name).manifest.about
             told = f"as of {about.as_of_date}, model version {about.model_version}, {about.counts['scored']:,} scored"
+            told += f", current scores as of {about.current.as_of_date}" if about.current else ""
         except ReleaseBroken as error:
             told = f"broken: {error}"
         console.print(f"{mark} {name}  {told}", markup=False, highlight=False, soft_wrap=True)

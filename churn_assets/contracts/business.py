@@ -9,6 +9,7 @@ from pydantic import Field
 
 from churn_assets.contracts.alerts import Alerts, check_alerts
 from churn_assets.contracts.calendar import Calendar
+from churn_assets.contracts.campaigns import Campaigns, check_campaigns
 from churn_assets.contracts.channels import ChannelLine, check_channels
 from churn_assets.contracts.churn_rates import ChurnRates, check_churn_rates
 from churn_assets.contracts.contradictions import Contradictions
@@ -21,6 +22,7 @@ from churn_assets.contracts.features import read_features
 from churn_assets.contracts.label import LabelRule
 from churn_assets.contracts.merges import Merges
 from churn_assets.contracts.monitoring import Monitoring, check_treated
+from churn_assets.contracts.offers import OfferLine, check_offers
 from churn_assets.contracts.people import People
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.protected import ProtectedAttribute, check_reads, marked, read_protected
@@ -68,6 +70,8 @@ class BusinessFile(Section):
     )
     economics: Economics = Economics()
     segments: Segments
+    offers: list[OfferLine] = Field([])
+    campaigns: Campaigns | None = None
     daily: Daily = Daily()
     alerts: Alerts = Alerts()
     channels: list[ChannelLine] = Field([])
@@ -185,6 +189,8 @@ def read_business(document: YamlDocument, sources: Sources) -> Business | None:
     check_treated(top.at("monitoring", "treated"), sources)
     check_columns(top.at("customer_months"), sources)
     check_churn_rates(top.at("churn_rates"), top.at("customer_months"), sources, labelled)
+    offers = check_offers(top.at("offers"), features)
+    check_campaigns(top, sources, offers, features)
     check_channels(top.at("channels"))
     check_alerts(top.at("alerts"), features, top.at("channels"), peek(Daily, top.at("daily")))
     if file is None:
@@ -194,7 +200,7 @@ def read_business(document: YamlDocument, sources: Sources) -> Business | None:
 
 
 def _written(top: Place, sources: Sources, features: Sequence[Feature]) -> Iterator[WrittenSql]:
-    """The SQL of churn.yaml: conditions on rows of silver, and expressions over the snapshot."""
+    """The SQL of churn.yaml: conditions on rows of silver, and expressions and conditions over the snapshot."""
     conditions = [top.at("label"), *top.at("features").items(), *top.at("customer_months").items()]
     for place in conditions:
         source = next((s for s in sources.all if s.name == place.at("source").content()), None)
@@ -205,3 +211,5 @@ def _written(top: Place, sources: Sources, features: Sequence[Feature]) -> Itera
     snapshot = {"tenure_days": "double"} | {feature.name: feature.spark_type for feature in features}
     for place in (*top.at("features").items(), *top.at("alerts", "rules").items()):
         yield from written_at(place.at("sql"), "expression", snapshot)
+    for place in top.at("offers").items():
+        yield from written_at(place.at("where"), "expression", snapshot)

@@ -7,14 +7,17 @@ By itself Dagster tells the warnings and errors of its daemon, web page and code
 
 import logging
 import os
+import signal
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import FrameType
 
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.operations.log import writing as log
 from churn_assets.settings import Settings
 
+INTERRUPTED = 130  # the exit code of a shell for Ctrl-C
 MODULE = "churn_assets.deployment.logged"
 LOCK = ".start.lock"
 ON_THE_TERMINAL = ("dagster", "dagster-webserver", "uvicorn")  # their own handlers print what these log
@@ -30,21 +33,46 @@ def run(command: str, arguments: list[str], settings: Settings) -> int | None:
     if script is None:
         raise ValueError(f"There is no command {command}. Is Dagster installed?")
     _prepare_logging()
-    _prepare_storage()
     log.start(settings)
     log.event("process.started", f"{command} starts.", process=command)
     sys.argv = [command, *arguments]
+    interrupts = _noted_interrupts()
     try:
+        _prepare_storage()
         return script.load()()  # type: ignore[no-any-return]
+    except KeyboardInterrupt:
+        _tell_interrupted(command)
+        return INTERRUPTED
     except Exception as error:
         log.event("process.failed", f"{command} failed.", level=logging.ERROR, error=error, process=command)
         raise
     except SystemExit as end:
-        if end.code:
+        if end.code and interrupts:
+            _tell_interrupted(command)
+        elif end.code:
             code = end.code if isinstance(end.code, int) else 1  # Python prints a text and exits with 1
             told = f"{command} ended with the exit code {code}."
             log.event("process.failed", told, level=logging.ERROR, process=command)
         raise
+
+
+def _noted_interrupts() -> list[int]:
+    """Each Ctrl-C that comes before Dagster handles them itself; click makes an exit code of it that says nothing."""
+    found: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        found.append(number)
+        signal.default_int_handler(number, frame)
+
+    if (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ):  # a shell's background process ignores it
+        signal.signal(signal.SIGINT, note)
+    return found
+
+
+def _tell_interrupted(command: str) -> None:
+    log.event("process.interrupted", f"{command} was interrupted.", process=command)
 
 
 def _prepare_storage() -> None:

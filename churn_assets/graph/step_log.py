@@ -27,8 +27,8 @@ def logged(table: Table, context: dg.AssetExecutionContext, body: Iterable[Any])
         "run_id": run.run_id,
         "attempt": context.retry_number + 1,
     }
-    with trace.within(trace.of_run(run.tags, run.root_run_id or run.run_id)):
-        event("step.started", f"{table.path} starts.", **about)
+    with trace.within(trace.of_run(run.tags, run.root_run_id or run.run_id), **about):
+        event("step.started", f"{table.path} starts.")
         started, cpu, rows = time.monotonic(), time.process_time(), None
         try:
             for result in body:
@@ -39,9 +39,9 @@ def logged(table: Table, context: dg.AssetExecutionContext, body: Iterable[Any])
             raise
         except BaseException as error:
             used = _used(started, cpu)
-            event("step.failed", f"{table.path} failed.", level=logging.ERROR, error=error, **about, **used)
+            event("step.failed", f"{table.path} failed.", level=logging.ERROR, error=error, **used)
             raise
-        event("step.ended", f"{table.path} ended.", rows=rows, **about, **_used(started, cpu))
+        event("step.ended", f"{table.path} ended.", rows=rows, **_used(started, cpu))
 
 
 def _used(started: float, cpu: float) -> dict[str, Any]:

@@ -1,12 +1,14 @@
-"""Who objects to profiling, and the rows of the identity file."""
+"""Who objects to profiling, who consents to contacts, and how customers are reached."""
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.gold_columns import SURVIVOR, entities
 from churn_assets.contracts.source import AnswerColumn, Source
+from churn_assets.history.merges import merges
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 
@@ -32,31 +34,72 @@ class Objections:
     unanswered: int
 
 
-def survivors(lakehouse: Lakehouse, business: Business) -> dict[str, str]:
-    """customer_key of a merged customer -> that of the survivor."""
+def survivors(
+    lakehouse: Lakehouse, business: Business, as_known: tuple[date, date] | None = None
+) -> dict[str, str]:
+    """customer_key of a merged customer -> that of the survivor.
+
+    Args:
+        lakehouse: whose tables are read.
+        business: whose entities.
+        as_known: an as_of_date, and the day until which rows are known; None: today, by gold/customers.
+    """
     if not business.tells_merges:
         return {}
-    told = _read(lakehouse, tables.CUSTOMERS, [KEY, SURVIVOR]).to_pylist()
-    return {row[KEY]: row[SURVIVOR] for row in told if row[SURVIVOR]}
+    if as_known is None:
+        told = _read(lakehouse, tables.CUSTOMERS, [KEY, SURVIVOR]).to_pylist()
+        return {row[KEY]: row[SURVIVOR] for row in told if row[SURVIVOR]}
+    merged = merges(
+        {s.name: lakehouse.read(tables.silver(s)) for s in business.tells_merges}, business, [as_known]
+    )
+    if merged is None:
+        return {}
+    found = merged.where("survivor_key IS NOT NULL").select("customer_key", "survivor_key")
+    return {row["customer_key"]: row["survivor_key"] for row in found.collect()}
 
 
-def objections(lakehouse: Lakehouse, business: Business) -> Objections:
+def objections(lakehouse: Lakehouse, business: Business, known_until: date | None = None) -> Objections:
     """Everybody whose last answer in an entity that declares `objection` is yes, and who was merged with them.
 
     An answer holds until another one is known: a row that was refused does not take an objection back.
+
+    Args:
+        lakehouse: whose silver is read.
+        business: whose entities.
+        known_until: only what was known on that day counts; None: today.
     """
     keys: set[str] = set()
     unanswered: set[str] = set()
     for source in entities(business):
         if (asked := source.reach.objection) is not None:
-            answers = _answers(lakehouse, source, asked)
+            answers = _answers(lakehouse, source, asked, known_until)
             last = answers.dropna(subset="yes").drop_duplicates(list(source.silver_key), keep="last")
             keys |= set(last.loc[last["yes"].astype(bool), KEY])
             unanswered |= set(answers[KEY]) - set(last[KEY])
-    heirs = survivors(lakehouse, business)
+    heirs = survivors(lakehouse, business, (known_until, known_until) if known_until else None)
     keys |= {heirs[key] for key in keys if key in heirs}
     keys |= {key for key, heir in heirs.items() if heir in keys}
     return Objections(frozenset(keys), len(unanswered - keys))
+
+
+def consents(lakehouse: Lakehouse, business: Business, known_until: date | None = None) -> "pd.Series | None":
+    """customer_key -> consent by the newest row: true, false, or null where it was refused or tells none.
+
+    None where no entity declares `consent`. Of several entities the first that tells anything counts.
+
+    Args:
+        lakehouse: whose silver is read.
+        business: whose entities.
+        known_until: only what was known on that day counts; None: today.
+    """
+    asked = [
+        (source, source.reach.consent) for source in entities(business) if source.reach.consent is not None
+    ]
+    found = None
+    for source, column in asked:
+        if found is None or found.isna().all():
+            found = _consents(lakehouse, source, column, known_until)
+    return found
 
 
 def identity_rows(lakehouse: Lakehouse, business: Business, objected: Set[str]) -> "pa.Table":
@@ -80,9 +123,9 @@ def identity_rows(lakehouse: Lakehouse, business: Business, objected: Set[str]) 
     people[CONSENT] = None
     if any(source.reach.account_owner is not None for source in entities(business)):
         people[OWNER] = None
+    if (agreed := consents(lakehouse, business)) is not None:
+        people[CONSENT] = people[KEY].map(agreed)
     for source in entities(business):
-        if source.reach.consent is not None and people[CONSENT].isna().all():
-            people[CONSENT] = people[KEY].map(_consents(lakehouse, source, source.reach.consent))
         if source.reach.account_owner is not None and people[OWNER].isna().all():
             people[OWNER] = people[KEY].map(_owners(lakehouse, business, source))
     hidden = people[KEY].isin(list(objected))
@@ -112,12 +155,15 @@ def _read(
     return rows
 
 
-def _answers(lakehouse: Lakehouse, source: Source, asked: AnswerColumn) -> "pd.DataFrame":
+def _answers(
+    lakehouse: Lakehouse, source: Source, asked: AnswerColumn, known_until: date | None
+) -> "pd.DataFrame":
     """The versions of an entity, oldest first, with `yes`: whether the answer is one; null without an answer."""
     import pyarrow as pa
 
     names = list(dict.fromkeys([KEY, *source.silver_key, *ORDER, "refused", asked.column]))
-    rows = _read(lakehouse, tables.silver(source), names)
+    known: list[tuple[str, str, object]] | None = [("known_at", "<=", known_until)] if known_until else None
+    rows = _read(lakehouse, tables.silver(source), names, known)
     told = rows[asked.column].cast(pa.string()).to_pandas()  # a boolean becomes true or false
     yes = told.isin(asked.values).astype(object)
     found: pd.DataFrame = rows.to_pandas()
@@ -125,9 +171,13 @@ def _answers(lakehouse: Lakehouse, source: Source, asked: AnswerColumn) -> "pd.D
     return found.sort_values(ORDER)
 
 
-def _consents(lakehouse: Lakehouse, source: Source, asked: AnswerColumn) -> "pd.Series":
+def _consents(
+    lakehouse: Lakehouse, source: Source, asked: AnswerColumn, known_until: date | None
+) -> "pd.Series":
     """customer_key -> consent by the newest row; of several rows (accounts) every one must consent."""
-    newest = _answers(lakehouse, source, asked).drop_duplicates(list(source.silver_key), keep="last")
+    newest = _answers(lakehouse, source, asked, known_until).drop_duplicates(
+        list(source.silver_key), keep="last"
+    )
     untold = newest.loc[newest["yes"].isna(), KEY]
     agrees = newest["yes"].eq(True).groupby(newest[KEY]).min()
     return agrees.astype(object).where(~agrees.index.isin(untold), None)

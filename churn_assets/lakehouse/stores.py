@@ -252,6 +252,14 @@ OTHERS = (
         backup=False,
     ),
     Store(
+        "acknowledgements",
+        "files",
+        "Alerts that somebody acknowledged on the page, one file each, by alert_id; who did so is named.",
+        personal=True,
+        retention="7 days after alerts/risk_alerts has taken it in",
+        backup=True,
+    ),
+    Store(
         "outbox.db",
         "SQLite",
         "Messages that wait for their channel, and the ids of those that were delivered.",
@@ -266,6 +274,14 @@ OTHERS = (
         "CSV files of the channels that write into a folder.",
         personal=True,
         retention="no limit; whoever reads them deletes them",
+        backup=False,
+    ),
+    Store(
+        "exports",
+        "files",
+        "Lists of approved campaigns: whom to contact with which offer, with names and addresses if asked for.",
+        personal=True,
+        retention="until the day in the name of the file; the job tidy deletes it then",
         backup=False,
     ),
     Store(

@@ -41,6 +41,7 @@ from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
 from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
 from churn_assets.lakehouse.catalogue.operations import (
     AUDIT_ACTS,
+    CAMPAIGNS,
     CHANGES,
     CONFIGURATION_ITEMS,
     DRILLS,
@@ -49,6 +50,7 @@ from churn_assets.lakehouse.catalogue.operations import (
     PROBLEMS,
     SERVICE_LEVELS,
 )
+from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
     CURRENT_SCORES,
@@ -62,6 +64,9 @@ from churn_assets.months import month_end, month_start
 
 __all__ = [
     "AUDIT_ACTS",
+    "BUDGET_CURVE",
+    "CAMPAIGNS",
+    "CAMPAIGN_PLAN",
     "CHAMPIONS",
     "CHANGES",
     "CHURN_EVENTS",
@@ -140,6 +145,8 @@ def catalogue(business: Business) -> list[Table]:
         EXPECTED_LIFETIMES,
         RETENTION_CURVES,
         LIFETIME_QUALITY,
+        CAMPAIGN_PLAN,
+        BUDGET_CURVE,
         RISK_ALERTS,
         MODEL_PERFORMANCE,
         DRIFT,
@@ -147,6 +154,7 @@ def catalogue(business: Business) -> list[Table]:
         INCIDENTS,
         PROBLEMS,
         CHANGES,
+        CAMPAIGNS,
         CONFIGURATION_ITEMS,
         SERVICE_LEVELS,
         DRILLS,

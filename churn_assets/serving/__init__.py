@@ -2,5 +2,5 @@
 
 The assets here collect it from the lake; `release` writes, verifies and reads it without the lake.
 
-May import: contracts, graph, history, lakehouse, ml, monitoring, operations, silver, tracking.
+May import: alerts, contracts, graph, history, lakehouse, ml, monitoring, operations, silver, tracking.
 """

@@ -33,6 +33,8 @@ READ = (
     tables.CUSTOMER_SEGMENTS,
     tables.EXPECTED_LIFETIMES,
     tables.CUSTOMER_SNAPSHOTS,
+    tables.CURRENT_SCORES,
+    tables.CURRENT_SNAPSHOT,
     tables.CUSTOMERS,
     tables.CUSTOMER_MONTHS,
     tables.CUSTOMER_KEYS,
@@ -49,8 +51,8 @@ def _release(business: Business) -> dg.AssetsDefinition:
         business,
         description=(
             "One immutable folder with all that services, pages and reports read: scores with reasons, segments, "
-            "snapshot values, months, contacts, curves, figures, the model and its card. It is proved before it is put "
-            "in force. Beside it an encrypted file says who is behind each customer_key."
+            "snapshot values, the current scores, months, contacts, curves, figures, the model and its card. It is "
+            "proved before it is put in force. Beside it an encrypted file says who is behind each customer_key."
         ),
         deps=[table.key for table in (*READ, *copied, *treatments)],
         checks={
@@ -91,6 +93,7 @@ def _published(lakehouse: Lakehouse, manifest: Manifest) -> dg.MaterializeResult
         metadata={
             "release": manifest.name,
             "as_of_date": about.as_of_date,
+            "current scores as of": about.current.as_of_date if about.current else "none",
             "model version": about.model_version,
             "MiB": round(size / MIB, 2),
             "dagster/row_count": about.counts["customers"],

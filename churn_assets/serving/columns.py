@@ -10,6 +10,8 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.catalogue.shared_columns import CUSTOMER_KEY, SOURCE, described
 from churn_assets.lakehouse.tables import LakeColumn, Table
 from churn_assets.ml.portable.scored import REASON_NAMES
+from churn_assets.serving.current import DAYS, FORMER_DAYS, OF_A_DAY, SCORES, SNAPSHOTS
+from churn_assets.serving.leaving_rates import LEAVING_RATES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,6 +59,14 @@ def release_tables(business: Business) -> dict[str, Table]:
     found["scores"] = replace(scores, name="scores")
     found["segments"] = replace(segments, name="segments")
     found["snapshots"] = replace(tables.customer_snapshots(business), name="snapshots")
+    found[SCORES] = replace(tables.CURRENT_SCORES, name=SCORES)
+    found[SNAPSHOTS] = replace(tables.current_snapshot(business), name=SNAPSHOTS)
+    found[DAYS] = Table(
+        "serving",
+        DAYS,
+        f"one row per customer with a current score and day, of the newest {FORMER_DAYS} days",
+        columns=tuple(c for c in tables.CURRENT_SCORES.columns if c.name in OF_A_DAY),
+    )
     found["segment_sizes"] = Table(
         "serving", "segment_sizes", "one row per as_of_date, segment and main driver", columns=sizes
     )
@@ -66,6 +76,7 @@ def release_tables(business: Business) -> dict[str, Table]:
         "one row per customer who objects to profiling",
         columns=(replace(CUSTOMER_KEY, meaning=nobody),),
     )
+    found[LEAVING_RATES.name] = LEAVING_RATES
     found["contacts"] = Table("serving", "contacts", "one row per contact", columns=_of_contacts(business))
     return found
 

@@ -17,8 +17,10 @@ from churn_assets.ml.portable.scored import typical_values
 from churn_assets.ml.portable.what_if import Observed, actionable, observed_range
 from churn_assets.months import add_months, month_end, month_of
 from churn_assets.serving.columns import catalogue_of, contact_columns, schema_of
+from churn_assets.serving.current import OF_THIS_MORNING, SCORES, Current, read_current, snapshots_of
 from churn_assets.serving.customers import SCORED, customer_rows
-from churn_assets.serving.release.manifest import About
+from churn_assets.serving.leaving_rates import LEAVING_RATES, rates_table
+from churn_assets.serving.release.manifest import About, CurrentDay
 from churn_assets.serving.release.words import FeatureWords
 from churn_assets.serving.release.writing import Contents
 from churn_assets.tracking.tracking import Tracking
@@ -26,7 +28,8 @@ from churn_assets.tracking.tracking import Tracking
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Tables that a release holds as they are in the lake, but for columns that name a person of the company.
+# Tables that a release holds as they are in the lake, but for columns that name a person of the company, or hold what
+# people wrote or what only the pipeline needs.
 COPIED: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (tables.CHURN_EVENTS, ()),
     (tables.CHURN_RATES, ()),
@@ -38,6 +41,7 @@ COPIED: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (tables.PEOPLE_BALANCE, ()),
     (tables.CHAMPIONS, ("by",)),
     (tables.TRAINING_RUNS, ()),
+    (tables.RISK_ALERTS, ("acknowledged_by", "note", "outbox")),
 )
 NEVER = "was never materialised"
 
@@ -85,7 +89,9 @@ def read_contents(
     days = scored_days(lakehouse)
     newest, version = list(days.items())[-1]
     model = tracking.load_version(version)
-    found, absent = _tables(lakehouse, business, days, model, objected)
+    morning = read_current(lakehouse, business, model, newest)
+    found, absent = _tables(lakehouse, business, days, model, objected, morning)
+    current = _add_current(morning, found, absent, objected)
     training = _training(lakehouse, version)
     statuses = found["customers"]["status"].value_counts().to_pylist()
     counts = {str(row["values"]): int(row["counts"]) for row in statuses}
@@ -103,6 +109,7 @@ def read_contents(
         known_until=str(min(day for day in known if day)) if all(known) and known else None,
         stale_from=_stale_from(business, newest),
         counts=counts,
+        current=current,
     )
     card = tracking.card(training["mlflow_run_id"]) if training else {}
     return Contents(
@@ -115,6 +122,17 @@ def read_contents(
         catalogue_of(business, found),
         card,
     )
+
+
+def _add_current(
+    morning: Current | str, found: "dict[str, pa.Table]", absent: dict[str, str], objected: Objections
+) -> CurrentDay | None:
+    """Adds the tables of this morning to those that are found, or the reason to those that are absent."""
+    if isinstance(morning, str):
+        absent.update(dict.fromkeys(OF_THIS_MORNING, morning))
+        return None
+    found.update({name: _sorted(without(rows, objected.keys)) for name, rows in morning.tables.items()})
+    return replace(morning.about, customers=found[OF_THIS_MORNING[0]].num_rows)
 
 
 def _stale_from(business: Business, newest: date) -> str | None:
@@ -138,8 +156,9 @@ def _tables(
     days: Mapping[date, str],
     model: PortableModel,
     objected: Objections,
+    morning: Current | str,
 ) -> "tuple[dict[str, pa.Table], dict[str, str]]":
-    """Returns the tables, and why others are absent."""
+    """Returns the tables but those of this morning, and why others are absent."""
     import pyarrow as pa
 
     for table in (tables.CUSTOMERS, tables.CUSTOMER_MONTHS, tables.CHURN_EVENTS):
@@ -161,13 +180,15 @@ def _tables(
             f"{len(current['scores']):,} scores of {newest} stand beside {len(current['segments']):,} segments. "
             f"Run `churn-assets run score --from {newest:%Y-%m}`."
         )
-    customers = customer_rows(lakehouse, business, month_of(newest), current)
+    also = set() if isinstance(morning, str) else set(morning.tables[SCORES]["customer_key"].to_pylist())
+    customers = customer_rows(lakehouse, business, month_of(newest), current, also)
     found = {
         "customers": pa.Table.from_pandas(customers, schema_of("customers", business), preserve_index=False),
         "scores": scores.select(schema_of("scores", business).names),
         "segments": segments,
-        "snapshots": _snapshots(lakehouse, business, model, newest),
+        "snapshots": snapshots_of(lakehouse, tables.CUSTOMER_SNAPSHOTS, business, model, newest),
         "customer_months": _customer_months(lakehouse, business),
+        LEAVING_RATES.name: rates_table(lakehouse),
     }
     absent: dict[str, str] = {}
     for table, dropped in COPIED:
@@ -181,7 +202,7 @@ def _tables(
         absent["contacts"] = "no source of the role treatment has passed silver"
     else:
         found["contacts"] = contacted
-    found = {name: _sorted(name, without(rows, objected.keys)) for name, rows in found.items()}
+    found = {name: _sorted(without(rows, objected.keys)) for name, rows in found.items()}
     found["segment_sizes"] = _segment_sizes(found["segments"], business)
     found["objections"] = pa.table({"customer_key": pa.array(sorted(objected.keys), pa.string())})
     return found, absent
@@ -197,7 +218,7 @@ def without(rows: "pa.Table", keys: Set[str]) -> "pa.Table":
     return rows.filter(pc.invert(pc.is_in(rows["customer_key"], pa.array(sorted(keys), pa.string()))))
 
 
-def _sorted(name: str, rows: "pa.Table") -> "pa.Table":
+def _sorted(rows: "pa.Table") -> "pa.Table":
     """Rows in the order by which readers look them up."""
     order = ("customer_key", "as_of_date", "month", "happened_on", "ended_on")
     keys = [column for column in order if column in rows.column_names]
@@ -216,17 +237,6 @@ def _of_days(lakehouse: Lakehouse, table: Table, days: Mapping[date, str]) -> "p
 
     wanted = pa.table({"as_of_date": pa.array(days, pa.date32()), "model_version": pa.array(days.values())})
     return lakehouse.arrow(table).join(wanted, ["as_of_date", "model_version"], join_type="left semi")
-
-
-def _snapshots(lakehouse: Lakehouse, business: Business, model: PortableModel, day: date) -> "pa.Table":
-    """The features of the newest cohort: those that are declared, and those that only the model still reads."""
-    there = lakehouse.columns(tables.CUSTOMER_SNAPSHOTS)
-    wanted = dict.fromkeys(
-        ["customer_key", "as_of_date", "known_at", "tenure_days", *(f.name for f in business.features)]
-    ) | dict.fromkeys(model.transformation.features)
-    return lakehouse.arrow(
-        tables.CUSTOMER_SNAPSHOTS, [name for name in wanted if name in there], [("as_of_date", "=", day)]
-    )
 
 
 def _customer_months(lakehouse: Lakehouse, business: Business) -> "pa.Table":

@@ -1,6 +1,6 @@
 """One row per known customer: the current score with its reasons, or why there is none."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -44,8 +44,10 @@ def status_reasons(business: Business, day: date) -> dict[str, str]:
     }
 
 
-def statuses(lakehouse: Lakehouse, business: Business, month: str, scored: "pd.Index") -> "pd.Series":
-    """customer_key -> status at the end of a month, of everybody whom gold or silver then knows."""
+def statuses(
+    lakehouse: Lakehouse, business: Business, month: str, scored: "pd.Index", also: Set[str]
+) -> "pd.Series":
+    """customer_key -> status at the end of a month, of everybody whom gold or silver then knows, and of `also`."""
     import numpy as np
     import pandas as pd
 
@@ -63,7 +65,7 @@ def statuses(lakehouse: Lakehouse, business: Business, month: str, scored: "pd.I
     status[now & new] = "too_new"
     status[now & ~stays] = "in_notice"
     today = pd.Index(lakehouse.arrow(tables.CUSTOMERS, ["customer_key"])["customer_key"].to_pylist())
-    found = status.reindex(people.index.union(today).union(scored))
+    found = status.reindex(people.index.union(today).union(scored).union(pd.Index(sorted(also))))
     found.loc[scored] = SCORED
     for source in entities(business):  # who has no contract and no event may still be told by an entity
         if source.name in told:
@@ -78,6 +80,7 @@ def customer_rows(
     business: Business,
     month: str,
     current: Mapping[str, "pd.DataFrame"],
+    also: Set[str] = frozenset(),
 ) -> "pd.DataFrame":
     """The rows of the table `customers`, sorted by customer_key.
 
@@ -86,10 +89,11 @@ def customer_rows(
         business: whose customers.
         month: of the current scores.
         current: `scores`, `segments` and, if there are any, `lifetimes` of that month.
+        also: customers who have a row in any case.
     """
 
     scores = current["scores"].set_index("customer_key")
-    status = statuses(lakehouse, business, month, scores.index)
+    status = statuses(lakehouse, business, month, scores.index, also)
     rows = status.rename("status").rename_axis("customer_key").to_frame()
     rows["status_reason"] = rows["status"].map(status_reasons(business, month_end(month)))
     rows = rows.join(scores[list(SCORE_COLUMNS)])

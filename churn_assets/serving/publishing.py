@@ -9,6 +9,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.portable.scored import REASON_NAMES, score_frame
 from churn_assets.operations.audit.chain import record
 from churn_assets.serving.contents import Inconsistent, read_contents
+from churn_assets.serving.current import SCORES, SNAPSHOTS
 from churn_assets.serving.one_writer import one_writer
 from churn_assets.serving.release.golden import TOLERANCE
 from churn_assets.serving.release.identity import key_made_once, write_identity
@@ -54,11 +55,33 @@ def publish(lakehouse: Lakehouse, tracking: Tracking, business: Business, run_id
 
 
 def require_reproduced(contents: Contents) -> None:
-    """Raises Inconsistent unless the model gives the stored probabilities and reasons from the snapshots."""
-    snapshots, stored = contents.tables["snapshots"], contents.tables["customers"]
-    frame: pd.DataFrame = snapshots.slice(0, COMPARED).to_pandas()
+    """Raises Inconsistent unless the model gives the stored probabilities and reasons from the snapshots.
+
+    Current scores by another version than that of the newest cohort are left out: the release has no model for them.
+    """
+    about = contents.about
+    found = _others(contents, "snapshots", "customers")
+    if found is not None:
+        day = about.as_of_date
+        raise Inconsistent(
+            f"Version {about.model_version} does not give the stored scores and reasons of {day}: {found}. "
+            f"Run `churn-assets run score --from {day[:7]}`."
+        )
+    if about.current is None or about.current.model_version != about.model_version:
+        return
+    found = _others(contents, SNAPSHOTS, SCORES)
+    if found is not None:
+        raise Inconsistent(
+            f"Version {about.model_version} does not give the current scores and reasons of "
+            f"{about.current.as_of_date}: {found}. Run the job `daily` again."
+        )
+
+
+def _others(contents: Contents, snapshots: str, scores: str) -> str | None:
+    """How many answers of the model differ from the stored ones, in words; None if all are the same."""
+    frame: pd.DataFrame = contents.tables[snapshots].slice(0, COMPARED).to_pandas()
     scored = score_frame(frame, contents.model, [w.feature for w in contents.words])
-    told = stored.to_pandas().set_index("customer_key").reindex(frame["customer_key"])
+    told = contents.tables[scores].to_pandas().set_index("customer_key").reindex(frame["customer_key"])
     wrong = (
         scored["probability"].to_numpy() - told["probability"].to_numpy(dtype=float, na_value=9.0)
     ).__abs__()
@@ -66,9 +89,4 @@ def require_reproduced(contents: Contents) -> None:
     for name in (*REASON_NAMES, "driver"):
         ours, theirs = scored[name].to_numpy(), told[name].to_numpy()
         others += sum((a or None) != (b or None) for a, b in zip(ours, theirs, strict=True))
-    if others:
-        day = contents.about.as_of_date
-        raise Inconsistent(
-            f"Version {contents.about.model_version} does not give the stored scores and reasons of {day}: {others:,} "
-            f"answers of {len(frame):,} customers differ. Run `churn-assets run score --from {day[:7]}`."
-        )
+    return f"{others:,} answers of {len(frame):,} customers differ" if others else None

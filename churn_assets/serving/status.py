@@ -77,7 +77,11 @@ def _release(lakehouse: Lakehouse) -> dict[str, Any] | None:
         about = open_release(place.folder(pointer.name, place.local)).manifest.about
     except ReleaseBroken as error:
         return {"broken": str(error)}
-    days = {"as_of_date": about.as_of_date, "stale_from": about.stale_from}
+    days = {
+        "as_of_date": about.as_of_date,
+        "stale_from": about.stale_from,
+        "current_as_of": about.current.as_of_date if about.current else None,
+    }
     return {"name": pointer.name, "model_version": about.model_version, **days}
 
 

@@ -11,12 +11,25 @@ from churn_assets.simulator.state import State
 from churn_assets.simulator.subscriptions import renew
 
 CAMPAIGNS = ("winback", "renewal", "service_recovery")
-OFFERS = ("none", "discount_10", "discount_25", "upgrade")
+OFFERS = ("none", "discount_10", "discount_25", "upgrade", "service_credit")
+UPGRADE, SERVICE_CREDIT = 3, 4
 ARMS = ("treated", "control")
 CONTROL_SHARE = 0.2
 REST_DAYS = 75
 CREDIT_DAYS = 180
+PRICE_TROUBLE_DAYS, CONTRACT_TROUBLE_DAYS = 150, 90
 COLUMNS = ("contact_id", "customer_id", "contacted_on", "campaign", "offer", "cost", "accepted", "arm")
+
+
+def _answers(state: State, day: int, slots: Array, offer: Array) -> Array:
+    """Whether each offer answers what troubles the customer: the price, the contract's end, or the service."""
+    dearer = (state.rise[slots] > 0) & (day - state.rise_on[slots].astype(np.int64) < PRICE_TROUBLE_DAYS)
+    ending = (state.term[slots] > 0) & (state.expires_on[slots] - day < CONTRACT_TROUBLE_DAYS)
+    let_down = (
+        (state.outage[slots] > 60) | (state.open_tickets[slots] > 0) | (state.dissatisfaction[slots] > 0.5)
+    )
+    troubles = np.stack([np.zeros(len(slots), dtype=bool), dearer, dearer, ending, let_down])
+    return np.asarray(troubles[offer, np.arange(len(slots))])
 
 
 class Retention:
@@ -31,9 +44,10 @@ class Retention:
     def step(self, state: State, people: Population, day: int) -> None:
         """Chooses customers by a rough score, contacts the treated arm and applies accepted offers.
 
-        An accepted offer lowers the log hazard by 1.1 for persuadable customers and by 0.15 for others; a refused offer
-        raises it by 0.2 for the non-persuadable (both fade with a time constant of 90 days). The control arm is chosen
-        but not contacted.
+        An offer that answers what troubles the customer (see `_answers`) is accepted more often, and when accepted it
+        lowers the log hazard by 1.5. Any other accepted offer lowers it by 0.7 for persuadable customers and by 0.1 for
+        others. A refused offer raises it by 0.15 for the non-persuadable. All this fades with a time constant of 90
+        days. The control arm is chosen but not contacted.
         """
         state.offer_effect *= np.float32(np.exp(-1.0 / 90.0))
         random = stream(self.seed, "retention", day)
@@ -66,25 +80,29 @@ class Retention:
         self, state: State, people: Population, day: int, slots: Array, campaign: Array, draws: Array
     ) -> None:
         control = draws[1] < CONTROL_SHARE
-        offer = np.where(control, 0, 1 + np.searchsorted(np.array([0.45, 0.75]), draws[2])).astype(np.int8)
-        persuadable = people.persuadable[slots]
-        accepted = ~control & (draws[3] < np.where(persuadable, 0.6, 0.18) + 0.1 * (offer == 2))
-        effect = np.where(
-            accepted, np.where(persuadable, -1.1, -0.15), np.where(control | persuadable, 0.0, 0.2)
+        offer = np.where(control, 0, 1 + np.searchsorted(np.array([0.3, 0.55, 0.75]), draws[2])).astype(
+            np.int8
         )
+        persuadable = people.persuadable[slots]
+        answers = _answers(state, day, slots, offer)
+        chance = np.where(persuadable, 0.6, 0.15) + 0.3 * answers + 0.1 * (offer == 2)
+        accepted = ~control & (draws[3] < chance)
+        won = np.where(answers, -1.5, np.where(persuadable, -0.7, -0.1))
+        effect = np.where(accepted, won, np.where(control | persuadable, 0.0, 0.15))
         state.offer_effect[slots] += effect.astype(np.float32)
         state.contacted_on[slots] = day
-        share = np.array([0.0, 0.1, 0.25, 0.0], dtype=np.float32)[offer]
+        share = np.array([0.0, 0.1, 0.25, 0.0, 0.0], dtype=np.float32)[offer]
         state.credit_share[slots[accepted]] = share[accepted]
         state.credit_until[slots[accepted]] = day + CREDIT_DAYS
-        upgraded = slots[accepted & (offer == 3)]
+        upgraded = slots[accepted & (offer == UPGRADE)]
         state.device[upgraded] = 2
         bound = slots[accepted & (campaign == 1)]
         bound = bound[state.expires_on[bound] < NEVER]
         renew(state, bound, np.full(len(bound), 12, dtype=np.int16))
         if day >= self.open_from:
             price = state.price[slots]
-            cost = np.where(control, 0.0, 4.0 + accepted * np.where(offer == 3, 60.0, 6.0 * share * price))
+            fixed = np.array([0.0, 0.0, 0.0, 60.0, 15.0], dtype=np.float32)[offer]
+            cost = np.where(control, 0.0, 4.0 + accepted * (fixed + 6.0 * share * price))
             number = np.arange(self.count + 1, self.count + 1 + len(slots))
             self.count += len(slots)
             self.rows.append(

@@ -12,9 +12,12 @@ from churn_assets.ml.portable.scored import score_frame
 from churn_assets.serving.release.identity import key_made_once, write_identity
 from churn_assets.serving.release.manifest import Manifest
 from churn_assets.settings import Settings
+from churn_assets_tests.serving.release.alerts import alert_rows, alert_table
+from churn_assets_tests.serving.release.current import current_tables
 from churn_assets_tests.serving.release.made import FEATURES, KEYS, model, publish
 
 SCORED, FORMER, TOO_NEW, OBJECTED = KEYS[:150], KEYS[150:170], KEYS[170:190], KEYS[190:]
+CURRENT = [*SCORED[:140], TOO_NEW[0]]  # ten have left since, and one is no longer too new
 AS_OF = date(2025, 12, 31)
 CANARY = "canary@example.com"
 
@@ -119,9 +122,21 @@ def tables(shift: float = 0.0, keys: list[str] = SCORED) -> dict[str, pa.Table]:
     }
 
 
-def publish_release(settings: Settings, number: int = 0, shift: float = 0.0) -> Manifest:
-    """Publishes a release for a service with these settings; `shift` moves its scores."""
-    return publish(settings.releases_uri, number, shift=shift, **tables(shift))
+def publish_release(
+    settings: Settings, number: int = 0, shift: float = 0.0, current: bool = True
+) -> Manifest:
+    """Publishes a release for a service with these settings; `shift` moves its scores.
+
+    Args:
+        settings: of the service.
+        number: later ones have greater numbers.
+        shift: moves its scores.
+        current: whether it tells of this morning: current scores and alerts.
+    """
+    held = tables(shift)
+    if current:
+        held |= current_tables(CURRENT) | {"risk_alerts": alert_table(alert_rows(CURRENT[:60]))}
+    return publish(settings.releases_uri, number, shift=shift, **held)
 
 
 def publish_identities(settings: Settings) -> None:

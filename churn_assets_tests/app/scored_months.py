@@ -14,10 +14,13 @@ from churn_assets.app.store import ReleaseStore
 from churn_assets.contracts.feature import Feature
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.tables import Table
+from churn_assets.serving.leaving_rates import LEAVING_RATES
 from churn_assets.serving.release.manifest import About
 from churn_assets.serving.release.reading import current_release, local_copy, open_release
 from churn_assets.serving.release.words import FeatureWords
 from churn_assets.serving.release.writing import write_release
+from churn_assets_tests.serving.release.alerts import alert_rows, alert_table
+from churn_assets_tests.serving.release.current import current_tables
 from churn_assets_tests.serving.release.made import NOW, contents, words
 
 DAYS = (date(2025, 10, 31), date(2025, 11, 30), date(2025, 12, 31))
@@ -81,6 +84,9 @@ def customers_of(day: int, count: int = 120) -> pd.DataFrame:
             "model_version": "1" if day == 0 else "2",
         }
     )
+
+
+MORNING_KEYS: list[str] = customers_of(2)["customer_key"].tolist()
 
 
 def _sizes(rows: pd.DataFrame) -> pd.DataFrame:
@@ -279,6 +285,16 @@ def all_tables() -> dict[str, pa.Table]:
     }
 
 
+def morning_tables() -> dict[str, pa.Table]:
+    """What a release tells of this morning: of the customers of the newest month, and of no others."""
+    keys = MORNING_KEYS
+    rates = [{"as_of_date": day, "rate": rate} for day, rate in zip(DAYS, (0.08, 0.1, 0.05), strict=True)]
+    return current_tables(keys) | {
+        "risk_alerts": alert_table(alert_rows(keys[:60])),
+        "leaving_rates": LEAVING_RATES.rows(rates),
+    }
+
+
 def publish_months(
     root: Path | str,
     *,
@@ -302,10 +318,10 @@ def publish_months(
         None,
         {"customers": 130},
     )
-    made = contents()
+    made = contents(**({"current_scores": held["current_scores"]} if "current_scores" in held else {}))
     found = replace(
         made,
-        about=replace(about, **edits),
+        about=replace(about, **({"current": made.about.current} | edits)),
         tables=dict(made.tables) | {name: rows for name, rows in held.items() if name not in without},
         absent={name: f"monitoring/{name} was never materialised" for name in without},
         words=[*words(), WORTH],

@@ -14,7 +14,7 @@ from churn_assets.access.keys import Keys, keys_file, now
 from churn_assets.app.places import HOME, PAGES
 from churn_assets.settings import Settings
 from churn_assets_tests.app.running import running_page
-from churn_assets_tests.app.scored_months import publish_months
+from churn_assets_tests.app.scored_months import morning_tables, publish_months
 from churn_assets_tests.app.told import SCORED, frames, publish_told
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
@@ -40,7 +40,7 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a page whose release has all tables."""
     home = tmp_path_factory.mktemp("months")
     customers = pa.Table.from_pandas(frames()["customers"], preserve_index=False)
-    publish_months(home / "serving", customers=customers)
+    publish_months(home / "serving", customers=customers, **morning_tables())
     with running_page(Settings(home=str(home)), CHURN_APP_ROLE="steward") as address:
         yield address
 

@@ -1,9 +1,12 @@
 """A process of Dagster writes the structured log, although Dagster and uvicorn configure logging later."""
 
 import json
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -16,7 +19,7 @@ from churn_assets.settings import Settings
 
 # Stands for dagster-webserver: the same configuration of logging, and one failure of each kind.
 SCRIPT = """
-import logging, sys
+import logging, os, signal, sys, time
 import click
 from churn_assets.deployment import logged
 from churn_assets.settings import Settings
@@ -35,15 +38,21 @@ def main():
     logging.getLogger("some.library").warning("It is late")
     if sys.argv[1:] == ["fail"]:
         raise RuntimeError("Zaphod Canary")
+    if sys.argv[1:] == ["interrupt"]:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
     if sys.argv[1:] == ["refuse"]:
         raise click.UsageError("Zaphod Canary")
 
 class Script:
     def load(self):
+        if sys.argv[1:] == ["interrupt while loading"]:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(60)
         return lambda: click.Command("dagster-webserver", callback=main).main([])
 
 logged.entry_points = lambda group, name: [Script()]
-logged.run("dagster-webserver", sys.argv[1:], Settings())
+sys.exit(logged.run("dagster-webserver", sys.argv[1:], Settings()))
 """
 
 
@@ -94,6 +103,55 @@ def test_the_end_by_an_exit_code_is_in_the_log(tmp_path: Path) -> None:
     assert (last["event.name"], last["severity_text"]) == ("process.failed", "ERROR")
     assert last["body"] == "dagster-webserver ended with the exit code 2."
     assert "Zaphod" not in json.dumps(last)
+
+
+@pytest.mark.parametrize("when", ["interrupt", "interrupt while loading"])
+def test_ctrl_c_before_dagster_handles_it_is_no_failure(tmp_path: Path, when: str) -> None:
+    done = _run(tmp_path, when)
+    assert done.returncode != 0 and "KeyboardInterrupt" not in done.stderr
+    found = read_log(tmp_path / "log").records
+    assert "process.failed" not in {record.get("event.name") for record in found}
+    assert (found[-1]["event.name"], found[-1]["severity_text"]) == ("process.interrupted", "INFO")
+    assert found[-1]["body"] == "dagster-webserver was interrupted."
+
+
+CODE_SERVER = [sys.executable, "-m", "dagster", "api", "grpc", "-m", "churn_assets.definitions"]
+
+
+def _said_by_code_server(home: Path, **environment: str) -> list[dict[str, Any]]:
+    """Starts a code server as Dagster's daemon and page do; returns what it said before it was ready or ended."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+    server = subprocess.Popen(
+        [*CODE_SERVER, "-p", port, "--host", "127.0.0.1"],
+        env=module_environment(CHURN_HOME=str(home), DAGSTER_HOME="", **environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(1200):
+            found = read_log(home / "log").records if (home / "log").is_dir() else []
+            if found or server.poll() is not None:
+                return found
+            time.sleep(0.05)
+        return []
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def test_a_code_server_is_in_the_log_before_its_first_tick(tmp_path: Path) -> None:
+    (record,) = _said_by_code_server(tmp_path)
+    assert (record["event.name"], record["attributes"]["churn.business"]) == ("definitions.loaded", "telecom")
+
+
+def test_definitions_that_a_code_server_cannot_load_are_in_the_log(tmp_path: Path) -> None:
+    business = tmp_path / "business"
+    business.mkdir()
+    (business / "churn.yaml").write_text("label: nonsense\n")
+    record, *_ = _said_by_code_server(tmp_path / "home", CHURN_BUSINESS=str(business))
+    assert (record["event.name"], record["severity_text"]) == ("definitions.failed", "ERROR")
+    assert "there is no contract" in record["attributes"]["exception.message"]
 
 
 def test_one_process_at_a_time_makes_the_files_of_dagster(

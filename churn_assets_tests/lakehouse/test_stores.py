@@ -44,10 +44,12 @@ def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Bu
     tables = {path for path in personal if path.startswith("lake/")}
     assert personal - tables == {
         "landing",
+        "exports",
         "truth",
         "coming",
         "spark/scratch",
         "app/visits.db*",
+        "acknowledgements",
         "outbox.db",
         "outbox.db-*",
         "messages",

@@ -11,9 +11,9 @@ import streamlit as st
 from churn_assets.app.page import Page
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-NUMBERS = ("number", "money", "percent")
+NUMBERS = ("number", "money", "percent", "change")
 GAP = 90  # pixels in which `unknown` is not cut off
-Kind = Literal["text", "number", "money", "percent", "date", "month", "trend", "link", "yes_no"]
+Kind = Literal["text", "number", "money", "percent", "change", "date", "month", "trend", "link", "yes_no"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class TableColumn:
     Attributes:
         label: its heading, with its unit.
         what: one sentence that answers "what is this?".
-        kind: `percent` takes shares, 0.12 for 12 %; `trend` takes lists of numbers; `link` takes addresses.
+        kind: `percent` takes shares, 0.12 for 12 %; `change` tells the sign; `trend` takes lists of numbers; `link`
+            takes addresses.
         digits: after the point; None: as many as the value has (money, percent: none).
         width: pixels, or `small`, `medium`, `large`.
     """
@@ -121,7 +122,7 @@ def _for_browser(frame: pd.DataFrame, columns: Mapping[str, TableColumn]) -> pd.
     for name, column in columns.items():
         if column.kind == "percent":
             shown[name] = pd.to_numeric(shown[name]) * 100
-        elif column.kind == "money" or (column.kind == "number" and column.digits is not None):
+        elif column.kind == "money" or (column.kind in ("number", "change") and column.digits is not None):
             shown[name] = pd.to_numeric(shown[name]).round(column.digits or 0)
     return shown
 
@@ -134,6 +135,8 @@ def _config(page: Page, column: TableColumn, has_gaps: bool) -> Any:
     match column.kind:
         case "percent":
             return kinds.NumberColumn(f"{column.label}", format=f"%.{digits or 0}f %%", **common)
+        case "change":
+            return kinds.NumberColumn(column.label, format=f"%+.{digits or 0}f", **common)
         case "money":
             label = f"{column.label} ({page.formats.currency})" if page.formats.currency else column.label
             step = 10**-digits if digits else 1

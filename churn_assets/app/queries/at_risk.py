@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.app.queries.contacts import NOTHING, Fresh, quoted, told_by, touched
+from churn_assets.app.queries.morning import scored_sql, snapshots_of
 from churn_assets.app.queries.value import customer_value
 from churn_assets.app.store import ReleaseStore
 from churn_assets.reporting.words import short
@@ -25,11 +26,19 @@ ORDERS = {
     "value": "value",
     "key": "customer key",
 }
+# the same, where the list is that of this morning
+ORDERS_OF_THE_MORNING = ORDERS | {
+    "rise": "rise since the last month end",
+    "week": "rise since 7 days before",
+    "day": "rise since the day before",
+}
 _BY = {
     "first": "(recommended AND recent IS NULL) DESC, stake DESC NULLS LAST, probability DESC",
     "stake": "stake DESC NULLS LAST, probability DESC",
     "probability": "probability DESC",
     "rise": "rise DESC NULLS LAST, probability DESC",
+    "week": "change_week DESC NULLS LAST, probability DESC",
+    "day": "change_day DESC NULLS LAST, probability DESC",
     "value": "value DESC NULLS LAST, probability DESC",
     "key": "customer_key",
 }
@@ -62,9 +71,10 @@ class Filters:
 class WorkList:
     """A page of the list.
 
-    `rows` has the columns customer_key, probability, history (probabilities by month, oldest first), rise, reason (in
-    short), reasons (whole), driver, segment, action, risk_tier, value_tier, worth (the value, per month where it can
-    be), last_contact, outcome.
+    `rows` has the columns customer_key, probability, change_day, change_week, change_month_end, moved_reason, behind
+    (all five null unless the list is that of this morning), days (probabilities of the newest days, oldest first),
+    history (by month, oldest first), rise, reason (in short), reasons (whole), driver, segment, action, risk_tier,
+    value_tier, worth (the value, per month where it can be), last_contact, outcome.
     """
 
     total: int
@@ -80,6 +90,11 @@ class Attribute:
     is_number: bool
 
 
+def orders(store: ReleaseStore) -> dict[str, str]:
+    """What the list can be sorted by -> what people read."""
+    return ORDERS if store.morning is None else ORDERS_OF_THE_MORNING
+
+
 def recommended_segments(store: ReleaseStore) -> list[str]:
     """Segments whose action is a contact."""
     rules = store.business.get("segments", {}).get("rules", [])
@@ -88,7 +103,7 @@ def recommended_segments(store: ReleaseStore) -> list[str]:
 
 def recent_from(store: ReleaseStore) -> date:
     """From this day on a contact is a recent one."""
-    return store.as_of - timedelta(days=RECENT_DAYS)
+    return store.day - timedelta(days=RECENT_DAYS)
 
 
 def contacts_known(store: ReleaseStore, found: Fresh) -> bool:
@@ -100,7 +115,7 @@ def choices(store: ReleaseStore, name: str) -> list[str]:
     """The values of a named filter, most customers first; of tiers, the highest first; of segments, as declared."""
     column = _NAMED[name]
     rows = store.rows(
-        f"SELECT {column} AS value FROM customers WHERE status = 'scored' AND {column} IS NOT NULL "
+        f"SELECT {column} AS value FROM ({scored_sql(store)}) WHERE {column} IS NOT NULL "
         "GROUP BY 1 ORDER BY count(*) DESC, 1"
     )
     there = [row["value"] for row in rows]
@@ -111,9 +126,10 @@ def choices(store: ReleaseStore, name: str) -> list[str]:
 
 def attributes(store: ReleaseStore) -> list[Attribute]:
     """The features that the snapshots hold: those in words (plan, region) first, each kind in declared order."""
-    if not store.has("snapshots"):
+    snapshots = snapshots_of(store)
+    if snapshots is None:
         return []
-    there = {row["column_name"] for row in store.rows("DESCRIBE snapshots")}
+    there = {row["column_name"] for row in store.rows(f"DESCRIBE {snapshots}")}
     words = [w.feature for w in store.release.words if w.feature.name in there]
     found = [Attribute(f.name, f.words, f.kind == "number") for f in words]
     return sorted(found, key=lambda attribute: attribute.is_number)
@@ -122,7 +138,8 @@ def attributes(store: ReleaseStore) -> list[Attribute]:
 def values_of(store: ReleaseStore, attribute: Attribute) -> list[str]:
     """The values of a category, most customers first."""
     rows = store.rows(
-        f"SELECT {_text(attribute.name)} AS value FROM snapshots GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT ?",
+        f"SELECT {_text(attribute.name)} AS value FROM {snapshots_of(store)} GROUP BY 1 "
+        "ORDER BY count(*) DESC, 1 LIMIT ?",
         [MOST_VALUES],
     )
     return [row["value"] for row in rows]
@@ -132,7 +149,7 @@ def range_of(store: ReleaseStore, attribute: Attribute) -> tuple[float, float] |
     """Lowest and highest value of a number; None if nobody has a value."""
     [row] = store.rows(
         f"SELECT min({quoted(attribute.name)})::DOUBLE AS low, max({quoted(attribute.name)})::DOUBLE AS high "
-        f"FROM snapshots WHERE isfinite({quoted(attribute.name)}::DOUBLE)"
+        f"FROM {snapshots_of(store)} WHERE isfinite({quoted(attribute.name)}::DOUBLE)"
     )
     return None if row["low"] is None else (row["low"], row["high"])
 
@@ -165,21 +182,22 @@ def _base(store: ReleaseStore, filters: Filters, order: str, found: Fresh) -> tu
     conditions, wanted = _conditions(store, filters)
     joins = ["LEFT JOIN recently USING (customer_key)"]
     if filters.categories or filters.ranges:
-        joins.append("JOIN snapshots s USING (customer_key)")
-    before = "NULL::DOUBLE"
-    if order == "rise" and store.has("scores"):
+        joins.append(f"JOIN {snapshots_of(store)} s USING (customer_key)")
+    rise = "c.change_month_end"
+    if store.morning is None and order == "rise" and store.has("scores"):
         joins.append("LEFT JOIN earlier e USING (customer_key)")
-        before = "e.probability"
+        rise = "c.probability - e.probability"
     sql = f"""
         WITH recently AS (
           SELECT customer_key, max(happened_on) AS recent FROM ({contacts})
           WHERE happened_on >= ?::DATE GROUP BY customer_key
         ), {_earlier(store)}, chosen AS (
-          SELECT c.customer_key, c.probability, c.probability - {before} AS rise, c.driver, c.segment, c.action,
-            c.risk_tier, c.value_tier, c.value, c.reason_1, c.reason_2, c.reason_3, c.probability * c.value AS stake,
+          SELECT c.customer_key, c.probability, c.change_day, c.change_week, c.change_month_end, c.moved_reason,
+            c.behind, {rise} AS rise, c.driver, c.segment, c.action, c.risk_tier,
+            c.value_tier, c.value, c.reason_1, c.reason_2, c.reason_3, c.probability * c.value AS stake,
             list_contains(?::VARCHAR[], c.segment) AS recommended, recent
-          FROM customers c {" ".join(joins)}
-          WHERE {" AND ".join(conditions)}
+          FROM ({scored_sql(store)}) c {" ".join(joins)}
+          WHERE {" AND ".join(["true", *conditions])}
         )"""
     days = [day for day in store.manifest.about.as_of_dates if date.fromisoformat(day) < store.as_of]
     earlier = [max(days, default=None)] if store.has("scores") else []
@@ -194,7 +212,7 @@ def _earlier(store: ReleaseStore) -> str:
 
 
 def _conditions(store: ReleaseStore, filters: Filters) -> tuple[list[str], list[Any]]:
-    conditions = ["c.status = 'scored'"]
+    conditions: list[str] = []
     values: list[Any] = []
     for name, column in _NAMED.items():
         if wanted := getattr(filters, name):
@@ -225,6 +243,14 @@ def _completed(store: ReleaseStore, rows: "pd.DataFrame", fresh: Fresh) -> "pd.D
             [keys],
         )
         history = {row["customer_key"]: row["told"] for row in told}
+    days: dict[str, list[float]] = {}
+    if store.morning is not None:
+        told = store.rows(
+            "SELECT customer_key, list(probability ORDER BY as_of_date) AS told FROM daily_probabilities "
+            f"WHERE {mine} GROUP BY 1",
+            [keys],
+        )
+        days = {row["customer_key"]: row["told"] for row in told}
     sql, values = touched(store, fresh)
     last = store.rows(
         "SELECT customer_key, max(happened_on) AS last_contact, arg_max(outcome, happened_on) AS outcome "
@@ -235,6 +261,7 @@ def _completed(store: ReleaseStore, rows: "pd.DataFrame", fresh: Fresh) -> "pd.D
     reasons = rows[["reason_1", "reason_2", "reason_3"]].astype(object).to_numpy().tolist()
     given = [[r for r in three if isinstance(r, str) and r] for three in reasons]
     found: dict[str, list[Any]] = {
+        "days": [days.get(key, []) for key in keys],
         "history": [history.get(key, []) for key in keys],
         "rise": [_rise(history.get(key, [])) for key in keys],
         "reason": [short(three[0]) if three else None for three in given],

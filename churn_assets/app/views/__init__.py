@@ -3,5 +3,6 @@
 The package is not called `pages`: Streamlit would take a folder of that name beside main.py for pages of its own, and
 run its modules as scripts. A page holds no SQL and no computation of its own.
 
-May import: app, app.parts, app.queries, ml.portable, operations.audit, operations.log, reporting.
+May import: app, app.parts, app.queries, ml.portable, operations.acknowledgements, operations.audit,
+operations.log, reporting.
 """

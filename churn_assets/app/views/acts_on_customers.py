@@ -67,7 +67,7 @@ def show_actions(page: Page, rows: pd.DataFrame, columns: dict[str, TableColumn]
 
 
 def _show_export(page: Page, rows: pd.DataFrame, columns: dict[str, TableColumn]) -> None:
-    shown = {name: column for name, column in columns.items() if name not in ("customer", "history")}
+    shown = {name: column for name, column in columns.items() if name not in ("customer", "history", "days")}
 
     def content() -> bytes:
         record(
@@ -190,14 +190,14 @@ def _mark(page: Page, rows: pd.DataFrame, ids: NaturalIds, outcome: str | None, 
             mine,
             outcome or "",
             on=day,
-            scored_on=page.store.as_of,
+            scored_on=page.store.day,
             now=page.now,
         )
     except contacts.ContactError as error:
         st.error(str(error))
         return
     except AuditError as error:
-        _tell_unrecorded(error)
+        tell_unrecorded(error)
         return
     left_out = len(rows) - len(mine)
     also = f" {left_out} of the chosen customers are not yours and were left out." if left_out else ""
@@ -250,13 +250,13 @@ def _withdraw(page: Page, marks: Sequence[contacts.Mark], keys: dict[str, str]) 
         except contacts.ContactError as error:
             st.error(str(error))
         except AuditError as error:
-            _tell_unrecorded(error)
+            tell_unrecorded(error)
     if done == len(marks):
         acts.tell(f"{done} taken back.")
         st.rerun()
 
 
-def _tell_unrecorded(error: AuditError) -> None:
+def tell_unrecorded(error: AuditError) -> None:
     """The reason names a place of the server, so it goes into the log alone."""
     event("app.audit_failed", "An act could not be recorded, so it was refused.", level=40, error=error)
     st.error(UNRECORDED)

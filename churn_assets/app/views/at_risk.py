@@ -14,6 +14,7 @@ from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.parts.words import plain, typed
 from churn_assets.app.queries import at_risk as query
 from churn_assets.app.queries.contacts import Fresh, fresh
+from churn_assets.app.queries.morning import why_not
 from churn_assets.app.queries.value import customer_value
 from churn_assets.app.views.acts_on_customers import acts_of_session, show_actions, show_today
 from churn_assets.app.views.contact_results import show_results
@@ -36,6 +37,8 @@ def show(page: Page) -> None:
         "Customers by how likely they leave, with the main reason and the recommended action. Choose rows to export "
         "them, or to mark them as contacted.",
     )
+    if page.store.morning is None:
+        st.caption(plain(f"{why_not(page.store)} The list is that of the month end."))
     marks = marks_of(page)
     keys = keys_of_marks(page, marks)
     found = fresh(page.store, marks, keys)
@@ -64,12 +67,13 @@ def _show_list(page: Page, found: Fresh) -> None:
     with st.expander("Filters", expanded=named):
         filters = _filters(page, found)
     first, second, third = st.columns([3, 1, 1])
+    known = query.orders(page.store)
     order: Any = chosen(
         first.selectbox,
         "Sort by",
-        list(query.ORDERS),
+        list(known),
         name="sort",
-        format_func=query.ORDERS.get,
+        format_func=known.get,
         help="Who to call first: whom the segment recommends to contact and nobody contacted recently, then by "
         "probability times value.",
     )
@@ -90,6 +94,8 @@ def _show_list(page: Page, found: Fresh) -> None:
         if "customer" in page.places
         else None,
         outcome=listed.rows["outcome"].map(contacts.OUTCOMES, na_action="ignore"),
+        points_week=100 * listed.rows["change_week"],
+        points_month_end=100 * listed.rows["change_month_end"],
     )
     key = f"at_risk_{acts_of_session().done}"
     positions = table(page, rows, "at_risk", columns, selection="many", key=key)
@@ -102,15 +108,16 @@ def _filters(page: Page, found: Fresh) -> query.Filters:
     columns, given = st.columns(4), {}
     labels = {"risk": "Risk", "value": "Value", "segment": "Segment", "driver": "Main driver"}
     helps = {
-        "risk": "Tier by the order of probabilities in this month, as the business declares it.",
-        "value": "Tier by the order of values in this month, as the business declares it.",
+        "risk": "Tier by the order of probabilities on the day of the list, as the business declares it.",
+        "value": "Tier by the order of values on the day of the list, as the business declares it.",
         "segment": "Risk, value and main driver together; each segment has a recommended action.",
         "driver": "The group of reasons that raises the probability most.",
     }
+    on = "this morning" if page.store.morning is not None else "in this month"
     for column, (name, label) in zip(columns, labels.items(), strict=True):
         options = query.choices(page.store, name)
         if strange := [value for value in wanted[name] if value and value not in options]:
-            st.warning(f"Nobody has the {label.lower()} {typed(', '.join(strange))} in this month.")
+            st.warning(f"Nobody has the {label.lower()} {typed(', '.join(strange))} {on}.")
         given[name] = chosen(column.multiselect, label, options, name=name, help=helps[name])
     left, middle, right = st.columns([1, 1, 2])
     known = query.contacts_known(page.store, found)
@@ -172,24 +179,17 @@ def _attributes(
 
 
 def _columns(page: Page) -> dict[str, TableColumn]:
-    several = len(page.store.manifest.about.as_of_dates) > 1
     value = customer_value(page.store)
     found = {
         "customer_key": TableColumn("Customer", "The key of the customer; it is random and tells nothing."),
         "probability": TableColumn(
             "Probability", "How likely the customer leaves in the outcome window.", "percent", 1
         ),
-        "history": TableColumn(
-            "Months",
-            "The probability in each scored month."
-            if several
-            else "No earlier month was scored, so there is no line yet.",
-            "trend",
-        ),
+        **(_of_the_morning(page) if page.store.morning is not None else _of_the_month_end(page)),
         "reason": TableColumn("Main reason", "What raises the probability most, in short.", width="large"),
         "action": TableColumn("What to do", "The action that the segment recommends.", width="large"),
         "segment": TableColumn("Segment", "Risk, value and main driver together."),
-        "risk_tier": TableColumn("Risk", "Tier of risk in this month.", width="small"),
+        "risk_tier": TableColumn("Risk", "Tier of risk on the day of the list.", width="small"),
         **({"worth": worth_column(value, "Value", value.how)} if value else {}),
         "driver": TableColumn("Driver", "The group of reasons that raises the probability most."),
         "last_contact": TableColumn(
@@ -197,6 +197,34 @@ def _columns(page: Page) -> dict[str, TableColumn]:
         ),
         "outcome": TableColumn("Outcome", "What came of it, if it was marked on this page."),
     }
+    if page.store.morning is not None:
+        found["behind"] = TableColumn(
+            "Not known up to this morning",
+            "Sources that are behind, so that newer facts of this customer are missing; empty where none is.",
+        )
     if "customer" in page.places:
         found = {"customer": TableColumn("Story", "Opens the page of this customer.", "link")} | found
     return found
+
+
+def _of_the_morning(page: Page) -> dict[str, TableColumn]:
+    """How the probability moved."""
+    same = "in percentage points, by the same model. Unknown where the customer could not be scored then."
+    return {
+        "points_week": TableColumn("In 7 days (points)", f"Change since 7 days before, {same}", "change", 1),
+        "points_month_end": TableColumn(
+            "Since month end (points)", f"Change since the last month end, {same}", "change", 1
+        ),
+        "days": TableColumn("Days", "The probability on each of the newest days.", "trend"),
+        "moved_reason": TableColumn(
+            "What moved it", "The reason whose part in the probability changed most.", width="large"
+        ),
+    }
+
+
+def _of_the_month_end(page: Page) -> dict[str, TableColumn]:
+    """The months before."""
+    several = len(page.store.manifest.about.as_of_dates) > 1
+    what = "The probability in each scored month."
+    none = "No earlier month was scored, so there is no line yet."
+    return {"history": TableColumn("Months", what if several else none, "trend")}

@@ -8,6 +8,7 @@ from churn_assets.app.page import Page
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.words import plain, spaced
 from churn_assets.app.queries.customer import SCORED, customer_row, endings, has_objected
+from churn_assets.app.views.customer_morning import morning_told
 from churn_assets.app.views.customer_people import choose_customer, contact_data
 from churn_assets.app.views.customer_score import score_told
 from churn_assets.app.views.customer_what_if import what_if_told
@@ -50,6 +51,7 @@ def show(page: Page) -> None:
         return
     _status(page, row)
     contact_data(page, key)
+    morning_told(page, row)
     if row["status"] == SCORED:
         score_told(page, row)
     months_told(page, row)

@@ -35,6 +35,8 @@ HISTORY = {
 def score_told(page: Page, row: dict[str, Any]) -> None:
     """The parts of the page that only customers with a score have."""
     history = score_history(page.store, row["customer_key"])
+    if page.store.morning is not None:
+        st.subheader(f"At the month end, {page.formats.date(page.store.as_of)}")
     _risk(page, row, history)
     left, right = st.columns(2)
     with left:

@@ -12,6 +12,7 @@ from churn_assets.app.queries.overview import AtRisk, at_risk
 from churn_assets.app.queries.segments import day_before, flows, moved, moves
 from churn_assets.app.queries.value import customer_value
 from churn_assets.app.views.lights import draw_light
+from churn_assets.app.views.morning import CALL_FIRST, show_morning
 from churn_assets.app.views.worth import worth_column
 
 SHOWN_FLOWS = 8
@@ -24,10 +25,14 @@ def show(page: Page) -> None:
     if not page.store.has("segments"):
         st.info(f"Nobody can be shown: {page.store.why_absent('segments')}.")
         return
+    show_morning(page)
     found = at_risk(page.store)
+    if page.store.morning is not None:
+        st.subheader("At the month end", anchor=False)
     _figures(page, found)
-    with st.container(border=True):
-        page.link("at_risk", "Whom do I call first this morning? Open the list: it begins with them.")
+    if page.store.morning is None:
+        with st.container(border=True):
+            page.link("at_risk", CALL_FIRST)
     _lights(page)
     _movers(page)
 

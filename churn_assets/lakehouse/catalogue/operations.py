@@ -61,8 +61,17 @@ CHANGES = Table(
             "string",
             "standard (passed all gates), normal (wanted by a person) or emergency (rollback).",
         ),
-        _needed("what", "string", "promotion, rollback, declaration (of a file), edit or new version."),
-        _needed("item", "string", "What was changed: the model, a file of the business, this software."),
+        _needed(
+            "what",
+            "string",
+            "promotion, rollback, declaration (of a file), edit, new version, or approval, export or closing of a "
+            "campaign.",
+        ),
+        _needed(
+            "item",
+            "string",
+            "What was changed: the model, a file of the business, this software, a campaign.",
+        ),
         LakeColumn("before", "string", "Version or SHA-256 before; null for the first."),
         _needed("after", "string", "Version or SHA-256 after, or `removed`."),
         _needed("reason", "string", "Why, in words."),
@@ -72,6 +81,39 @@ CHANGES = Table(
         _needed("result", "string", "begun, done, or failed with the kind of error."),
     ),
     row_key=("change_id", "record"),
+    time="at",
+    retention=AUDIT,
+)
+CAMPAIGNS = Table(
+    "operations",
+    "campaigns",
+    "one row per act on a retention campaign; the last one says how it is",
+    columns=(
+        _needed(
+            "campaign_id", "string", "The campaign of a month: its name and the month, retention-2026-06."
+        ),
+        _needed("record", "long", "Number of the record within its campaign, from 1."),
+        _needed("at", "timestamp", "When this was recorded."),
+        _needed("by", "string", "Who did it: a person, or `churn-assets` for a plan."),
+        _needed(
+            "what", "string", "planned (again, whenever the plan has changed), approved, exported or closed."
+        ),
+        _needed("state", "string", "planned, approved or closed, after this record."),
+        _needed("as_of_date", "date", "Cohort that was planned for."),
+        _needed("plan_digest", "string", "SHA-256 of the plan that the act is about."),
+        _needed("budget", "double", "Budget of the plan.", "currency of churn.yaml"),
+        _needed("contacted", "long", "Customers whom the plan contacts, exploration included.", "customers"),
+        _needed("holdout", "long", "Customers in the holdout.", "customers"),
+        _needed("expected_cost", "double", "Expected cost of the plan.", "currency of churn.yaml"),
+        _needed("expected_profit", "double", "Expected profit of the plan.", "currency of churn.yaml"),
+        LakeColumn("exported", "long", "Customers in the exported list; null for other acts.", "customers"),
+        LakeColumn(
+            "with_identity", "boolean", "Whether the list holds names and addresses; null for other acts."
+        ),
+        LakeColumn("expires_on", "date", "Day after which the list must not be used; null for other acts."),
+        _needed("note", "string", "What was planned, or what the person wrote."),
+    ),
+    row_key=("campaign_id", "record"),
     time="at",
     retention=AUDIT,
 )

@@ -11,6 +11,7 @@ Act = Literal[
     "identity_file",  # the encrypted file with ids and contact data is written
     "contact_marked",  # somebody says on the page that a customer was contacted
     "contact_withdrawn",  # and takes it back on the same day
+    "alert_acknowledged",  # somebody says that they take care of an alert about a customer
     "export",  # rows about customers leave the product as a file
     "publication",  # rows about customers are written to another database
     "personal_message",  # a message with personal data goes to the receivers of a channel

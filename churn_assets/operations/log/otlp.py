@@ -7,7 +7,6 @@ oldest records, and the files keep them all. What OpenTelemetry itself logs goes
 import atexit
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class OtlpSender:
         atexit.register(self.close)
 
     def send(self, found: Mapping[str, Any]) -> None:
-        """Queues a record, as `record_of` makes it."""
+        """Queues a record of OpenTelemetry's model, as the formatter of `records` makes it."""
         if not str(found["attributes"].get("code.namespace", "")).startswith(OWN):
             self._logger.emit(_converted(found))
 
@@ -80,9 +79,8 @@ def _converted(found: Mapping[str, Any]) -> "LogRecord":
     span = NonRecordingSpan(
         SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags.get_default())
     )
-    moment = datetime.fromisoformat(found["timestamp"])
     return LogRecord(
-        timestamp=int(moment.timestamp() * 1_000_000) * 1000,
+        timestamp=int(found["timestamp"].timestamp() * 1_000_000) * 1000,
         context=set_span_in_context(span),
         severity_text=found["severity_text"],
         severity_number=SeverityNumber(found["severity_number"]),

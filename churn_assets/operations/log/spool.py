@@ -16,7 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn_assets.operations.log.records import OURS, record_of
+import orjson
+from structlog.processors import JSONRenderer
+from structlog.typing import EventDict
+
+from churn_assets.operations.log.records import OURS, formatter
 
 if TYPE_CHECKING:
     from churn_assets.operations.log.otlp import OtlpSender
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
 LARGEST_FILE = 16 * 1024**2
 KEPT_DAYS = 90
 ENCODER = json.JSONEncoder(ensure_ascii=False, default=str)
-SYNCED = 17  # severity number of ERROR
 
 
 class Spool(logging.Handler):
@@ -49,12 +52,14 @@ class Spool(logging.Handler):
         self.folder = folder
         self.resource = resource
         self.dropped = 0
-        self._resource = ENCODER.encode(resource)  # once, and not for each record
+        self._resource = orjson.Fragment(orjson.dumps(resource))  # once, and not for each record
         self._largest = largest_file
         self._file: int | None = None
         self._process = self._size = self._number = 0
         self._torn = self._warned = self._unsent = False
         self._busy = threading.local()
+        # the sender comes before the file: a collector also gets what a full disk cannot hold
+        self.setFormatter(formatter([self._with_dropped, self._sent, JSONRenderer(self._encoded)]))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes one record. Never raises."""
@@ -62,11 +67,7 @@ class Spool(logging.Handler):
             return  # it was logged while a record is written, or tells of the daily life of a library
         self._busy.now = True
         try:
-            found = record_of(record)
-            try:
-                self._write(found)
-            finally:  # a collector also gets what a full disk cannot hold
-                self._send(found)
+            self._write(self.format(record), synced=record.levelno >= logging.ERROR)
         except Exception as error:  # noqa: BLE001 (a defect in logging must not end a run)
             self._drop(error)
         finally:
@@ -80,10 +81,20 @@ class Spool(logging.Handler):
         self._file = None
         super().close()
 
-    def _write(self, found: dict[str, Any]) -> None:
+    def _with_dropped(self, _: Any, __: str, found: EventDict) -> EventDict:
         if self.dropped:
             found["attributes"]["churn.log.dropped"] = self.dropped
-        line = f'{ENCODER.encode(found)[:-1]}, "resource": {self._resource}}}\n'
+        return found
+
+    def _encoded(self, found: EventDict, **_: Any) -> str:
+        found["resource"] = self._resource
+        try:
+            return orjson.dumps(found, default=str, option=orjson.OPT_APPEND_NEWLINE).decode()
+        except TypeError:  # half a pair of surrogates, as in a file name that is no UTF-8, or a huge number
+            found.update(timestamp=found["timestamp"].isoformat(), resource=self.resource)
+            return f"{ENCODER.encode(found)}\n"
+
+    def _write(self, line: str, synced: bool) -> None:
         content = line.encode(errors="replace")
         if self._torn:
             content = b"\n" + content
@@ -94,21 +105,21 @@ class Spool(logging.Handler):
         if self._torn:
             raise OSError("the record was written in part")
         self.dropped, self._warned = 0, False
-        if found["severity_number"] >= SYNCED:
+        if synced:
             os.fsync(file)
 
-    def _send(self, found: dict[str, Any]) -> None:
+    def _sent(self, _: Any, __: str, found: EventDict) -> EventDict:
         """Hands a record to the sender. Never raises: what the sender refuses is in the file."""
-        if self.sender is None:
-            return
         try:
-            self.sender.send(found)
+            if self.sender is not None:
+                self.sender.send(found)
         except Exception as error:  # noqa: BLE001 (a defect in logging must not end a run)
             if not self._unsent:
                 self._unsent = True
                 self._warn(
                     f"some records of the log cannot be sent: {type(error).__name__}. Their files hold them."
                 )
+        return found
 
     def _open(self, more: int) -> int:
         """The file of this process, with room for `more` bytes; a new one after a fork and when it is full."""

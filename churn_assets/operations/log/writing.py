@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+import structlog
+
+from churn_assets import trace
 from churn_assets.operations.log.records import OURS
 from churn_assets.operations.log.spool import Spool, forget
 from churn_assets.settings import Settings
@@ -24,9 +27,26 @@ if TYPE_CHECKING:
 # Dagster's processes and a configured MLflow keep the records of these loggers from the root logger.
 APART = ("dagster", "mlflow")
 FOR_FILES_ONLY = ("sail",)  # what fails there reaches the terminal as an exception
+# What Python's logging notes of each record, and nobody here prints; without it a record costs a tenth less.
+NOT_NOTED = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")
+
+
+class _Events(logging.Logger):
+    """The logger of events, which have no place in the code; looking for it would cost a tenth of a record."""
+
+    def findCaller(self, stack_info: bool = False, stacklevel: int = 1) -> tuple[str, int, str, None]:  # noqa: N802
+        """No place."""
+        return "", 0, "", None
+
 
 _starting = threading.Lock()
-_events = logging.getLogger(f"{OURS}.events")
+_events = _Events(f"{OURS}.events", logging.INFO)  # it passes on to no other: events are for the files
+_logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+    _events,
+    processors=[structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    wrapper_class=structlog.stdlib.BoundLogger,
+    context_class=dict,
+).bind()
 _of_the_sender = logging.getLogger("opentelemetry")
 
 
@@ -70,8 +90,8 @@ def start(settings: Settings) -> Spool:
         for name in FOR_FILES_ONLY:
             logging.getLogger(name).addHandler(spool)
         _events.addHandler(spool)
-        _events.setLevel(logging.INFO)
-        _events.propagate = False  # they are for the files, not for the terminal
+        for name in NOT_NOTED:
+            setattr(logging, name, False)
         forget(folder)
         return spool
 
@@ -94,13 +114,12 @@ def event(
         body: a sentence. No personal value.
         level: of Python's logging.
         error: the exception that caused it.
-        more: attributes; a name gets the prefix `churn.`, and `__` in it becomes a dot.
+        more: attributes, as `trace.attributes` names them; those of `trace.within` are added.
     """
     if not _events.handlers:
         return
-    fields = {f"churn.{key.replace('__', '.')}": value for key, value in more.items() if value is not None}
-    caused = (type(error), error, error.__traceback__) if error is not None else None
-    _events.log(level, "%s", body, exc_info=caused, extra={"fields": {"event.name": name, **fields}})
+    caused = {} if error is None else {"exc_info": error}
+    _logger.log(level, body, **{"event.name": name}, **trace.attributes(more), **caused)
 
 
 def _sender(settings: Settings, resource: dict[str, str]) -> "OtlpSender | None":

@@ -27,6 +27,8 @@ TABLES = {
     "scores": "scores",
     "reasons": "scores",
     "segments": "segments",
+    "current_scores": "current_scores",
+    "risk_alerts": "risk_alerts",
     "customer_months": "customer_months",
     "churn_rates": "churn_rates",
     "retention_cohorts": "retention_cohorts",
@@ -111,6 +113,10 @@ def _release(release: Release) -> PublishedTable:
         "model_version": (about.model_version, "Version of the model of the newest scores."),
         "as_of_date": (about.as_of_date, "Date of the newest scores."),
         "known_until": (about.known_until, "Day up to which every source is known."),
+        "current_as_of_date": (
+            about.current.as_of_date if about.current else None,
+            "Date of the current scores; null where there are none.",
+        ),
     }
     rows = pa.table({name: pa.array([_or_none(value)], pa.string()) for name, (value, _) in values.items()})
     comment = "one row: the release that all tables come from"

@@ -30,6 +30,25 @@ class FileProof:
 
 
 @dataclass(frozen=True)
+class CurrentDay:
+    """The current scores of a release: those of the newest whole day that is known.
+
+    Attributes:
+        as_of_date: of these scores; ISO, like all days here.
+        model_version: that gave them. It may be a later one than that of the newest cohort.
+        known_until: the day up to which every source is known.
+        stale_from: from this day on newer current scores are overdue; None when none are expected any more.
+        customers: how many have a current score.
+    """
+
+    as_of_date: str
+    model_version: str
+    known_until: str
+    stale_from: str | None
+    customers: int
+
+
+@dataclass(frozen=True)
 class About:
     """What a release is about.
 
@@ -41,6 +60,7 @@ class About:
         known_until: the day up to which the lake knows every source; None if a source lacks its first month.
         stale_from: from this day on newer scores are overdue; None when none are expected any more.
         counts: customers by status, and how many objected to profiling.
+        current: the current scores; None where `Manifest.absent` says why there are none.
     """
 
     business: str
@@ -51,6 +71,7 @@ class About:
     known_until: str | None
     stale_from: str | None
     counts: Mapping[str, int]
+    current: CurrentDay | None = None
 
 
 @dataclass(frozen=True)
@@ -104,13 +125,19 @@ class Manifest:
                     "again."
                 )
             files = {path: FileProof(**entry) for path, entry in stored["files"].items()}
-            manifest = cls(**{**stored, "about": About(**stored["about"]), "files": files})
+            manifest = cls(**{**stored, "about": _about(stored["about"]), "files": files})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ReleaseBroken(f"{MANIFEST} cannot be read ({type(error).__name__}).") from None
         outside = [path for path in files if not _lies_inside(path)]
         if outside or not NAME.fullmatch(manifest.name):
             raise ReleaseBroken(f"{MANIFEST} names a file outside of the release.")
         return manifest
+
+
+def _about(stored: Mapping[str, Any]) -> About:
+    """A release that an earlier version of this software wrote does not name its current scores: it has none."""
+    current = stored.get("current")
+    return About(**{**stored, "current": None if current is None else CurrentDay(**current)})
 
 
 def _lies_inside(path: str) -> bool:

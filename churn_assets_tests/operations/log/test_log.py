@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -197,6 +198,41 @@ def test_messages_of_libraries_keep_nothing_that_may_be_personal(folder: Path) -
 )
 def test_quoted_values_with_apostrophes_are_hidden(message: str, kept: str) -> None:
     assert masked(message) == kept
+
+
+def test_a_message_whose_arguments_do_not_fit_is_kept(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, {})
+    for message, arguments in (("one %s", ("a", "b")), ("%(one)s", ({"one": "by name"},))):
+        spool.handle(logging.LogRecord("churn_assets", logging.INFO, "", 0, message, arguments, None))
+    spool.close()
+    assert [record["body"] for record in read_log(tmp_path).records] == ["one %s", "by name"]
+
+
+def test_values_that_json_cannot_hold_are_kept_as_text(folder: Path) -> None:
+    """A file name that is no UTF-8, a number beyond 64 bits, an object."""
+    writing.event("n", "of \udc80", huge=2**70, place=Path("a"))
+    (record,) = read_log(folder).records
+    assert record["body"] == "of ?" and record["attributes"]["churn.huge"] == 2**70
+    assert record["attributes"]["churn.place"] == "a"
+    assert datetime.fromisoformat(record["timestamp"]).tzinfo == UTC
+
+
+def test_records_of_libraries_say_what_the_step_around_them_is_about(folder: Path) -> None:
+    with trace.within("ab" * 16, asset="gold/customers", months=None):
+        logging.getLogger("some.library").warning("It is late", stack_info=True)
+        with trace.within("cd" * 16):
+            writing.event("n", "inner")
+    writing.event("n", "outside")
+    late, inner, outside = read_log(folder).records
+    assert late["attributes"] == {"code.namespace": "some.library", "churn.asset": "gold/customers"}
+    assert (inner["trace_id"], inner["attributes"]["churn.asset"]) == ("cd" * 16, "gold/customers")
+    assert outside["trace_id"] == outside["span_id"] == "" and "churn.asset" not in outside["attributes"]
+
+
+def test_a_record_without_an_exception_has_none(folder: Path) -> None:
+    logging.getLogger("some.library").exception("called where nothing was raised")
+    (record,) = read_log(folder).records
+    assert set(record["attributes"]) == {"code.namespace"}
 
 
 def test_passwords_in_addresses_are_hidden(folder: Path) -> None:

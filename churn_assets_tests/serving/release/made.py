@@ -1,5 +1,6 @@
 """Small releases for tests, made without a lake."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from churn_assets.ml.portable.calibration import Calibration
 from churn_assets.ml.portable.model import Linear, PortableModel, Scorer
 from churn_assets.ml.portable.transformation import CategoryColumn, NumericColumn, Transformation
 from churn_assets.ml.portable.what_if import Observed
-from churn_assets.serving.release.manifest import About, Manifest
+from churn_assets.serving.release.manifest import About, CurrentDay, Manifest
 from churn_assets.serving.release.words import FeatureWords
 from churn_assets.serving.release.writing import Contents, write_release
+from churn_assets_tests.serving.release.current import current_day
 
 NOW = datetime(2026, 1, 3, 4, 5, 6, tzinfo=UTC)
 FEATURES = [
@@ -55,15 +57,21 @@ def words() -> list[FeatureWords]:
 
 
 def contents(shift: float = 0.0, **tables: pa.Table) -> Contents:
-    """A release of 200 customers."""
+    """A release of 200 customers; with the table `current_scores` it tells of this morning."""
     customers = pa.table({"customer_key": KEYS, "probability": np.linspace(0.01, 0.9, len(KEYS))})
     about = About(
         "telecom", "3", "2025-12-31", "2025-12-31", ["2025-12-31"], "2025-12-31", None, {"customers": 200}
     )
+    if "current_scores" in tables:
+        about = replace(about, current=_current(tables["current_scores"]))
     card = {"model_card.md": "# Model card\n"}
     absent = {"churn_rates": "gold/churn_rates was never materialised"}
     held = {"customers": customers, **tables}
     return Contents(about, held, absent, model(shift), words(), {"name": "telecom"}, {"customers": {}}, card)
+
+
+def _current(scores: pa.Table) -> CurrentDay:
+    return current_day(scores.num_rows, model_version=scores["model_version"][0].as_py())
 
 
 def publish(root: Path | str, number: int = 0, keep: int = 3, **edits: Any) -> Manifest:

@@ -1,0 +1,181 @@
+"""Everything that a plan rests on, as known at the as_of_date."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.campaigns import Campaigns
+from churn_assets.contracts.expressions import names_read
+from churn_assets.history.people import consents, objections
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import month_end, month_of
+from churn_assets.operations.campaigns.record import exported_until
+from churn_assets.retention.contacts import (
+    AS_OF,
+    KEY,
+    by_offer,
+    contacts_known,
+    last_contacts,
+    with_outcomes,
+)
+from churn_assets.retention.draws import holdout_months
+from churn_assets.retention.effects import OfferEffect, effects_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import Column, DataFrame
+
+SCORED = [KEY, "probability", "value", "risk_tier", "value_tier", "segment", "model_version"]
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a plan rests on.
+
+    Attributes:
+        day: the as_of_date.
+        cohort: one row per scored customer: SCORED; a column per offer, whether it may go to the customer by its
+            condition; `excluded` and `consent` (bool, or null: unknown); `objected` (bool); `contacted_on` (date or
+            null: the last contact, or the export of a list that names the customer).
+        effects: offer -> what is expected of it.
+        strata: customer_key -> tiers of risk and value when the holdout was drawn.
+        holdout_id: of the draw.
+        consent_declared: False where no contract tells of consent, so that nobody is left out for want of it.
+    """
+
+    day: date
+    cohort: "pd.DataFrame"
+    effects: dict[str, OfferEffect]
+    strata: dict[str, str]
+    holdout_id: str
+    consent_declared: bool
+
+
+def campaign_id(section: Campaigns, day: date) -> str:
+    """The id of the campaign that follows an as_of_date."""
+    return f"{section.name}-{month_of(day)}"
+
+
+def read_basis(lakehouse: Lakehouse, business: Business, section: Campaigns, day: date) -> Basis:
+    """Reads what a plan rests on; nothing that became known after `day`.
+
+    Raises:
+        LakehouseError: a table does not exist yet.
+    """
+    of_day: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
+    cohort: pd.DataFrame = lakehouse.arrow(tables.CUSTOMER_SEGMENTS, SCORED, of_day).to_pandas()
+    cohort = cohort.sort_values(KEY, ignore_index=True)
+    contacts = contacts_known(lakehouse, business, day)
+    judged = with_outcomes(lakehouse, contacts, day)
+    offers = business.file.offers
+    rules = _rules(lakehouse, business, section, [day, *judged[AS_OF].unique()], judged)
+    now = rules[rules[AS_OF] == day].drop(columns=AS_OF)
+    cohort = cohort.merge(now, on=KEY, how="left")
+    cohort["objected"] = cohort[KEY].isin(list(objections(lakehouse, business, day).keys))
+    agreed = consents(lakehouse, business, day)
+    cohort["consent"] = True if agreed is None else cohort[KEY].map(agreed).astype(object)
+    cohort["contacted_on"] = _contacted_on(lakehouse, section, cohort[KEY], last_contacts(contacts), day)
+    names = [offer.name for offer in offers]
+    effects = effects_of(offers, by_offer(judged, names, rules[[KEY, AS_OF, *names]]))
+    first, _ = holdout_months(month_of(day), section.holdout_months)
+    return Basis(
+        day,
+        cohort,
+        effects,
+        _strata(lakehouse, month_end(first), day),
+        f"{section.name}-{first}",
+        agreed is not None,
+    )
+
+
+def _rules(
+    lakehouse: Lakehouse, business: Business, section: Campaigns, days: Sequence[date], judged: "pd.DataFrame"
+) -> "pd.DataFrame":
+    """customer_key, as_of_date, a column per offer (its condition) and `excluded`, by the snapshots of some days.
+
+    Of days before the last only the judged contacts are there.
+    """
+    from pyspark.sql import functions as F
+
+    snapshots = lakehouse.read(tables.CUSTOMER_SNAPSHOTS).where(F.col(AS_OF).isin(list(days)))
+    snapshots = _with_declared(snapshots, business, section)
+    if len(judged):
+        pairs = _pairs(lakehouse, judged)
+        of_contact = snapshots.join(F.broadcast(pairs), [KEY, AS_OF], "left_semi").where(
+            F.col(AS_OF) != days[0]
+        )
+        snapshots = snapshots.where(F.col(AS_OF) == days[0]).unionByName(of_contact)
+    conditions = [
+        F.coalesce(F.expr(offer.where), F.lit(False)).alias(offer.name)
+        if offer.where
+        else F.lit(True).alias(offer.name)
+        for offer in business.file.offers
+    ]
+    excluded: Column = F.lit(False)
+    for name in section.exclude:
+        excluded = excluded | _is_true(business, name)
+    rows = snapshots.select(KEY, AS_OF, *conditions, excluded.alias("excluded")).toArrow()
+    found: pd.DataFrame = rows.to_pandas(date_as_object=True)
+    return found
+
+
+def _pairs(lakehouse: Lakehouse, judged: "pd.DataFrame") -> "DataFrame":
+    import pyarrow as pa
+
+    distinct = judged[[KEY, AS_OF]].drop_duplicates()
+    schema = pa.schema([(KEY, pa.string()), (AS_OF, pa.date32())])
+    return lakehouse.spark.createDataFrame(pa.Table.from_pandas(distinct, schema, preserve_index=False))
+
+
+def _with_declared(snapshots: "DataFrame", business: Business, section: Campaigns) -> "DataFrame":
+    """The snapshots with a null column for each feature that was declared after they were made."""
+    from pyspark.sql import functions as F
+
+    read = {*section.exclude, *(n for o in business.file.offers if o.where for n in names_read(o.where))}
+    for feature in business.features:
+        if feature.name in read and feature.name not in snapshots.columns:
+            snapshots = snapshots.withColumn(feature.name, F.lit(None).cast(feature.spark_type))
+    return snapshots
+
+
+def _is_true(business: Business, name: str) -> "Column":
+    """True where a number is above 0 or a column of true and false is true; null where it is unknown."""
+    from pyspark.sql import functions as F
+
+    kind = next(f.kind for f in business.features if f.name == name)
+    return F.col(name) > 0 if kind == "number" else F.lower(F.col(name)) == "true"
+
+
+def _contacted_on(
+    lakehouse: Lakehouse, section: Campaigns, keys: "pd.Series", last: "pd.Series", day: date
+) -> "pd.Series":
+    """The last contact of each customer, by a source of contacts or by an exported list.
+
+    A customer of the holdout counts as contacted when they would have been: else the two arms would differ in who is
+    left out after a contact.
+    """
+    found = keys.map(last).astype(object)
+    found = found.where(found.notna(), None)
+    for exported_on, told in exported_until(lakehouse, section.name, day):
+        named: list[tuple[str, str, object]] = [("as_of_date", "=", told)]
+        rows = lakehouse.arrow(tables.CAMPAIGN_PLAN, [KEY, "offer"], named).to_pandas()
+        listed = keys.isin(rows.loc[rows["offer"].notna(), KEY]).to_numpy()
+        earlier = found.map(lambda d, on=exported_on: d is None or d < on).to_numpy(dtype=bool)
+        found = found.where(~(listed & earlier), exported_on)
+    return found
+
+
+def _strata(lakehouse: Lakehouse, first: date, day: date) -> dict[str, str]:
+    """Tiers of risk and value in the first scored cohort of the holdout's months."""
+    days = [d for d in lakehouse.slices(tables.CUSTOMER_SEGMENTS, "as_of_date") if first <= d <= day]
+    if not days:
+        return {}
+    wanted: list[tuple[str, str, object]] = [("as_of_date", "=", days[0])]
+    rows = lakehouse.arrow(tables.CUSTOMER_SEGMENTS, [KEY, "risk_tier", "value_tier"], wanted)
+    return {
+        key: f"{risk} {value}"
+        for key, risk, value in zip(*(column.to_pylist() for column in rows.columns), strict=True)
+    }

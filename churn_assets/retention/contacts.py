@@ -1,0 +1,124 @@
+"""Past contacts as known on a day: when each customer was last contacted, and what became of randomised contacts."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.campaigns import ContactLine
+from churn_assets.contracts.monitoring import TreatedRule
+from churn_assets.history.people import survivors
+from churn_assets.history.treatments import DAY, newest_rows
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import add_months, month_end, month_of, month_range
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEY, AS_OF = "customer_key", "as_of_date"
+CONTACT_COLUMNS = [KEY, DAY, "campaign", "offer", "treated", "control", "refused", "accepted"]
+
+
+def contacts_known(lakehouse: Lakehouse, business: Business, day: date) -> "pd.DataFrame":
+    """Contacts and controls of every source under `monitoring.treated`, by what was known on `day`.
+
+    The contacts of merged customers count for their survivors.
+
+    Returns:
+        CONTACT_COLUMNS: customer_key; day (date); campaign and offer (null where the source tells none); treated,
+        control and refused (bool; of a refused row nobody knows which it is); accepted (bool or null).
+    """
+    import pandas as pd
+
+    section = business.file.campaigns
+    lines = {line.source: line for line in (section.contacts if section else ())}
+    parts = [
+        _of_source(lakehouse, business, rule, lines.get(rule.source), day)
+        for rule in business.file.monitoring.treated
+    ]
+    if not parts:
+        return pd.DataFrame(columns=CONTACT_COLUMNS)
+    found = pd.concat(parts, ignore_index=True)
+    heirs = survivors(lakehouse, business, (day, day))
+    return found.assign(**{KEY: found[KEY].map(lambda key: heirs.get(key, key))})
+
+
+def _of_source(
+    lakehouse: Lakehouse, business: Business, rule: TreatedRule, line: ContactLine | None, day: date
+) -> "pd.DataFrame":
+    source = business.source(rule.source)
+    own = {name: getattr(line, name) for name in ("campaign", "offer", "accepted")} if line else {}
+    names = [name for name in (rule.column, *own.values()) if name]
+    months = month_range(business.first_month(source), month_of(day))
+    rows = newest_rows(lakehouse, source, names, months, day)
+    rows = rows[rows[DAY].astype(object) <= day] if len(rows) else rows
+    refused = rows["refused"].eq(True)
+    arm = rows[rule.column] if rule.column else None
+    treated = arm.isin(rule.values) if arm is not None else ~refused
+    control = arm.isin(line.control) if arm is not None and line else refused & False
+    found = rows[[KEY, DAY]].assign(
+        treated=treated & ~refused, control=control & ~refused, refused=refused, campaign=None, offer=None
+    )
+    for name in ("campaign", "offer"):
+        if own.get(name):
+            found[name] = rows[own[name]]
+    found["accepted"] = _accepted(rows, line) if line and line.accepted else None
+    return found[found["treated"] | found["control"] | found["refused"]][CONTACT_COLUMNS]
+
+
+def _accepted(rows: "pd.DataFrame", line: ContactLine) -> "pd.Series":
+    told = rows[str(line.accepted)]
+    yes = told.isin(line.accepted_values) if line.accepted_values else told.eq(True)
+    return yes.astype(object).where(told.notna(), None)
+
+
+def last_contacts(contacts: "pd.DataFrame") -> "pd.Series":
+    """customer_key -> day of the last contact. A row that was refused may have been one, so it counts."""
+    made = contacts[contacts["treated"] | contacts["refused"]]
+    last: pd.Series = made.groupby(KEY)[DAY].max()
+    return last
+
+
+def cohort_of(day: date) -> date:
+    """The as_of_date that a contact follows: the last month end on or before its day."""
+    own = month_end(month_of(day))
+    return own if day == own else month_end(add_months(month_of(day), -1))
+
+
+def with_outcomes(lakehouse: Lakehouse, contacts: "pd.DataFrame", day: date) -> "pd.DataFrame":
+    """Contacts and controls with as_of_date and `churned`: whether the customer left in the outcome window after it.
+
+    `churned` is null where the label was not settled on `day`, or is neither 0 nor 1.
+    """
+    import pandas as pd
+
+    judged = contacts[contacts["treated"] | contacts["control"]].copy()
+    judged[AS_OF] = judged[DAY].map(cohort_of).astype(object)
+    days = sorted(set(judged[AS_OF]))
+    if not days or not lakehouse.exists(tables.CHURN_LABELS):
+        return judged.assign(churned=None)
+    wanted: list[tuple[str, str, object]] = [("as_of_date", "in", days), ("label_available_at", "<=", day)]
+    labels: pd.DataFrame = lakehouse.arrow(tables.CHURN_LABELS, [KEY, AS_OF, "label"], wanted).to_pandas()
+    labels = labels.dropna(subset="label")
+    labels["churned"] = labels["label"].eq(1).astype(object)
+    joined = judged.merge(labels[[KEY, AS_OF, "churned"]], on=[KEY, AS_OF], how="left")
+    return joined.assign(churned=joined["churned"].where(joined["churned"].notna(), None))
+
+
+def by_offer(
+    contacts: "pd.DataFrame", offers: Sequence[str], fits: "pd.DataFrame"
+) -> "Mapping[str, pd.DataFrame]":
+    """Offer -> its contacts and the controls, of customers whom the offer may go to.
+
+    Args:
+        contacts: see `with_outcomes`.
+        offers: their names.
+        fits: customer_key, as_of_date and a column per offer: whether it may go to the customer.
+    """
+    joined = contacts.merge(fits, on=[KEY, AS_OF], how="left")
+    found = {}
+    for name in offers:
+        here = joined[name].eq(True) & (joined["control"] | (joined["treated"] & (joined["offer"] == name)))
+        found[name] = joined.loc[here, ["campaign", "treated", "churned", "accepted"]]
+    return found

@@ -1,0 +1,115 @@
+"""A plan in words and tables, for the page of the asset and for the command line."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from churn_assets.contracts.offers import OfferLine
+from churn_assets.counts import counted
+from churn_assets.reporting.figures import BLUE, GREY, ORANGE, as_png, blank
+from churn_assets.retention.curve import CurvePoint, stops_paying
+from churn_assets.retention.detectable import Detectable
+from churn_assets.retention.effects import OfferEffect
+from churn_assets.retention.planning import Planning, PlanTotals, totals_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Rows = list[tuple[object, ...]]
+OFFERS = ("offer", "customers", "cost of a contact", "accepted by", "prevents of the churn", "from")
+CURVE = ("budget", "customers", "expected cost", "expected profit", "customers saved", "the next unit earns")
+ARMS = ("customers who are", "customers")
+DETECTABLE = ("after months", "smallest effect that shows", "holdout needed for the expected effect")
+
+
+def headline(found: Planning) -> str:
+    """The plan in two sentences."""
+    totals, currency = totals_of(found.plan.rows), found.business.file.currency
+    return (
+        f"{found.campaign_id}: {counted(totals.contacted, 'customer is', 'customers are')} contacted for an expected "
+        f"{totals.cost:,.0f} {currency} of a budget of {found.plan.budget:,.0f}, {totals.explored:,} of them at "
+        f"random; {counted(totals.holdout, 'customer stays', 'customers stay')} in the holdout. Expected: "
+        f"{totals.profit:,.0f} {currency} of profit and {totals.saved:,.1f} customers saved."
+    )
+
+
+def offer_rows(offers: Sequence[OfferLine], effects: dict[str, OfferEffect], totals: PlanTotals) -> Rows:
+    """One row per offer, under OFFERS."""
+    found: Rows = []
+    for offer in offers:
+        effect = effects[offer.name]
+        cost = offer.contact_cost + effect.acceptance * offer.cost
+        interval = f"{effect.prevented:.1%} ({effect.low:.1%} to {effect.high:.1%})"
+        customers = totals.offers.get(offer.name, 0)
+        found.append(
+            (offer.name, customers, f"{cost:.2f}", f"{effect.acceptance:.0%}", interval, effect.basis)
+        )
+    return found
+
+
+def arm_rows(totals: PlanTotals) -> Rows:
+    """How many customers are contacted, and why the others are not, under ARMS."""
+    return list(totals.arms)
+
+
+def curve_table(curve: Sequence[CurvePoint]) -> Rows:
+    """The budget curve, under CURVE; the declared budget is marked."""
+    return [
+        (
+            f"{p.budget:,.0f}{' (this plan)' if p.declared else ''}",
+            p.customers,
+            f"{p.cost:,.0f}",
+            f"{p.profit:,.0f}",
+            f"{p.saved:,.1f}",
+            f"{p.next_euro:.2f}",
+        )
+        for p in curve
+    ]
+
+
+def detectable_rows(found: Sequence[Detectable]) -> Rows:
+    """What the holdout can show, under DETECTABLE."""
+    return [
+        (
+            d.months,
+            "nothing: an arm is empty" if d.prevented is None else _smallest(d.prevented),
+            "no share is enough" if d.holdout_needed is None else f"{d.holdout_needed:.1%}",
+        )
+        for d in found
+    ]
+
+
+def _smallest(prevented: float) -> str:
+    if prevented > 1:
+        return "none, not even if it prevented all churn"
+    return f"{prevented:.0%} of the churn prevented"
+
+
+def saturation(found: Planning) -> str:
+    """From which budget on more money is not spent, as a sentence."""
+    enough, currency = stops_paying(found.curve), found.business.file.currency
+    if not enough:
+        return "No contact is expected to pay for itself."
+    return f"From a budget of {enough:,.0f} {currency} on, the next {currency} earns nothing."
+
+
+def curve_png(found: Planning) -> bytes:
+    """The budget curve as a picture."""
+    return as_png(_curve_figure(found))
+
+
+def _curve_figure(found: Planning) -> "Figure":
+    curve, currency = found.curve, found.business.file.currency
+    figure, axes = blank(
+        f"What a budget is expected to earn: {found.campaign_id}", f"budget ({currency})", currency, 8, 3.4
+    )
+    budgets = [p.budget for p in curve]
+    axes.plot(budgets, [p.profit for p in curve], "o-", color=BLUE, label=f"expected profit ({currency})")
+    axes.axvline(found.plan.budget, color=ORANGE, label="this plan")
+    axes.axvline(stops_paying(curve), color=GREY, linestyle="--", label="the next unit earns nothing")
+    saved = axes.twinx()
+    saved.plot(budgets, [p.saved for p in curve], ":", color=GREY)
+    saved.set_ylabel("customers saved (dotted)")
+    axes.set_ylim(bottom=0)
+    saved.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    return figure

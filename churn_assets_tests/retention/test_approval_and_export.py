@@ -1,0 +1,279 @@
+"""Only an approved plan is exported, only to who consents at that moment, and each act leaves its records."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from churn_assets.cli.main import cli
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.stores import unregistered
+from churn_assets.operations.audit.verification import stored, verify
+from churn_assets.operations.campaigns.record import (
+    CampaignError,
+    CampaignRecord,
+    campaign_records,
+    plan_recorded,
+)
+from churn_assets.operations.changes.change import ChangeError, change_records
+from churn_assets.retention.approval import approve, close
+from churn_assets.retention.cohort import Basis
+from churn_assets.retention.effects import effects_of
+from churn_assets.retention.export import delete_expired, export
+from churn_assets.retention.plan import economy, make_plan
+from churn_assets.retention.planning import Planning, curve_rows, plan_of, plan_rows, record_of
+from churn_assets_tests.lakes import edit_yaml
+from churn_assets_tests.retention.bases import NO_CONTACTS
+from churn_assets_tests.retention.planned_lakes import (
+    CUSTOMERS,
+    LAST,
+    business_with,
+    key,
+    planned_lake,
+    put,
+    version,
+)
+
+ID = "retention-2025-10"
+
+
+@pytest.fixture
+def business(tmp_path: Path) -> Business:
+    return business_with(tmp_path)
+
+
+@pytest.fixture
+def lake(tmp_path: Path, business: Business) -> Lakehouse:
+    """A lake with a plan that was made without an engine: every second customer may be contacted."""
+    house = planned_lake(tmp_path, business)
+    plan_without_engine(house, business)
+    return house
+
+
+def plan_without_engine(house: Lakehouse, business: Business) -> None:
+    section, economics = business.file.campaigns, business.file.economics
+    assert section is not None
+    cohort = house.arrow(tables.CUSTOMER_SEGMENTS, None, [("as_of_date", "=", LAST)]).to_pandas()
+    cohort = cohort.assign(excluded=False, consent=True, objected=False, contacted_on=None).astype(
+        {"contacted_on": object}
+    )
+    for offer in business.file.offers:
+        cohort[offer.name] = True
+    effects = effects_of(business.file.offers, {offer.name: NO_CONTACTS for offer in business.file.offers})
+    basis = Basis(LAST, cohort, effects, {}, "retention-2025-07", True)
+    money = economy(business.file.offers, section, basis)
+    made = Planning(business, section, basis, money, make_plan(basis, money, section, economics))
+    house.replace_rows(tables.CAMPAIGN_PLAN, plan_rows(made.plan.rows), "as_of_date", [LAST], run_id="made")
+    house.replace_rows(tables.BUDGET_CURVE, curve_rows(made), "as_of_date", [LAST], run_id="made")
+    plan_recorded(house, [record_of(made)])
+
+
+def acts(house: Lakehouse) -> list[tuple[str, str, int | None]]:
+    """Acts of the audit: what, by whom, how many customers."""
+    entries = [line.content[0] for line in stored(house.settings) if line.content]
+    return [(entry.act, entry.by, entry.customers) for entry in entries]
+
+
+def contacted(house: Lakehouse) -> set[str]:
+    rows = plan_of(house, LAST)
+    return set(rows.loc[rows["arm"].isin(["planned", "exploration"]), "customer_key"])
+
+
+def of_list(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def test_an_approval_is_recorded_three_times(lake: Lakehouse) -> None:
+    record = approve(lake, ID, " Ada  Lovelace ", "For June.")
+    assert (record.state, record.by, record.note) == ("approved", "Ada Lovelace", "For June.")
+    assert [(r.what, r.record) for r in campaign_records(lake)] == [("planned", 1), ("approved", 2)]
+    [begun, done] = change_records(lake)
+    assert (done.item, done.what, done.approved_by, done.result) == (
+        f"campaign {ID}",
+        "approval",
+        "Ada Lovelace",
+        "done",
+    )
+    assert begun.result == "begun"
+    assert acts(lake) == [("approval", "Ada Lovelace", None)]
+    assert verify(lake.settings).damage == []
+
+
+def test_a_list_of_keys_holds_who_consents_at_that_moment_and_no_name(
+    lake: Lakehouse, business: Business
+) -> None:
+    approve(lake, ID, "Ada")
+    some = sorted(contacted(lake))
+    numbers = {key(n): n for n in range(CUSTOMERS)}
+    refusing = [k for k in some if numbers[k] % 10 not in (1, 2)][:3]
+    later = date(2025, 11, 20)
+    people = [
+        version(numbers[refusing[0]], later, marketing_consent=False),
+        version(numbers[refusing[1]], later, refused=True),
+    ]
+    people.append(version(numbers[refusing[2]], later, marketing_consent=True, profiling_objection=True))
+    put(lake, tables.silver(business.source("customers")), people)
+    done = export(lake, business, ID, "Ben")
+    rows = of_list(done.file)
+    listed = {row["customer_key"] for row in rows}
+    agreed = {k for k in some if numbers[k] % 10 not in (1, 2)} - set(refusing)
+    assert listed == agreed and len(rows) == len(agreed) == done.customers
+    assert done.without_consent == len(some) - len(agreed)
+    assert set(rows[0]) == {
+        "campaign_id",
+        "customer_key",
+        "offer",
+        "channel",
+        "offer_words",
+        "arm",
+        "use_until",
+    }
+    assert {row["arm"] for row in rows} == {"treated"} and {row["campaign_id"] for row in rows} == {ID}
+    assert {row["use_until"] for row in rows} == {str(datetime.now(UTC).date() + timedelta(days=14))}
+    assert acts(lake)[-1] == ("export", "Ben", len(rows))
+    assert change_records(lake)[-1].what == "export" and change_records(lake)[-1].result == "done"
+    last = campaign_records(lake)[-1]
+    assert (last.what, last.state, last.exported, last.with_identity) == (
+        "exported",
+        "approved",
+        len(rows),
+        False,
+    )
+    assert done.file.stat().st_mode & 0o077 == 0
+    assert [p for p in unregistered(lake.settings.home_path, business) if "export" in p] == []
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_list_with_names_reaches_everybody_on_it(lake: Lakehouse, business: Business, kind: Any) -> None:
+    approve(lake, ID, "Ada")
+    done = export(lake, business, ID, "Ben", kind=kind, with_identity=True, note="To the call centre.")
+    rows = of_list(done.file) if kind == "csv" else pd.read_parquet(done.file).to_dict("records")
+    assert len(rows) == done.customers and done.unreachable > 0
+    planned = contacted(lake)
+    for row in rows:
+        n = int(str(row["customer_id"])[1:])
+        assert row["customer_key"] == key(n) and key(n) in planned
+        assert n % 10 not in (1, 2, 4), "refused, objected, or without contact data"
+        assert row["email"] == f"p{n}@mail.example"
+        name = "=cmd|x" if n % 5 == 0 else f"Person {n}"
+        assert row["full_name"] == (f"'{name}" if kind == "csv" and name.startswith("=") else name)
+    assert done.customers + done.without_consent + done.unreachable == len(planned)
+    assert acts(lake)[-1] == ("export", "Ben", done.customers)
+
+
+def test_without_a_declared_consent_no_name_leaves(
+    lake: Lakehouse, business: Business, tmp_path: Path
+) -> None:
+    def silent(contract: dict[str, Any]) -> None:
+        contract["customProperties"] = [p for p in contract["customProperties"] if p["property"] != "consent"]
+
+    folder = tmp_path / "business-0"
+    edit_yaml(folder / "contracts" / "customers.yaml", silent)
+    from churn_assets.contracts.loader import load_business
+
+    unknowing = load_business.__wrapped__(folder)
+    approve(lake, ID, "Ada")
+    with pytest.raises(CampaignError, match="nobody's consent is known"):
+        export(lake, unknowing, ID, "Ben", with_identity=True)
+    assert acts(lake) == [("approval", "Ada", None)] and not (lake.settings.home_path / "exports").exists()
+    assert export(lake, unknowing, ID, "Ben").customers > 0
+
+
+REFUSED: list[tuple[str, Callable[[Lakehouse, Business], object], str]] = [
+    ("not approved", lambda h, b: export(h, b, ID, "Ben"), "is not approved, so its list is not exported"),
+    ("exported by nobody", lambda h, b: export(h, b, ID, "  "), "Nobody is named who exports"),
+    ("approved by nobody", lambda h, b: approve(h, ID, ""), "Nobody is named who approves"),
+    ("unknown", lambda h, b: approve(h, "retention-1999-01", "Ada"), f"Known: {ID}"),
+    ("approved twice", lambda h, b: [approve(h, ID, "Ada") for _ in "12"], "was approved by Ada on"),
+    ("closed twice", lambda h, b: [close(h, ID, "Ada") for _ in "12"], "was closed by Ada on .* already"),
+    (
+        "closed, then approved",
+        lambda h, b: [close(h, ID, "Ada"), approve(h, ID, "Ada")],
+        "is closed, so it cannot",
+    ),
+    (
+        "closed, then exported",
+        lambda h, b: [close(h, ID, "Ada"), export(h, b, ID, "A")],
+        "is closed, so its list",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("act", "told"), [(act, told) for _, act, told in REFUSED], ids=[name for name, _, _ in REFUSED]
+)
+def test_an_act_that_must_not_be_is_refused(
+    lake: Lakehouse, business: Business, act: Callable[[Lakehouse, Business], object], told: str
+) -> None:
+    with pytest.raises(CampaignError, match=told):
+        act(lake, business)
+    assert not (lake.settings.home_path / "exports").exists()
+
+
+def test_the_plan_itself_approves_nothing(lake: Lakehouse) -> None:
+    with pytest.raises(ChangeError, match="somebody else must approve"):
+        approve(lake, ID, "churn-assets")
+    assert [r.what for r in campaign_records(lake)] == ["planned"]
+
+
+def test_rows_that_were_changed_by_hand_are_not_approved_and_not_exported(
+    lake: Lakehouse, business: Business
+) -> None:
+    rows = plan_of(lake, LAST)
+    forged = rows.assign(arm="planned", offer="discount_10", reason=None)
+    lake.replace_rows(tables.CAMPAIGN_PLAN, plan_rows(forged), "as_of_date", [LAST], run_id="forged")
+    with pytest.raises(CampaignError, match="are not those that were recorded"):
+        approve(lake, ID, "Ada")
+    lake.replace_rows(tables.CAMPAIGN_PLAN, plan_rows(rows), "as_of_date", [LAST], run_id="back")
+    approve(lake, ID, "Ada")
+    lake.replace_rows(tables.CAMPAIGN_PLAN, plan_rows(forged), "as_of_date", [LAST], run_id="forged")
+    with pytest.raises(CampaignError, match="are not those that were recorded"):
+        export(lake, business, ID, "Ben")
+
+
+def test_the_plan_of_an_approved_campaign_cannot_be_recorded_anew(lake: Lakehouse) -> None:
+    [record] = campaign_records(lake)
+    approve(lake, ID, "Ada")
+    other: CampaignRecord = replace(record, plan_digest="0" * 64)
+    with pytest.raises(CampaignError, match="is approved, so its plan cannot change"):
+        plan_recorded(lake, [other])
+
+
+def test_lists_are_deleted_once_they_have_expired(lake: Lakehouse, business: Business) -> None:
+    approve(lake, ID, "Ada")
+    done = export(lake, business, ID, "Ben")
+    assert delete_expired(lake.settings, done.expires_on) == 0 and done.file.exists()
+    assert delete_expired(lake.settings, done.expires_on + timedelta(days=1)) == 1 and not done.file.exists()
+
+
+def test_the_commands_from_list_to_close(
+    lake: Lakehouse, business: Business, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path))
+    monkeypatch.setenv("CHURN_BUSINESS", str(tmp_path / "business-0"))
+
+    def told(*words: str, fails: bool = False) -> str:
+        done = CliRunner().invoke(cli, list(words))
+        assert (done.exit_code != 0) == fails, done.output
+        return str(done.exception) if fails and not isinstance(done.exception, SystemExit) else done.output
+
+    assert "planned" in told("campaign", "list") and ID in told("campaign", "list")
+    assert "Missing option '--by'" in told("campaign", "export", ID, fails=True)
+    assert "is not approved" in told("campaign", "export", ID, "--by", "Ben", fails=True)
+    assert told("campaign", "approve", ID, "--by", "Ada") == f"{ID} is approved, by Ada.\n"
+    assert "customers are on the list" in told("campaign", "export", ID, "--by", "Ben", "--with-identity")
+    shown = told("campaign", "show", ID)
+    for said in ("is approved", "Ada", "exported", "Ben", "discount_10", "holdout", "over budget"):
+        assert said in shown
+    assert told("campaign", "close", ID, "--by", "Ada", "--note", "Done.") == f"{ID} is closed, by Ada.\n"
+    assert "was closed by Ada" in told("campaign", "close", ID, "--by", "Ada", fails=True)
+    assert "approval of campaign" in told("changes") and "closing of campaign" in told("changes")

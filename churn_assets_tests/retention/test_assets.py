@@ -1,0 +1,223 @@
+"""The asset over a small lake: it plans with what was known, says why, and leaves approved campaigns alone."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from churn_assets.contracts.business import Business
+from churn_assets.graph.partitions import range_tags
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import month_end, month_of
+from churn_assets.operations.campaigns.record import acted, campaign_records, find_campaign
+from churn_assets.retention.approval import approve
+from churn_assets.retention.assets import MEASURED, ONE_ROW, WITHIN_LIMITS, retention_assets
+from churn_assets.retention.planning import plan_of, planning
+from churn_assets_tests.checks import evaluations
+from churn_assets_tests.lakes import not_as_declared
+from churn_assets_tests.retention.planned_lakes import (
+    CUSTOMERS,
+    LAST,
+    MONTHS,
+    business_with,
+    contact,
+    key,
+    planned_lake,
+    put,
+    version,
+)
+from churn_assets_tests.scored_cohorts import write
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ID = "retention-2025-10"
+
+
+@pytest.fixture
+def business(tmp_path: Path) -> Business:
+    return business_with(tmp_path)
+
+
+@pytest.fixture
+def lake(spark: "SparkSession", tmp_path: Path, business: Business) -> Lakehouse:
+    return planned_lake(tmp_path, business)
+
+
+def made(
+    house: Lakehouse, business: Business, months: Sequence[str] = MONTHS[-1:]
+) -> dg.ExecuteInProcessResult:
+    upstream = (tables.CUSTOMER_SEGMENTS, tables.CUSTOMER_SNAPSHOTS, tables.CHURN_LABELS)
+    return dg.materialize(
+        [*retention_assets(business), *(dg.AssetSpec(t.key) for t in upstream)],
+        selection=dg.AssetSelection.assets(tables.CAMPAIGN_PLAN.key),
+        resources={"lakehouse": house},
+        tags=range_tags(months),
+    )
+
+
+def test_it_plans_and_tells(lake: Lakehouse, business: Business) -> None:
+    result = made(lake, business)
+    wrong = not_as_declared(lake, business)
+    assert not wrong.keys() & {tables.CAMPAIGN_PLAN.path, tables.BUDGET_CURVE.path, tables.CAMPAIGNS.path}
+    rows = plan_of(lake, LAST)
+    assert len(rows) == CUSTOMERS
+    by_tenth = {
+        n: set(rows.loc[rows["customer_key"].isin([key(i) for i in range(n, CUSTOMERS, 10)]), "reason"])
+        for n in (1, 2, 3)
+    }
+    assert by_tenth == {1: {"no consent"}, 2: {"objection"}, 3: {"excluded"}}
+    credit = rows[rows["offer"] == "service_credit"]
+    ticketed = lake.arrow(
+        tables.CUSTOMER_SNAPSHOTS, ["customer_key"], [("as_of_date", "=", LAST), ("tickets_count_1m", ">", 0)]
+    )
+    assert set(credit["customer_key"]) <= set(ticketed["customer_key"].to_pylist())
+    assert (rows["arm"] == "planned").any() and (rows["arm"] == "holdout").any()
+    found = {name.partition(":")[2]: e for name, e in evaluations(result).items()}
+    assert found[ONE_ROW].passed and found[WITHIN_LIMITS].passed
+    assert not found[MEASURED].passed, "40 contacts a month say too little"
+    [event] = result.get_asset_materialization_events()
+    metadata = event.materialization.metadata
+    assert ID in str(metadata["newest plan"].value)
+    assert "data:image/png" in str(metadata["curve"].value)
+    curve = lake.arrow(tables.BUDGET_CURVE).to_pylist()
+    assert [row["budget"] for row in curve if row["declared"]] == [300.0]
+    [record] = campaign_records(lake)
+    assert (record.campaign_id, record.state, record.by) == (ID, "planned", "churn-assets")
+    assert record.contacted == rows["arm"].isin(["planned", "exploration"]).sum()
+
+
+def test_a_month_planned_again_is_the_same_and_is_recorded_once(lake: Lakehouse, business: Business) -> None:
+    made(lake, business, MONTHS[-2:])
+    first = lake.arrow(tables.CAMPAIGN_PLAN).sort_by(
+        [("as_of_date", "ascending"), ("customer_key", "ascending")]
+    )
+    made(lake, business, MONTHS[-1:])
+    made(lake, business, MONTHS[-2:-1])
+    again = lake.arrow(tables.CAMPAIGN_PLAN).sort_by(
+        [("as_of_date", "ascending"), ("customer_key", "ascending")]
+    )
+    assert first.equals(again)
+    assert [r.record for r in campaign_records(lake)] == [1, 1]
+
+
+def test_the_same_customers_stay_in_the_holdout(lake: Lakehouse, business: Business) -> None:
+    made(lake, business, MONTHS)
+    rows = lake.arrow(tables.CAMPAIGN_PLAN).to_pandas()
+    held = {
+        day: set(part.loc[part["arm"] == "holdout", "customer_key"])
+        for day, part in rows.groupby("as_of_date")
+    }
+    of_half_year = [who for day, who in held.items() if day >= date(2025, 7, 31)]
+    either = set.union(*of_half_year)
+    for day, part in rows[rows["as_of_date"] >= date(2025, 7, 31)].groupby("as_of_date"):
+        assert (
+            not part.loc[part["customer_key"].isin(either), "arm"].isin(["planned", "exploration"]).any()
+        ), day
+    assert held[date(2025, 6, 30)] != held[date(2025, 7, 31)], "July begins another half year"
+
+
+def test_a_plan_uses_nothing_known_later(lake: Lakehouse, business: Business) -> None:
+    """Later versions of answers, contacts, labels, snapshots, segments and exports, of all that a plan reads."""
+    section = business.file.campaigns
+    assert section is not None
+    before = planning(lake, business, section, LAST)
+    later = LAST + timedelta(days=1)
+    month_after = month_end(month_of(later))
+    everybody = range(CUSTOMERS)
+    people = [
+        version(n, later, marketing_consent=n % 2 == 0, profiling_objection=n % 3 == 0) for n in everybody
+    ]
+    put(lake, tables.silver(business.source("customers")), people)
+    # told later of an earlier day; on a later day; a contact of before, taken back later
+    contacts = [contact(n, later, f"later-{n}", "discount_10") for n in everybody]
+    contacts += [
+        contact(n, LAST - timedelta(days=9), f"late-{n}", "discount_10", known_at=later) for n in everybody
+    ]
+    contacts = [row | {"extract_month": month_of(later)} for row in contacts]
+    put(lake, tables.silver(business.source("retention_contacts")), contacts)
+    pending = lake.arrow(tables.CHURN_LABELS, None, [("as_of_date", ">=", date(2025, 9, 30))]).to_pylist()
+    write(lake, tables.CHURN_LABELS, [row | {"label": 1, "outcome": "churned"} for row in pending])
+    for table in (tables.customer_snapshots(business), tables.CUSTOMER_SEGMENTS):
+        rows = lake.arrow(table, None, [("as_of_date", "=", LAST)]).to_pylist()
+        changed = (
+            {"value": 1.0, "probability": 0.9}
+            if table == tables.CUSTOMER_SEGMENTS
+            else {"tickets_count_1m": 9.0}
+        )
+        write(lake, table, [row | changed | {"as_of_date": month_after} for row in rows])
+    after = planning(lake, business, section, LAST)
+    pd.testing.assert_frame_equal(after.plan.rows, before.plan.rows)
+    assert after.basis.effects == before.basis.effects
+    pd.testing.assert_frame_equal(after.basis.cohort, before.basis.cohort)
+
+
+def test_what_was_known_in_time_changes_the_plan(lake: Lakehouse, business: Business) -> None:
+    """The same rows, a day earlier: the poison of the test above would be seen."""
+    section = business.file.campaigns
+    assert section is not None
+    put(lake, tables.silver(business.source("customers")), [version(0, LAST, marketing_consent=False)])
+    put(lake, tables.silver(business.source("retention_contacts")), [contact(5, LAST, "x", "discount_10")])
+    rows = planning(lake, business, section, LAST).plan.rows.set_index("customer_key")
+    assert rows.loc[key(0), "reason"] == "no consent"
+    assert rows.loc[key(5), "reason"] == "contacted recently"
+
+
+def test_a_refused_row_may_have_been_a_contact(lake: Lakehouse, business: Business) -> None:
+    section = business.file.campaigns
+    assert section is not None
+    row = contact(7, LAST, "refused", None) | {"refused": True, "contacted_on": None, "arm": None}
+    put(lake, tables.silver(business.source("retention_contacts")), [row])
+    rows = planning(lake, business, section, LAST).plan.rows.set_index("customer_key")
+    assert rows.loc[key(7), "reason"] == "contacted recently"
+
+
+def test_an_approved_campaign_stays_as_it_is(lake: Lakehouse, business: Business) -> None:
+    made(lake, business)
+    approve(lake, ID, "Ada")
+    before = plan_of(lake, LAST)
+    put(
+        lake,
+        tables.silver(business.source("customers")),
+        [version(n, LAST, marketing_consent=False) for n in range(CUSTOMERS)],
+    )
+    result = made(lake, business)
+    pd.testing.assert_frame_equal(plan_of(lake, LAST), before)
+    assert not any(e.passed for e in evaluations(result).values())
+    [event] = result.get_asset_materialization_events()
+    assert "approved" in str(event.materialization.metadata["not planned"].value)
+
+
+def test_an_exported_list_counts_as_a_contact_in_both_arms(lake: Lakehouse, business: Business) -> None:
+    made(lake, business, MONTHS[-2:])
+    section = business.file.campaigns
+    assert section is not None
+    before = plan_of(lake, month_end(MONTHS[-2]))
+    september = find_campaign(lake, "retention-2025-09")
+    on = pd.Timestamp("2025-10-05", tz="UTC").to_pydatetime()
+    acted(lake, september, at=on, by="Ada", what="exported", state="approved")
+    rows = planning(lake, business, section, LAST).plan.rows.set_index("customer_key")
+    listed = before.loc[before["offer"].notna(), "customer_key"]
+    assert rows.loc[listed, "arm"].isna().all()
+    assert {"planned", "holdout"} <= set(before.loc[before["offer"].notna(), "arm"])
+    assert set(rows.loc[listed, "reason"]) == {"contacted recently"}
+
+
+@pytest.mark.parametrize("what", ["no campaigns", "no scores"])
+def test_nothing_to_plan_is_said(spark: "SparkSession", tmp_path: Path, what: str) -> None:
+    none = what == "no campaigns"
+    business = business_with(tmp_path, None, None) if none else business_with(tmp_path)
+    house = planned_lake(tmp_path, business)
+    result = made(house, business, MONTHS[-1:] if none else ["2025-11"])
+    told: Any = result.get_asset_materialization_events()[0].materialization.metadata["not planned"].value
+    assert told == (
+        "churn.yaml declares no `campaigns`, so nothing is planned."
+        if none
+        else "no cohort of this run has been scored."
+    )
+    assert not house.exists(tables.CAMPAIGN_PLAN)
