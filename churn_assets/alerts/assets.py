@@ -1,4 +1,4 @@
-"""The asset alerts/risk_alerts: what changed this morning, and who is told."""
+"""The assets of alerts: what changed this morning and who is told, and what CRMs are given."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from churn_assets.alerts.crm import push
 from churn_assets.alerts.delivery import note_deliveries, tell_alerts
 from churn_assets.alerts.from_the_page import take_in
 from churn_assets.alerts.judging import SUPPRESSED
@@ -16,7 +17,7 @@ from churn_assets.alerts.store import Row, alerts, change, now_utc
 from churn_assets.alerts.words import QUALITY_HEAD, quality_cells
 from churn_assets.contracts.business import Business
 from churn_assets.counts import counted
-from churn_assets.graph.checks import CheckFailed, not_judged, passed
+from churn_assets.graph.checks import CheckFailed, not_judged, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
@@ -27,13 +28,14 @@ WITHIN_CAPS = "alerts_within_their_limits"
 CHECKS = {
     WITHIN_CAPS: "A change is one alert, and no more of a day are told than the caps allow.",
 }
+ACCEPTED = "crm_accepts_all"
 SHOWN = 10
 NO_SCORES = "there are no current scores yet."
 
 
 def alert_assets(business: Business) -> list[dg.AssetsDefinition]:
     """The assets of alerts."""
-    return [_risk_alerts(business)]
+    return [_risk_alerts(business), *([_crm_customers(business)] if business.file.alerts.crm else [])]
 
 
 def _risk_alerts(business: Business) -> dg.AssetsDefinition:
@@ -88,6 +90,53 @@ def _risk_alerts(business: Business) -> dg.AssetsDefinition:
         )
 
     return risk_alerts
+
+
+def _crm_customers(business: Business) -> dg.AssetsDefinition:
+    table = tables.CRM_CUSTOMERS
+
+    @table_asset(
+        table,
+        business,
+        description=(
+            "Gives the CRMs of churn.yaml the customers whose scores or segments have changed, by the business's own "
+            "ids, and keeps what each has accepted. Each batch is an act of the audit."
+        ),
+        deps=[tables.CURRENT_SCORES.key, tables.CUSTOMER_KEYS.key],
+        reports={ACCEPTED: "Every CRM has accepted the newest values of every customer."},
+        kinds=("deltalake",),
+        spark=False,
+    )
+    def crm_customers(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult[Any]:
+        if newest_scores(lakehouse, business) is None:
+            return materialized(lakehouse, table, None, {}, [not_judged(ACCEPTED, NO_SCORES)])
+        done = {
+            line.name: push(lakehouse, business, line, now_utc(), context.run.run_id)
+            for line in business.file.alerts.crm
+        }
+        rows = [
+            (name, f"{one.accepted:,}", f"{len(one.refused):,}", f"{one.waiting:,}", one.why or "")
+            for name, one in done.items()
+        ]
+        told = table_metadata(["CRM", "accepted", "refused", "waiting", "why"], rows)
+        evidence: dict[str, Any] = {"customers": told}
+        for name, one in done.items():
+            if one.refused:
+                some = [f"{key}: {why}" for key, why in sorted(one.refused.items())[:SHOWN]]
+                evidence[f"refused by {name}"] = "\n".join(some)
+        failed = [name for name, one in done.items() if one.refused or one.waiting]
+        check = (
+            warned(
+                ACCEPTED, f"Not all was accepted by: {', '.join(failed)}. The next run tries again.", evidence
+            )
+            if failed
+            else passed(ACCEPTED, evidence)
+        )
+        return materialized(lakehouse, table, None, {"customers": told}, [check])
+
+    return crm_customers
 
 
 def _settle(lakehouse: Lakehouse, business: Business, run_id: str) -> int:

@@ -1,6 +1,7 @@
 """The application: all calls, their description, and the watch over the releases."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -59,6 +60,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def watching(_: FastAPI) -> AsyncIterator[None]:
         log.start(settings)
         await anyio.to_thread.run_sync(holder.look)
+        gc.collect()
+        gc.freeze()  # what is loaded stays; a search for cycles would hold up requests for longer than an answer takes
         watch = asyncio.create_task(_watch(holder))
         yield
         watch.cancel()

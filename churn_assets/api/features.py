@@ -3,31 +3,18 @@
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.api.problems import ApiProblem, invalid
 from churn_assets.api.served import Served
+from churn_assets.api.whole_rows import FeatureColumns
 
 NUMBERS = frozenset({int, float, bool, type(None)})
 TEXTS = frozenset({str, type(None)})
 NAMED, LONGEST = 100, 64  # so many unknown features are named, and so many characters of each
-
-
-class FeatureColumns(NamedTuple):
-    """Rows as columns.
-
-    Attributes:
-        columns: as `Transformation.matrix` reads them.
-        unknown: names in the rows that the model does not know.
-        missing: of each row the features that it does not name.
-    """
-
-    columns: dict[str, NDArray[Any]]
-    unknown: list[str]
-    missing: list[list[str]]
 
 
 def columns_from_rows(served: Served, rows: Sequence[Any]) -> FeatureColumns:

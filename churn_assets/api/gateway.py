@@ -20,6 +20,7 @@ from churn_assets.operations.log.writing import event
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 READER_SECONDS = 60  # so long a stream waits for its reader to take the next piece
+LARGE = 64 * 1024  # bytes of an answer that may wait for its reader
 HUNG_UP = 499  # for log and metrics: the client left before it had sent its request
 CLOSED = {"Connection": "close"}  # what is left of a body is not read
 FIXED = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
@@ -151,7 +152,8 @@ class _Call:
             message["headers"] = [*message.get("headers", ()), *own]
         elif self.without_body:
             message = {**message, "body": b""}
-        if self.limit is not None:  # a stream takes as long as its reader, who must not stop
+        # a stream takes as long as its reader, who must not stop
+        if self.limit is not None and (message.get("more_body") or len(message.get("body", b"")) > LARGE):
             self.limit.reschedule(asyncio.get_running_loop().time() + READER_SECONDS)
         await self._send(message)
 

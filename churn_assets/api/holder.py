@@ -8,7 +8,6 @@ because the cause may pass.
 import os
 import shutil
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -18,6 +17,7 @@ from churn_assets.api.served import Served
 from churn_assets.durable import sync_folder
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.operations.log.writing import event
+from churn_assets.serving.release.attempts import Attempts
 from churn_assets.serving.release.manifest import ReleaseBroken
 from churn_assets.serving.release.reading import current_release, local_copy, open_release
 from churn_assets.serving.release.root import Pointer
@@ -26,7 +26,6 @@ from churn_assets.settings import Settings
 
 DRAFT = ".draft-"
 LAST = "LAST"  # names the copy that was served last
-AGAIN, AGAIN_AT_MOST = 60.0, 3600.0  # seconds until a refused release is tried again; they double each time
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,7 @@ class Holder:
         self._root = settings.releases_uri
         self._cache = settings.home_path / "api" / "releases"
         self._lock = threading.Lock()
-        self._tried: Pointer | None = None
-        self._again_at = self._last_again_at = self._pause = 0.0
+        self._releases, self._copies = Attempts(), Attempts()
         self.served: Served | None = None
         self.refused: NotTaken | None = None
         self.unreachable = ""
@@ -63,7 +61,7 @@ class Holder:
         with self._lock:
             try:
                 pointer = current_release(self._root)
-                if pointer is not None and self._is_due(pointer):
+                if pointer is not None and self._releases.is_due(pointer):
                     self._take(pointer)
                 self.unreachable = ""
             except ReleaseBroken as error:
@@ -72,12 +70,6 @@ class Holder:
                 self._note_unreachable(f"The releases cannot be read ({type(error).__name__}).")
             if self.served is None:
                 self._take_last()
-
-    def _is_due(self, pointer: Pointer) -> bool:
-        if pointer != self._tried:
-            self._pause = 0.0
-            return True
-        return self.refused is not None and time.monotonic() >= self._again_at
 
     def _take(self, pointer: Pointer) -> None:
         try:
@@ -94,12 +86,12 @@ class Holder:
             found = NotTaken(pointer.name, why)
             if found != self.refused:
                 event("release.refused", f"The release {pointer.name} is refused.", level=40, error=error)
-            self.refused, self._tried = found, pointer
-            self._pause = min(2 * self._pause or AGAIN, AGAIN_AT_MOST)
-            self._again_at = time.monotonic() + self._pause
+            self.refused = found
+            self._releases.note_failed(pointer)
             return
         self.swaps += self.served is not None
-        self.served, self.refused, self._tried = served, None, pointer
+        self.served, self.refused = served, None
+        self._releases.note_taken(pointer)
         event("release.taken", f"The release {pointer.name} is served.", release=pointer.name)
 
     def _copy(self, pointer: Pointer) -> Path:
@@ -143,7 +135,7 @@ class Holder:
 
     def _take_last(self) -> None:
         """Serves the copy that was served last: releases or their store may be out of reach."""
-        if time.monotonic() < self._last_again_at:
+        if not self._copies.is_due(LAST):
             return
         try:
             folder = self._cache / (self._cache / LAST).read_text()
@@ -155,7 +147,7 @@ class Holder:
             return
         except Exception as error:  # noqa: BLE001 (the copy may be of another version of this software)
             event("release.refused", "The local copy cannot be served.", level=40, error=error)
-            self._last_again_at = time.monotonic() + AGAIN
+            self._copies.note_failed(LAST)
             return
         self.served = served
         event("release.taken", f"The local copy of the release {served.name} is served.", release=served.name)

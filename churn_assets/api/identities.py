@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 
 from churn_assets.api.problems import SOON, ApiProblem
-from churn_assets.operations.audit.chain import AuditError, record
 from churn_assets.operations.log.writing import event
 from churn_assets.serving.release.identity import IdentityError, key_of, open_identity
 from churn_assets.serving.release.reading import current_release
@@ -33,6 +32,8 @@ class Identities:
         Raises:
             ApiProblem: the look-up cannot be recorded, or the identity file cannot be opened.
         """
+        from churn_assets.operations.audit.chain import AuditError, record  # most services look up nobody
+
         known = self._known()
         found = [known.get(given) for given in ids]
         there = [key for key in found if key is not None]

@@ -10,7 +10,7 @@ from churn_assets.api import schemas
 from churn_assets.api.callers import Caller
 from churn_assets.api.features import column_from
 from churn_assets.api.problems import ApiProblem, invalid, responses
-from churn_assets.api.scoring import away
+from churn_assets.api.scoring import FEW_ROWS, away
 from churn_assets.api.served import Served
 from churn_assets.api.service import Needs, access_of, answer, body_of, service_of
 
@@ -125,7 +125,7 @@ async def _infer(request: Request, served: Served) -> Response:
     body = await body_of(request)
     columns, rows = _columns(served, body.get("inputs"), service.settings.api.rows)
     wanted = _wanted(body.get("outputs"))
-    scores = await away(rows, served.explained_columns, columns, rows)
+    scores = await away(rows > FEW_ROWS, served.explained_columns, columns, rows)
     access_of(request).facts["rows"] = rows
     service.metrics.rows.inc(rows)
     found: dict[str, Any] = {"model_name": MODEL, "model_version": served.version}

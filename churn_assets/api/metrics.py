@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from churn_assets.api.holder import Holder
+if TYPE_CHECKING:
+    from churn_assets.api.holder import Holder
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"  # the folder in which the workers of one service share their counts
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -17,7 +19,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 class ApiMetrics:
     """Counters and histograms of one worker; `text` adds up those of all workers."""
 
-    def __init__(self, holder: Holder) -> None:
+    def __init__(self, holder: "Holder") -> None:
         own = CollectorRegistry()
         self.requests = Counter(
             "churn_api_requests", "Requests answered.", ["route", "method", "status"], registry=own
@@ -47,7 +49,7 @@ class ApiMetrics:
 class _OfTheRelease(Collector):
     """What is served: read from the worker that answers, because all workers serve the same within seconds."""
 
-    def __init__(self, holder: Holder) -> None:
+    def __init__(self, holder: "Holder") -> None:
         self._holder = holder
 
     def describe(self) -> Iterator[Metric]:

@@ -13,11 +13,12 @@ from churn_assets.api.customers import CustomerKey, place_of
 from churn_assets.api.features import columns_from_rows, require_rows
 from churn_assets.api.problems import ApiProblem, invalid, responses
 from churn_assets.api.served import SCORED, Served
-from churn_assets.api.service import Needs, access_of, answer, body_of, service_of
+from churn_assets.api.service import Needs, access_of, answer, body_of, json_of, object_of, service_of
 from churn_assets.ml.portable.what_if import WhatIfError, what_if_of
 
 router = APIRouter(tags=["scores"])
-FEW_ROWS = 20  # so many are scored at once where they arrive; more would hold up other requests
+# So much is computed where it arrives; more would hold up other requests.
+FEW_ROWS, FEW_BYTES = 20, 64 * 1024
 
 
 @router.post(
@@ -29,12 +30,11 @@ FEW_ROWS = 20  # so many are scored at once where they arrive; more would hold u
 async def score(request: Request, _: Annotated[Caller, Depends(Needs("scores"))]) -> Response:
     """Score rows of features by the model of the release. A category that training has not seen counts as "other"."""
     service = service_of(request)
-    body = await body_of(request)
-    rows = require_rows(body.get("rows"), service.settings.api.rows)
-    served = service.served
-    content = await away(len(rows), _scored, served, rows)
-    access_of(request).facts["rows"] = len(rows)
-    service.metrics.rows.inc(len(rows))
+    body, served = await json_of(request), service.served
+    content = await away(len(body) > FEW_BYTES, _scored, served, body, service.settings.api.rows)
+    rows = len(content["scores"])
+    access_of(request).facts["rows"] = rows
+    service.metrics.rows.inc(rows)
     return answer(content)
 
 
@@ -81,16 +81,18 @@ async def what_if(
     )
 
 
-async def away(rows: int, compute: Any, *arguments: Any) -> Any:
+async def away(many: bool, compute: Any, *arguments: Any) -> Any:
     """Computes many rows in another thread, few at once."""
-    if rows <= FEW_ROWS:
+    if not many:
         return compute(*arguments)
     return await anyio.to_thread.run_sync(compute, *arguments)
 
 
-def _scored(served: Served, rows: list[Any]) -> dict[str, Any]:
-    columns, unknown, missing = columns_from_rows(served, rows)
-    scores = served.explained_columns(columns, len(rows))
+def _scored(served: Served, body: bytes, most: int) -> dict[str, Any]:
+    columns, unknown, missing = served.whole_rows.columns(body, most) or columns_from_rows(
+        served, require_rows(object_of(body).get("rows"), most)
+    )
+    scores = served.explained_columns(columns, len(missing))
     for found, names in zip(scores, missing, strict=True):
         found["missing_features"] = names
     return {

@@ -1,11 +1,11 @@
 """Starts the service: binds the address and lets uvicorn run workers, replace dead ones and restart them in turn."""
 
 import os
-import socket
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
 
 from churn_assets.access.keys import Keys, keys_file
+from churn_assets.access.listening import BACKLOG, listening_at, web_address
 from churn_assets.access.loopback import is_loopback
 from churn_assets.api.metrics import SHARED
 from churn_assets.operations.log import writing as log
@@ -26,7 +26,8 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
         tell: prints a line.
 
     Raises:
-        ServeError: the address may not be used, or is in use.
+        ServeError: the address may not be used.
+        AddressTaken: it is in use.
     """
     from uvicorn import Config
     from uvicorn.supervisors import Multiprocess
@@ -41,10 +42,9 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
             f"There are no keys, so the service binds to loopback only, not to {api.host}. Make a key first: "
             "churn-assets keys create NAME --scopes scores"
         )
-    listening = _bound(api.host, api.port)
+    listening = listening_at(api.host, api.port, "Name another port: CHURN_API_PORT=8001")
     port = listening.getsockname()[1]
-    scheme = "https" if api.tls_certificate else "http"
-    host = f"[{api.host}]" if ":" in api.host else api.host
+    address = web_address(api.host, port, is_secure=api.tls_certificate is not None)
     with TemporaryDirectory(prefix="churn_api_") as folder, listening:
         os.environ[SHARED] = folder
         config = Config(
@@ -58,7 +58,7 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
             proxy_headers=False,
             ws="none",
             lifespan="on",
-            backlog=2048,
+            backlog=BACKLOG,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=PATIENCE,
             timeout_worker_healthcheck=30,
@@ -66,9 +66,7 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
             ssl_keyfile=api.tls_key,
             ssl_keyfile_password=api.tls_key_password.get_secret_value() if api.tls_key_password else None,
         )
-        tell(
-            f"Serving {scheme}://{host}:{port} with {api.workers} workers; try it on {scheme}://{host}:{port}/docs."
-        )
+        tell(f"Serving {address} with {api.workers} workers; try it on {address}/docs.")
         if open_to_all:
             tell(
                 "There are no keys: everybody on this machine may read scores. `churn-assets keys create` makes one."
@@ -76,14 +74,3 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
         elif not is_loopback(api.host) and not api.tls_certificate:
             tell("Keys travel unencrypted: set CHURN_API_TLS_CERTIFICATE, or put a proxy with TLS in front.")
         Multiprocess(config, [listening]).run()
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048
-        )
-    except OSError as error:
-        raise ServeError(
-            f"{host}:{port} cannot be used ({error.strerror}). Name another port: CHURN_API_PORT=8001"
-        ) from None

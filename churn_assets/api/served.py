@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from churn_assets.api.columns import coded, find, fixed_width, in_one_piece
 from churn_assets.api.current import UNKNOWN, CurrentScores
 from churn_assets.api.local_copy import ALERTS, CURRENT, SMALL
+from churn_assets.api.whole_rows import WholeRows
 from churn_assets.ml.portable.reasons_in_words import Wording
 from churn_assets.ml.portable.scored import REASON_NAMES, typical_values
 from churn_assets.ml.portable.transformation import CategoryColumn, columns_of
@@ -64,6 +65,7 @@ class Served:
         self.categories = {
             p.feature for p in self.model.transformation.parts if isinstance(p, CategoryColumn)
         }
+        self.whole_rows = WholeRows(self.names, self.categories)
         self.ranges = self.release.ranges
         self.version = self.manifest.about.model_version
         self.as_of_date = self.manifest.about.as_of_date

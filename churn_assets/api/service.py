@@ -75,11 +75,29 @@ async def body_of(request: Request) -> dict[str, Any]:
     Raises:
         ApiProblem: it is none.
     """
+    return object_of(await json_of(request))
+
+
+async def json_of(request: Request) -> bytes:
+    """The body, which the caller calls JSON.
+
+    Raises:
+        ApiProblem: the caller does not.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise ApiProblem(400, "The body must be JSON: send Content-Type: application/json.")
+    return await request.body()
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body.
+
+    Raises:
+        ApiProblem: it is none.
+    """
     try:
-        found = from_json(await request.body(), allow_inf_nan=False)
+        found = from_json(body, allow_inf_nan=False)
     except ValueError:
         raise ApiProblem(400, "The body is no JSON.") from None
     if not isinstance(found, dict):

@@ -3,13 +3,13 @@
 import hashlib
 import hmac
 import logging
-import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from churn_assets.access.keys import Keys, keys_file
+from churn_assets.access.listening import listening_at, web_address
 from churn_assets.access.loopback import is_loopback
 from churn_assets.operations.log.writing import event, start
 from churn_assets.settings import AppSettings, Settings
@@ -45,7 +45,8 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
         tell: prints a line.
 
     Raises:
-        AppError: a package or the certificate is missing, or the address may not be used or is in use.
+        AppError: a package or the certificate is missing, or the address may not be used.
+        AddressTaken: the address is in use.
     """
     try:
         import uvicorn
@@ -65,7 +66,8 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
     bootstrap.load_config_options(OPTIONS)
     layers = [Middleware(Gate, settings=settings), Middleware(RootTold)]
     page = App(MAIN, secrets=login_of(app), middleware=layers, on_script_error=_note)
-    with _bound(app.host, app.port) as listening:
+    another = "Name another port: churn-assets app --port 8502"
+    with listening_at(app.host, app.port, another) as listening:
         port = listening.getsockname()[1]
         tell(f"The page: {address_of(app, port)}")
         tell(by)
@@ -89,8 +91,7 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
 
 def address_of(app: AppSettings, port: int) -> str:
     """The address that people open."""
-    host = f"[{app.host}]" if ":" in app.host else app.host
-    return app.address or f"{'https' if app.tls_certificate else 'http'}://{host}:{port}"
+    return app.address or web_address(app.host, port, is_secure=app.tls_certificate is not None)
 
 
 def require_safe(settings: Settings) -> str:
@@ -167,12 +168,3 @@ def login_of(app: AppSettings) -> dict[str, Any]:
 def _note(error: Exception) -> None:
     """Writes what no page has caught, such as an error before the click is drawn; the reader sees that it failed."""
     event("app.run_failed", "A run of the page failed.", level=40, error=error)
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise AppError(
-            f"{host}:{port} cannot be used ({error.strerror}). Name another port: churn-assets app --port 8502"
-        ) from None

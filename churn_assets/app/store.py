@@ -2,7 +2,6 @@
 
 import shutil
 import threading
-import time
 from collections.abc import Sequence, Set
 from datetime import date
 from functools import cached_property
@@ -14,6 +13,7 @@ import pandas as pd
 
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.operations.log.writing import event
+from churn_assets.serving.release.attempts import Attempts
 from churn_assets.serving.release.manifest import CurrentDay, Manifest, ReleaseBroken, table_path
 from churn_assets.serving.release.reading import (
     Release,
@@ -25,7 +25,7 @@ from churn_assets.serving.release.root import Pointer
 from churn_assets.serving.release.verifying import verify
 from churn_assets.settings import Settings
 
-AGAIN = 60.0  # seconds until a release that could not be taken is tried again
+THE_POINTER = "the pointer"  # an attempt to read it
 
 
 class ReleaseStore:
@@ -113,7 +113,7 @@ class ReleaseHolder:
         self._lock = threading.Lock()
         self._pointer: Pointer | None = None
         self._store: ReleaseStore | None = None
-        self._again_at = 0.0
+        self._attempts = Attempts()
         self.trouble = ""
 
     def store(self) -> ReleaseStore | None:
@@ -129,24 +129,32 @@ class ReleaseHolder:
         return self._store
 
     def _look(self) -> None:
-        if self.trouble and time.monotonic() < self._again_at:
+        if not self._attempts.is_due(THE_POINTER):
             return
+        tried: Pointer | str = THE_POINTER
         try:
             pointer = current_release(self._root)
-            if pointer is not None and pointer != self._pointer:
-                former = self._pointer
-                self._store, self._pointer = ReleaseStore(self._opened(pointer)), pointer
-                self._forget(keep={pointer.name, former.name if former else ""})
-                event("app.release_taken", f"The page shows {pointer.name}.", release=pointer.name)
-            self.trouble = ""
+            if pointer is None or pointer == self._pointer:
+                self.trouble = ""
+                self._attempts.note_taken(pointer)
+            elif self._attempts.is_due(tried := pointer):
+                self._take(pointer)
+                self._attempts.note_taken(pointer)
         except (ReleaseBroken, OSError, duckdb.Error) as error:
             self.trouble = (
                 str(error)
                 if isinstance(error, ReleaseBroken)
                 else f"The newest release cannot be read ({type(error).__name__})."
             )
-            self._again_at = time.monotonic() + AGAIN
+            self._attempts.note_failed(tried)
             event("app.release_refused", "The newest release is not shown.", level=40, error=error)
+
+    def _take(self, pointer: Pointer) -> None:
+        former = self._pointer
+        self._store, self._pointer = ReleaseStore(self._opened(pointer)), pointer
+        self.trouble = ""
+        self._forget(keep={pointer.name, former.name if former else ""})
+        event("app.release_taken", f"The page shows {pointer.name}.", release=pointer.name)
 
     def _forget(self, keep: Set[str]) -> None:
         """Removes local copies of older releases; readers of the former one may still be at work."""

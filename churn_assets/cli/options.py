@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 FILE_COLUMNS = 100
+PREFIXES = {"Settings": "CHURN_", "ApiSettings": "CHURN_API_", "AppSettings": "CHURN_APP_"}  # of variables
 
 
 def output() -> Console:
@@ -62,8 +63,30 @@ def settings_of_process() -> "Settings":
         settings = Settings()
         settings.home_path  # noqa: B018 (validates CHURN_HOME)
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(_of_settings(error)) from error
     return settings
+
+
+def _of_settings(error: ValueError) -> str:
+    """What is wrong with environment variables, one sentence each, without their values: some are secrets."""
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    if isinstance(error, SettingsError) and (found := re.search(r'field "(\w+)"', str(error))):
+        from churn_assets.settings import ApiSettings, AppSettings, Settings
+
+        of = [m for m in (Settings, ApiSettings, AppSettings) if found[1] in m.model_fields]
+        name = " or ".join(PREFIXES[model.__name__] + found[1].upper() for model in of)
+        return f"{name} is no JSON. Put it in single quotes, so that the shell keeps its double ones."
+    if not isinstance(error, ValidationError):
+        return str(error)
+    told = []
+    for one in error.errors(include_url=False, include_input=False, include_context=False):
+        what = one["msg"].removeprefix("Value error, ")
+        name, *within = map(str, one["loc"]) if one["loc"] else ("",)
+        place = f"{PREFIXES[error.title]}{name.upper()}" + (f" ({', '.join(within)})" if within else "")
+        told.append(f"{place}: {what[:1].lower()}{what[1:]}." if name else f"{what}.")
+    return " ".join(told)
 
 
 def lakehouse_of_process() -> "Lakehouse":

@@ -13,9 +13,11 @@ from churn_assets.drafting.extracts import frequency, volume_limits
 from churn_assets.drafting.features import feature_lines, left_out, month_columns, value_feature
 from churn_assets.drafting.sample import ASCII
 from churn_assets.drafting.source import DraftSource
+from churn_assets.settings import SHIPPED_BUSINESSES
 
 # The lake asks that half of a month's ids are known; a draft asks for less where the files come near that.
 EXPECTED_KNOWN = 0.65
+APP_CONTACTS = "app_contacts"
 WIDE = 10**6  # so that a line stays one line
 
 
@@ -31,6 +33,12 @@ def churn_yaml(draft: BusinessDraft, name: str) -> str:
         months=month_columns(sources, draft.plan),
         unread=[s.name for s in sources if s.role == "spell" and s.name != draft.plan.source],
     )  # fmt: skip
+
+
+def app_contacts_yaml(business: str) -> str:
+    """Returns the contract of the contacts that people mark on the page; the page writes this source itself."""
+    shipped = SHIPPED_BUSINESSES / "telecom" / "contracts" / f"{APP_CONTACTS}.yaml"
+    return shipped.read_text(encoding="utf-8").replace("id: telecom-", f"id: {business}-", 1)
 
 
 def contract_yaml(source: DraftSource, business: str) -> str:

@@ -11,7 +11,7 @@ from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.draft import BusinessDraft
 from churn_assets.drafting.file_names import stem_of
 from churn_assets.drafting.names import slug
-from churn_assets.drafting.render import churn_yaml, contract_yaml
+from churn_assets.drafting.render import APP_CONTACTS, app_contacts_yaml, churn_yaml, contract_yaml
 from churn_assets.drafting.sample import FileSample
 from churn_assets.drafting.source import DraftSource
 from churn_assets.months import month_of
@@ -44,6 +44,8 @@ def write_draft(draft: BusinessDraft, folder: Path) -> list[Path]:
     name = slug(folder.absolute().name)
     texts = {folder / "churn.yaml": churn_yaml(draft, name)}
     texts |= {folder / "contracts" / f"{s.name}.yaml": contract_yaml(s, name) for s in draft.sources}
+    if APP_CONTACTS not in {s.name for s in draft.sources}:
+        texts[folder / "contracts" / f"{APP_CONTACTS}.yaml"] = app_contacts_yaml(name)
     for file, text in texts.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")

@@ -8,7 +8,7 @@ business; to read it, the constant of the same name is enough. Docs, erasure and
 from collections.abc import Sequence
 
 from churn_assets.contracts.business import Business
-from churn_assets.lakehouse.catalogue.alerts import RISK_ALERTS
+from churn_assets.lakehouse.catalogue.alerts import CRM_CUSTOMERS, RISK_ALERTS
 from churn_assets.lakehouse.catalogue.bronze_and_silver import (
     CUSTOMER_KEYS,
     FINDINGS,
@@ -74,6 +74,7 @@ __all__ = [
     "CHURN_RATES",
     "CHURN_SCORES",
     "CONFIGURATION_ITEMS",
+    "CRM_CUSTOMERS",
     "CURRENT_SCORES",
     "CURRENT_SNAPSHOT",
     "CUSTOMERS",
@@ -148,6 +149,7 @@ def catalogue(business: Business) -> list[Table]:
         CAMPAIGN_PLAN,
         BUDGET_CURVE,
         RISK_ALERTS,
+        *([CRM_CUSTOMERS] if business.file.alerts.crm else []),
         MODEL_PERFORMANCE,
         DRIFT,
         PEOPLE_BALANCE,

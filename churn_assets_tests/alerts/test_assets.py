@@ -12,7 +12,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.operations.channels.delivery import deliver
 from churn_assets.operations.channels.outbox import Outbox
 from churn_assets_tests.alerts.days import day, score
-from churn_assets_tests.alerts.lake import RULES, business_of, lake, put_scores, raised, states
+from churn_assets_tests.alerts.lake import FILES, RULES, business_of, lake, put_scores, raised, states
 from churn_assets_tests.checks import evaluations
 from churn_assets_tests.lakes import not_as_declared
 
@@ -155,6 +155,34 @@ def test_an_alert_is_acknowledged_once_and_a_suppressed_one_never(tmp_path: Path
     ):
         with pytest.raises(AlertError, match=why):
             acknowledge(house, [one["alert_id"]], "bert", "", NOW)
+
+
+def test_nobody_is_told_of_who_objects_to_profiling(tmp_path: Path) -> None:
+    business = business_of(tmp_path)
+    house = lake(tmp_path, CALM)
+    table = tables.silver(business.source("customers"))
+    row = dict.fromkeys(table.types) | {"customer_key": "a", "extract_month": "2026-06", "known_at": day(0)}
+    row |= {"refused": False, "sequence": 1, "profiling_objection": True}
+    house.replace_rows(table, table.rows([row]), "extract_month", ["2026-06"], run_id="test")
+    put_scores(house, [score("a", 1, 0.9), score("b", 1, 0.5)])
+    raised(house, business)
+    assert states(house) == {("b", "rose"): ("new", None)}
+
+
+def test_a_channel_for_personal_data_is_told_the_own_id_and_the_audit_has_it(tmp_path: Path) -> None:
+    business = business_of(tmp_path, channels=[FILES | {"personal": True}])
+    house = lake(tmp_path, CALM)
+    keys = tables.CUSTOMER_KEYS
+    own = dict.fromkeys(keys.types) | {"customer_id": "C-17", "customer_key": "a"}
+    house.append_rows(keys, keys.rows([own]), run_id="test")
+    put_scores(house, [score("a", 1, 0.5)])
+    raised(house, business)
+    deliver(Outbox(house.settings.home_path), business.file.channels, house.settings)
+    [file] = (house.settings.home_path / "messages" / "f").glob("*.csv")
+    assert "C-17" in file.read_text()
+    [audit] = (house.settings.home_path / "audit").glob("*.jsonl")
+    assert "personal_message" in audit.read_text()
+    assert "C-17" not in audit.read_text()
 
 
 @pytest.mark.parametrize(

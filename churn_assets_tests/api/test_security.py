@@ -19,6 +19,7 @@ import pytest
 
 from churn_assets.access import keys as keys_module
 from churn_assets.access.keys import Key, Keys, keys_file, now
+from churn_assets.access.listening import AddressTaken
 from churn_assets.api import identities as identities_module
 from churn_assets.api.identities import Identities
 from churn_assets.api.serve import ServeError, serve
@@ -482,7 +483,7 @@ def test_a_port_in_use_is_told(tmp_path_factory: pytest.TempPathFactory) -> None
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         settings = Settings(home=str(tmp_path_factory.mktemp("api")), api=ApiSettings(port=port))
-        with pytest.raises(ServeError, match=rf"127\.0\.0\.1:{port} cannot be used .* CHURN_API_PORT"):
+        with pytest.raises(AddressTaken, match=rf"127\.0\.0\.1:{port} cannot be used .* CHURN_API_PORT"):
             serve(settings, print)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from churn_assets.api import holder as holder_module
 from churn_assets.api.holder import Holder
+from churn_assets.serving.release import attempts
 from churn_assets.serving.release.manifest import ReleaseBroken
 from churn_assets.settings import ApiSettings, Settings
 from churn_assets_tests.api.releases import OBJECTED, SCORED, publish_release
@@ -155,8 +156,8 @@ def test_a_refused_release_is_tried_again(settings: Settings, monkeypatch: pytes
     corrupt(settings, name)  # the same bit again
     worker.look()
     assert worker.served is None, "not at each look"
-    later = time.monotonic() + holder_module.AGAIN
-    monkeypatch.setattr(holder_module, "time", SimpleNamespace(monotonic=lambda: later))
+    later = time.monotonic() + attempts.AGAIN
+    monkeypatch.setattr(attempts, "time", SimpleNamespace(monotonic=lambda: later))
     worker.look()
     assert worker.served is not None
     assert worker.refused is None

@@ -1,5 +1,8 @@
 """Contacts that people mark on the page: what lies in the landing zone, what is told of them, and how they go again."""
 
+import errno
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +24,8 @@ from churn_assets.app.queries.contacts import fresh, was_read
 from churn_assets.app.store import ReleaseHolder, ReleaseStore
 from churn_assets.contracts.loader import load_business
 from churn_assets.operations.audit.chain import AuditError
-from churn_assets.operations.audit.verification import stored
+from churn_assets.operations.audit.verification import stored, verify
+from churn_assets.serving.release.root import Root
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets.sources.landing import list_everything
 from churn_assets_tests.app.marking import crm, marked, publish_contacts
@@ -209,3 +213,60 @@ def test_a_mark_counts_as_read_once_a_release_or_a_later_status_tells_of_its_day
     assert not was_read(found, set(), status(str(TODAY), found.written_at - timedelta(minutes=1)))
     assert not was_read(found, set(), status(str(TODAY - timedelta(days=1)), later))
     assert not was_read(found, set(), status(None, later))
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_no_half_of_a_mark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(tmp_path)
+    marked_now(settings, 1)
+    replace_whole = Root.replace
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def onto_a_full_disk(root: Root, name: str, content: bytes) -> None:
+        with monkeypatch.context() as disk:  # the audit, on another disk, was written before
+            disk.setattr("churn_assets.durable.os.fsync", full)
+            replace_whole(root, name, content)
+
+    monkeypatch.setattr(Root, "replace", onto_a_full_disk)
+    with pytest.raises(ContactError, match="cannot be written now, so nothing was done"):
+        marked_now(settings, 2)
+    monkeypatch.undo()
+    assert [m.row.customer_id for m in marks(settings, TODAY)] == ["C-0001"]
+    assert [p.name for p in files(settings)[0].parent.iterdir()] == [files(settings)[0].name]
+
+
+MARKING = """
+import sys
+from datetime import UTC, date, datetime
+from churn_assets.app.contacts import Contacted, mark
+from churn_assets.settings import Settings
+
+while True:
+    now = datetime.now(UTC)
+    chosen = [Contacted(f"{number:016x}", f"C-{number:04d}", "at risk", True) for number in range(50)]
+    told = mark(Settings(home=sys.argv[1]), "Ada", chosen, "declined", on=now.date(), scored_on=date(2025, 12, 31))
+    print(len(told), flush=True)
+"""
+
+
+def test_a_killed_page_leaves_whole_marks_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    told = 0
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-c", MARKING, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        told += sum(int(process.stdout.readline()) for _ in range(2))
+        process.kill()
+        told += sum(map(int, process.stdout.read().split()))
+        process.wait()
+    found = marks(settings, datetime.now(UTC).date() - timedelta(days=1))
+    assert told <= len(found) <= told + 100, "of each killed act all marks or none were written"
+    assert len(found) % 50 == 0
+    marked_now(settings, 1, now=datetime.now(UTC))
+    assert len(marks(settings, TODAY)) == len(found) + 1
+    assert verify(settings).damage == [], "the audit goes on, too"

@@ -9,9 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 
 from churn_assets.cli.errors import sentence
+from churn_assets.cli.options import settings_of_process
 from churn_assets.settings import filesystem
 
 
@@ -119,3 +121,31 @@ def test_a_location_of_an_unknown_kind_is_a_sentence() -> None:
     with pytest.raises(RuntimeError, match=r"foo://\*+@x/landing cannot be used as a location") as raised:
         filesystem("foo://me:secret@x/landing")
     assert sentence(raised.value) is not None
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("CHURN_APP_PORT", "secret", "CHURN_APP_PORT: input should be a valid integer"),
+        ("CHURN_API_PORT", "99999", "CHURN_API_PORT: input should be less than or equal to 65535."),
+        (
+            "CHURN_APP_ROLE",
+            "boss",
+            "CHURN_APP_ROLE: input should be 'viewer', 'agent', 'manager' or 'steward'.",
+        ),
+        ("CHURN_APP_GROUPS", "{retention: agent}", "CHURN_APP_GROUPS is no JSON."),
+        ("CHURN_APP_GROUPS", '{"a": "boss"}', "CHURN_APP_GROUPS (a): input should be 'viewer'"),
+        ("CHURN_APP_ISSUER", "https://login.example.com", "CHURN_APP_ADDRESS is not set."),
+        ("CHURN_ENGINE", "flink", "CHURN_ENGINE: input should be 'auto', 'sail' or 'spark'."),
+    ],
+)
+def test_a_wrong_setting_is_a_sentence_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(click.UsageError) as raised:
+        settings_of_process()
+    told = str(raised.value)
+    assert said in told
+    assert "\n" not in told and "pydantic" not in told
+    assert value not in told

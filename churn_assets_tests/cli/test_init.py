@@ -36,7 +36,11 @@ def test_it_drafts_places_and_tells_what_comes_next(tmp_path: Path) -> None:
     ):
         assert said in found.output
     assert (tmp_path / "home/landing/sales/extract_date=2024-01-31/sales_2024-01.csv").is_file()
-    assert {file.name for file in (tmp_path / "shop").rglob("*.yaml")} == {"churn.yaml", "sales.yaml"}
+    assert {file.name for file in (tmp_path / "shop").rglob("*.yaml")} == {
+        "churn.yaml",
+        "sales.yaml",
+        "app_contacts.yaml",
+    }
 
 
 def test_what_is_printed_first_is_cut_and_all_of_it_can_be_asked_for(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.source import Source
 from churn_assets.drafting.draft import BusinessDraft, draft
 from churn_assets.drafting.write import write_draft
 
@@ -49,6 +50,11 @@ def business_of(found: BusinessDraft, folder: Path) -> Business:
     """The business as loaded from the written draft."""
     write_draft(found, folder)
     return load_business(folder)
+
+
+def delivered(business: Business) -> list[Source]:
+    """The sources of the files; the page of the team writes app_contacts itself."""
+    return [source for source in business.sources if source.name != "app_contacts"]
 
 
 def places(found: BusinessDraft) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.file_names import group_files
 from churn_assets.drafting.write import place_files
 from churn_assets.months import month_end
-from churn_assets_tests.drafting.exports import business_of, drafted, export, places, purchases
+from churn_assets_tests.drafting.exports import business_of, delivered, drafted, export, places, purchases
 
 MONTHS = [f"{2024 + at // 12}-{at % 12 + 1:02d}" for at in range(14)]
 
@@ -93,7 +93,7 @@ def test_a_header_with_line_breaks_is_named_as_it_stands(tmp_path: Path) -> None
     rows = "".join(f"C{n % 20},{n},2024-01-{1 + n % 28:02d}\n" for n in range(60))
     (tmp_path / "log_2024-01.csv").write_text('"Kunden\nnummer", Betrag ,"kauf ""tag"""\n' + rows)
     business = business_of(drafted([tmp_path]), tmp_path / "business")
-    fields = {c.name: c.field for c in business.sources[0].columns}
+    fields = {c.name: c.field for c in delivered(business)[0].columns}
     assert fields == {"kunden_nummer": "Kunden\nnummer", "betrag": "Betrag", "kauf_tag": 'kauf "tag"'}
 
 

@@ -14,7 +14,15 @@ import pytest
 from churn_assets.contracts.business import Business
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.draft import BusinessDraft
-from churn_assets_tests.drafting.exports import TODAY, business_of, drafted, export, places, purchases
+from churn_assets_tests.drafting.exports import (
+    TODAY,
+    business_of,
+    delivered,
+    drafted,
+    export,
+    places,
+    purchases,
+)
 
 START = date(2024, 1, 1)
 
@@ -22,7 +30,7 @@ START = date(2024, 1, 1)
 def test_a_shop_in_plain_csv(tmp_path: Path) -> None:
     found = drafted(purchases(tmp_path))
     business = business_of(found, tmp_path / "shop")
-    [source] = business.sources
+    [source] = delivered(business)
     assert (source.role, source.delivery, source.customer, source.event_time) == (
         "event",
         "changes",
@@ -96,7 +104,7 @@ def telecom(tmp_path_factory: pytest.TempPathFactory) -> tuple[BusinessDraft, Bu
 
 def test_the_customer_goes_by_several_names(telecom: tuple[BusinessDraft, Business]) -> None:
     _, business = telecom
-    assert {s.name: (s.role, s.customer, s.key) for s in business.sources} == {
+    assert {s.name: (s.role, s.customer, s.key) for s in delivered(business)} == {
         "acct": ("entity", "acct_no", ("acct_no",)),
         "cdr": ("event", "account_number", ("account_number", "usage_day")),
         "lines": ("spell", "account", ("line_ref",)),
@@ -120,7 +128,7 @@ def test_a_spell_and_its_policy(telecom: tuple[BusinessDraft, Business]) -> None
 
 def test_how_sources_deliver(telecom: tuple[BusinessDraft, Business]) -> None:
     _, business = telecom
-    assert {s.name: s.delivery for s in business.sources} == {
+    assert {s.name: s.delivery for s in delivered(business)} == {
         "acct": "full",
         "cdr": "changes",
         "lines": "changes",
@@ -157,7 +165,7 @@ def test_json_lines_with_paths(tmp_path: Path) -> None:
         ]
         (tmp_path / f"visits-2024-{month:02d}.ndjson").write_text("\n".join(lines))
     business = business_of(drafted([tmp_path]), tmp_path / "business")
-    [source] = business.sources
+    [source] = delivered(business)
     assert source.format == "jsonl"
     assert (source.customer, source.column("user_id").json_path, source.column("user_id").type) == (
         "user_id",
@@ -177,7 +185,7 @@ def test_parquet_of_pandas(tmp_path: Path) -> None:
         frame["paid"] += frame.index % 7
         frame.to_parquet(tmp_path / f"log2024{month:02d}.parquet")
     business = business_of(drafted([tmp_path]), tmp_path / "business")
-    [source] = business.sources
+    [source] = delivered(business)
     assert (source.name, source.format, source.customer, source.event_time) == (
         "log",
         "parquet",

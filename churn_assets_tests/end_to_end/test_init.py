@@ -18,6 +18,7 @@ import pytest
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets_tests.drafting.exports import delivered as delivered_by_files
 from churn_assets_tests.end_to_end.test_shop import CDNOW
 from churn_assets_tests.lakes import settings_for
 
@@ -102,7 +103,7 @@ def test_from_unknown_files_to_scores(tmp_path: Path) -> None:
 
     settings = settings_for(tmp_path, tmp_path / "shop")
     lakehouse, business = Lakehouse(settings), load_business(settings.business_path)
-    assert {s.name: (s.role, s.delivery) for s in business.sources} == {
+    assert {s.name: (s.role, s.delivery) for s in delivered_by_files(business)} == {
         "einkaeufe": ("event", "changes"),
         "kunden": ("entity", "full"),
     }

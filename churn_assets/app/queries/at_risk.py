@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn_assets.app.queries.contacts import NOTHING, Fresh, quoted, told_by, touched
 from churn_assets.app.queries.morning import scored_sql, snapshots_of
+from churn_assets.app.queries.segments import NEW
 from churn_assets.app.queries.value import customer_value
 from churn_assets.app.store import ReleaseStore
 from churn_assets.reporting.words import short
@@ -46,6 +47,21 @@ _NAMED = {"risk": "risk_tier", "value": "value_tier", "segment": "segment", "dri
 
 
 @dataclass(frozen=True)
+class Move:
+    """Customers who were in one segment on a day, and in another on a later day.
+
+    Attributes:
+        was, now: names of the segments; `was` may be `NEW`: not scored then.
+        before, day: the two scored days.
+    """
+
+    was: str
+    now: str
+    before: date
+    day: date
+
+
+@dataclass(frozen=True)
 class Filters:
     """Which customers are shown; an empty filter lets everybody through.
 
@@ -55,6 +71,7 @@ class Filters:
         recommended: only whom their segment recommends to contact.
         categories: feature of the snapshot -> its values.
         ranges: numeric feature of the snapshot -> lowest and highest value.
+        move: only who made this move.
     """
 
     risk: Sequence[str] = ()
@@ -65,6 +82,7 @@ class Filters:
     recommended: bool = False
     categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    move: Move | None = None
 
 
 @dataclass(frozen=True)
@@ -221,6 +239,13 @@ def _conditions(store: ReleaseStore, filters: Filters) -> tuple[list[str], list[
     if filters.recommended:
         conditions.append("list_contains(?::VARCHAR[], c.segment)")
         values.append(recommended_segments(store))
+    if filters.move and store.has("segments"):
+        conditions.append(
+            "c.customer_key IN (SELECT customer_key FROM segments n LEFT JOIN (SELECT customer_key, segment "
+            "FROM segments WHERE as_of_date = ?) w USING (customer_key) "
+            "WHERE n.as_of_date = ? AND n.segment = ? AND coalesce(w.segment, ?) = ?)"
+        )
+        values += [filters.move.before, filters.move.day, filters.move.now, NEW, filters.move.was]
     if filters.contacted:
         conditions.append(f"recent IS {'NOT ' if filters.contacted == 'yes' else ''}NULL")
     for feature, chosen in filters.categories.items():

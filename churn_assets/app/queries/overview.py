@@ -57,8 +57,8 @@ class AtRisk:
     value: CustomerValue | None
 
 
-def at_risk(store: ReleaseStore) -> AtRisk:
-    """Customers at risk on the newest scored day and on the one before."""
+def at_risk(store: ReleaseStore) -> AtRisk | None:
+    """Customers at risk on the newest scored day and on the one before; None while the newest has no segments."""
     value = customer_value(store)
     days = [store.as_of, day_before(store, store.as_of)]
     worth = value.sql if value else "NULL"
@@ -76,4 +76,5 @@ def at_risk(store: ReleaseStore) -> AtRisk:
         days,
     )
     found = {row["day"]: RiskOfDay(**row) for row in rows}
-    return AtRisk(found[days[0]], found.get(days[1]), value)
+    now = found.get(store.as_of)
+    return None if now is None else AtRisk(now, found.get(days[1]), value)

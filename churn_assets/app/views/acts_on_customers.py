@@ -15,6 +15,7 @@ from churn_assets.app.parts.tables import TableColumn, csv, table
 from churn_assets.app.people import PeopleError
 from churn_assets.app.queries.at_risk import recommended_segments
 from churn_assets.app.queries.contacts import in_release, was_read
+from churn_assets.counts import counted
 from churn_assets.months import month_end
 from churn_assets.operations.audit.chain import AuditError, record
 from churn_assets.operations.log.writing import event
@@ -69,28 +70,13 @@ def show_actions(page: Page, rows: pd.DataFrame, columns: dict[str, TableColumn]
 def _show_export(page: Page, rows: pd.DataFrame, columns: dict[str, TableColumn]) -> None:
     shown = {name: column for name, column in columns.items() if name not in ("customer", "history", "days")}
 
-    def content() -> bytes:
-        record(
-            page.settings,
-            "export",
-            page.reader.name,
-            "list of the page",
-            customers=len(rows),
-            role=page.reader.role,
-        )
-        return csv(rows, shown)
-
     st.markdown("**Export**")
-    st.download_button(
-        "Download the chosen rows",
-        content,
-        "chosen.csv",
-        "text/csv",
-        key="chosen_download",
-        icon=":material/download:",
-        on_click="ignore",
-        help="A CSV file with the chosen rows and the columns of the table. The audit tells who took it.",
-    )
+    if st.button(
+        "Make a file of the chosen rows",
+        key="without_people",
+        help="A CSV file with the chosen rows and the columns of the table. The audit tells who made it.",
+    ):
+        _offer_rows(page, rows, shown)
     if not page.reader.may_see_people:
         return
     if st.button(
@@ -99,6 +85,31 @@ def _show_export(page: Page, rows: pd.DataFrame, columns: dict[str, TableColumn]
         help="The same with own ids, names and contact data of your customers. The audit tells who made it.",
     ):
         _offer_people(page, rows, shown)
+
+
+def _offer_rows(page: Page, rows: pd.DataFrame, columns: dict[str, TableColumn]) -> None:
+    """Offers the file of the rows, once its record is in the audit."""
+    try:
+        record(
+            page.settings,
+            "export",
+            page.reader.name,
+            "list of the page",
+            customers=len(rows),
+            role=page.reader.role,
+        )
+    except AuditError as error:
+        tell_unrecorded(error)
+        return
+    st.download_button(
+        f"Download {counted(len(rows), 'row')}",
+        csv(rows, columns),
+        "chosen.csv",
+        "text/csv",
+        key="chosen_download",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
 def _offer_people(page: Page, rows: pd.DataFrame, columns: dict[str, TableColumn]) -> None:

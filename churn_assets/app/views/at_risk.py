@@ -19,6 +19,7 @@ from churn_assets.app.queries.value import customer_value
 from churn_assets.app.views.acts_on_customers import acts_of_session, show_actions, show_today
 from churn_assets.app.views.contact_results import show_results
 from churn_assets.app.views.marked import keys_of_marks, marks_of
+from churn_assets.app.views.moves import move_in_address
 from churn_assets.app.views.worth import worth_column
 from churn_assets.counts import counted
 
@@ -63,9 +64,10 @@ def show(page: Page) -> None:
 
 
 def _show_list(page: Page, found: Fresh) -> None:
+    move = move_in_address(page)
     named = any(name in st.query_params for name in NAMES)
     with st.expander("Filters", expanded=named):
-        filters = _filters(page, found)
+        filters = _filters(page, found, move)
     first, second, third = st.columns([3, 1, 1])
     known = query.orders(page.store)
     order: Any = chosen(
@@ -102,7 +104,7 @@ def _show_list(page: Page, found: Fresh) -> None:
     show_actions(page, rows.iloc[positions], columns)
 
 
-def _filters(page: Page, found: Fresh) -> query.Filters:
+def _filters(page: Page, found: Fresh, move: query.Move | None) -> query.Filters:
     """The filters that the reader chose, or that the address names."""
     wanted = {name: st.query_params.get_all(name) for name in ("risk", "value", "segment", "driver")}
     columns, given = st.columns(4), {}
@@ -141,6 +143,7 @@ def _filters(page: Page, found: Fresh) -> query.Filters:
     categories, ranges = _attributes(page, right)
     return query.Filters(
         **given,
+        move=move,
         contacted=None if contacted == "any" else contacted,
         recommended=recommended,
         categories=categories,

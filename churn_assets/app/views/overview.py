@@ -5,15 +5,13 @@ import streamlit as st
 from churn_assets.app.page import Page
 from churn_assets.app.parts.figures import figure, signed
 from churn_assets.app.parts.header import header
-from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.queries.lights import data_light, model_light
 from churn_assets.app.queries.model import outcome_days
 from churn_assets.app.queries.overview import AtRisk, at_risk
 from churn_assets.app.queries.segments import day_before, flows, moved, moves
-from churn_assets.app.queries.value import customer_value
 from churn_assets.app.views.lights import draw_light
 from churn_assets.app.views.morning import CALL_FIRST, show_morning
-from churn_assets.app.views.worth import worth_column
+from churn_assets.app.views.moves import HOW, moves_table
 
 SHOWN_FLOWS = 8
 NO_EARLIER = "No earlier month was scored, so nothing can be said about what changed."
@@ -27,6 +25,14 @@ def show(page: Page) -> None:
         return
     show_morning(page)
     found = at_risk(page.store)
+    if found is None:
+        st.info(
+            f"The customers scored as of {page.formats.date(page.store.as_of)} have no segments yet, so no figures are "
+            "shown. They appear with the next release: churn-assets run score.",
+            icon=":material/hourglass_empty:",
+        )
+        _lights(page)
+        return
     if page.store.morning is not None:
         st.subheader("At the month end", anchor=False)
     _figures(page, found)
@@ -145,18 +151,6 @@ def _movers(page: Page) -> None:
         f"{tell(counts.gone)} are no longer scored: they left, gave notice, or can no longer be scored."
     )
     top = moved(found).head(SHOWN_FLOWS)
-    columns = {
-        "was": TableColumn("From", f"The segment of these customers on {formats.date(before)}."),
-        "now": TableColumn("To", f"Their segment on {formats.date(store.as_of)}."),
-        "customers": TableColumn("Customers", "How many customers made this move.", "number", 0),
-    }
-    value = customer_value(store)
-    if value is not None:
-        columns["value"] = worth_column(value, "Value", f"What they are worth together now. {value.how}")
-    st.caption(
-        f"The {len(top)} largest moves. Choose a row to open the list of the segment that they moved to."
-    )
-    chosen = table(page, top, "moves", columns, selection="one")
-    if chosen:
-        page.go("at_risk", segment=str(top.iloc[chosen[0]]["now"]))
+    st.caption(f"The {len(top)} largest moves. {HOW}")
+    moves_table(page, top, "moves", before, store.as_of)
     page.link("segments", "All moves, and the segments in detail")

@@ -14,6 +14,7 @@ from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.queries import segments
 from churn_assets.app.queries.value import customer_value
 from churn_assets.app.views.heat import heat
+from churn_assets.app.views.moves import HOW, moves_table
 from churn_assets.app.views.worth import worth_column
 
 HISTORY = {"segments": "segment", "drivers": "driver"}
@@ -219,27 +220,9 @@ def _flows(page: Page, day: date) -> None:
     )
     found = segments.flows(store, before, day)
     _flow_figures(page, segments.moves(found))
-    columns = {
-        "was": TableColumn("From", f"Their segment on {formats.date(before)}."),
-        "now": TableColumn("To", f"Their segment on {formats.date(day)}."),
-        "customers": TableColumn("Customers", "How many customers.", "number", 0),
-    }
-    value = customer_value(store)
-    if value is not None:
-        columns["value"] = worth_column(
-            value,
-            "Value",
-            f"What they are worth together now; of those who are gone, what they were worth. {value.how}",
-        )
     moving: pd.DataFrame = found[found["was"] != found["now"]].reset_index(drop=True)
-    st.caption("Choose a row to open the list of the segment that they moved to.")
-    rows = table(page, moving, "flows", columns, selection="one")
-    if rows:
-        target = str(moving.iloc[rows[0]]["now"])
-        if target == segments.GONE:
-            st.info("These customers are no longer scored, so they stand in no list.")
-        else:
-            page.go("at_risk", segment=target)
+    st.caption(HOW)
+    moves_table(page, moving, "flows", before, day)
 
 
 def _flow_figures(page: Page, counts: segments.Moves) -> None:

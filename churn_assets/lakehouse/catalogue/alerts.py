@@ -57,3 +57,18 @@ RISK_ALERTS = Table(
     row_key=("alert_id",),
     time="as known at the as_of_date; state and outcome as of now",
 )
+CRM_CUSTOMERS = Table(
+    "alerts",
+    "crm_customers",
+    "one row per CRM and customer that it was given",
+    ("crm",),
+    (
+        _needed("crm", "string", "Name of the CRM in churn.yaml."),
+        CUSTOMER_KEY,
+        LakeColumn("given", "string", "Fields and values that the CRM accepted last, as JSON; null: none."),
+        LakeColumn("given_at", "timestamp", "When it accepted them."),
+        LakeColumn("why", "string", "Why it did not accept the newest values; null: it did."),
+    ),
+    row_key=("crm", "customer_key"),
+    time="as of the last run",
+)

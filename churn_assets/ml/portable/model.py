@@ -9,10 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.ml.portable.arrays import Arrays
@@ -20,6 +19,9 @@ from churn_assets.ml.portable.calibration import Calibration, logit, sigmoid
 from churn_assets.ml.portable.curves import Curves
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.portable.trees import Trees
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Version 2 added blends, version 3 curves, version 4 bounds of the calibration; older versions can still be read.
 FORMAT_VERSION = 4
@@ -177,7 +179,7 @@ class PortableModel:
     calibration: Calibration = field(default_factory=Calibration)
     about: dict[str, Any] = field(default_factory=dict)
 
-    def score(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def score(self, frame: "pd.DataFrame") -> "pd.DataFrame":
         """Score snapshots.
 
         Args:
@@ -196,7 +198,7 @@ class PortableModel:
         """Log-odds that contributions are relative to, see `Scorer.expected`."""
         return self.scorer.expected()
 
-    def contributions(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def contributions(self, frame: "pd.DataFrame") -> "pd.DataFrame":
         """Contribution of each feature to the score: one column per declared feature, on the log-odds scale.
 
         Per row they add up to `logit(raw) - base_value()`. Linear: coefficient times distance from the training
@@ -206,7 +208,7 @@ class PortableModel:
         """
         return self._contributions(self.transformation.transform(frame), frame.index)
 
-    def score_and_explain(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def score_and_explain(self, frame: "pd.DataFrame") -> "tuple[pd.DataFrame, pd.DataFrame]":
         """Returns `score` and `contributions`; transforms the frame once."""
         matrix = self.transformation.transform(frame)
         return self._scores(matrix, frame.index), self._contributions(matrix, frame.index)
@@ -218,11 +220,15 @@ class PortableModel:
         contributions = self.scorer.contributions(matrix, self.transformation.column_feature)
         return Explained(raw, self.calibration.apply(raw), contributions)
 
-    def _scores(self, matrix: NDArray[np.float64], index: pd.Index) -> pd.DataFrame:
+    def _scores(self, matrix: NDArray[np.float64], index: "pd.Index") -> "pd.DataFrame":
+        import pandas as pd
+
         raw = self.scorer.probability(matrix)
         return pd.DataFrame({"raw": raw, "probability": self.calibration.apply(raw)}, index=index)
 
-    def _contributions(self, matrix: NDArray[np.float64], index: pd.Index) -> pd.DataFrame:
+    def _contributions(self, matrix: NDArray[np.float64], index: "pd.Index") -> "pd.DataFrame":
+        import pandas as pd
+
         values = self.scorer.contributions(matrix, self.transformation.column_feature)
         return pd.DataFrame(values, columns=self.transformation.features, index=index)
 

@@ -1,6 +1,7 @@
 """Reasons of a score: the features that raised it most, in the words of the business."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -87,23 +88,45 @@ class Wording:
         """
         import numpy as np
 
-        left = contributions[:, self._positions]
-        found = np.full((len(left), REASONS), None, dtype=object)
+        left = contributions.T[self._positions]  # a copy; a feature's row is in one piece
+        found = np.full((left.shape[1], REASONS), None, dtype=object)
+        chosen: dict[int, list[tuple[NDArray[np.intp], int]]] = defaultdict(list)
         asked: set[int] = set()
         for place in range(min(REASONS, len(self._nameable))):
-            strongest, raises = _strongest(left)
-            # a feature is asked once, for all rows, when it is the strongest of some row: of one row most never are
-            while new := set(strongest[raises].tolist()) - asked:
-                for at in new:
-                    rows = np.flatnonzero(left[:, at] > 0)
-                    left[rows[self._is_silent(self._nameable[at], rows, columns)], at] = -np.inf
-                asked |= new
-                strongest, raises = _strongest(left)
-            for at in set(strongest[raises].tolist()):
-                rows = np.flatnonzero(raises & (strongest == at))
-                found[rows, place] = self._sentences(self._nameable[at], rows, columns)
-                left[rows[:, None], self._same_topic[at]] = -np.inf
+            strongest, raises = self._strongest_that_speak(left, asked, columns)
+            for at, rows in _grouped(strongest, np.flatnonzero(raises)):
+                chosen[at].append((rows, place))
+                for same in self._same_topic[at]:
+                    left[same, rows] = -np.inf
+        for at, parts in chosen.items():  # all rows of a feature are put into words at once
+            rows = np.concatenate([rows for rows, _ in parts])
+            places = np.repeat([place for _, place in parts], [len(rows) for rows, _ in parts])
+            found[rows, places] = self._sentences(self._nameable[at], rows, columns)
         return found
+
+    def _strongest_that_speak(
+        self, left: "NDArray[np.float64]", asked: set[int], columns: "Mapping[str, NDArray[Any]]"
+    ) -> "tuple[NDArray[np.intp], NDArray[np.bool_]]":
+        """Returns the strongest feature of each row that is a reason, and whether there is one.
+
+        Sets the silent ones in `left` to -inf. A feature is asked once, for all rows, when it is the strongest of some
+        row: of one row most never are.
+        """
+        import numpy as np
+
+        every = np.arange(left.shape[1])
+        strongest: NDArray[np.intp] = left.argmax(axis=0)
+        while True:
+            raises = left[strongest, every] > 0
+            new = set(strongest[raises].tolist()) - asked
+            if not new:
+                return strongest, raises
+            for at in new:
+                rows = np.flatnonzero(left[at] > 0)
+                left[at, rows[self._is_silent(self._nameable[at], rows, columns)]] = -np.inf
+            asked |= new
+            silenced = np.flatnonzero(np.isneginf(left[strongest, every]))
+            strongest[silenced] = left[:, silenced].argmax(axis=0)
 
     def drivers(self, contributions: "NDArray[np.float64]") -> "NDArray[np.object_]":
         """Per row, the driver whose features together raise the risk most; "unknown" if there are no features."""
@@ -294,12 +317,16 @@ def reasons(
     return wording.reasons(columns, contributions.to_numpy(np.float64))
 
 
-def _strongest(left: "NDArray[np.float64]") -> "tuple[NDArray[np.intp], NDArray[np.bool_]]":
-    """Returns the column of the largest value of each row, and whether it is positive."""
+def _grouped(
+    values: "NDArray[np.intp]", rows: "NDArray[np.intp]"
+) -> "Iterator[tuple[int, NDArray[np.intp]]]":
+    """Yields each value that these rows have, with its rows."""
     import numpy as np
 
-    strongest = left.argmax(axis=1)
-    return strongest, left[np.arange(len(left)), strongest] > 0
+    of_rows = values[rows]
+    order = np.argsort(of_rows, kind="stable")
+    distinct, first = np.unique(of_rows[order], return_index=True)
+    return zip(distinct.tolist(), np.split(rows[order], first[1:]), strict=True) if len(rows) else iter(())
 
 
 def moved_reasons(

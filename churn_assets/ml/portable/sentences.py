@@ -194,7 +194,8 @@ def _keys(told: Told, texts: dict[str, str]) -> "Words":
         keys[values < 0] = "negative"
     if "zero" in texts:
         nothing = -1 if told.feature.aggregate == "trend" else 0
-        keys[rounded(values, told.feature.unit) == nothing] = "zero"
+        near = np.flatnonzero(np.abs(values) <= 1)  # others print as another number; rounding costs more
+        keys[near[rounded(values[near], told.feature.unit) == nothing]] = "zero"
     if "all" in texts:
         keys[values == 1] = "all"
     keys[np.isnan(values)] = None

@@ -15,24 +15,22 @@ package takes 4 CPU seconds and a compiler. On boosted trees both agree to 1e-15
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-# A table has a line per combination of conditions; with more conditions, trees are walked and boxes computed.
-MOST_CONDITIONS = 8
+from churn_assets.ml.portable.conditions import MOST_CONDITIONS, Condition, Conditions
+
 # With fewer rows, each step is one call over all trees and a block of rows; with more, one call per tree and all rows.
 FEW_ROWS = 512
 # Numbers that a step over all trees may hold at once: they stay in the processor's cache.
 NUMBERS_AT_ONCE = 250_000
 # Rows of a batch that are explained at once, for the same reason.
 ROWS_AT_ONCE = 8192
-
-Condition = tuple[int, float]  # matrix column, threshold: value <= threshold
 
 
 @dataclass(frozen=True)
@@ -149,15 +147,32 @@ class ShapleyTables:
 
     def _add(self, matrix: NDArray[np.float64], group: NDArray[np.intp], result: NDArray[np.float64]) -> None:
         """Adds the contributions of many rows to (outputs, rows): each step takes all rows."""
-        output = group[self.entry_column]
-        ends = [*self.first[1:], len(self.column)]
-        entries = np.searchsorted(self.entry_piece, np.arange(len(self.first) + 1))
-        for piece, (start, end) in enumerate(zip(self.first, ends, strict=True)):
-            line = lines_of(matrix, zip(self.column[start:end], self.threshold[start:end], strict=True))
-            for entry in range(entries[piece], entries[piece + 1]):
-                first = self.entry_start[entry]
-                result[output[entry]] += self.values[first : first + 2 ** (end - start)][line]
+        outputs = list(result)
+        output_of = group.tolist()
+        for line, entries in zip(self._conditions.lines(matrix), self._entries, strict=True):
+            at = line.astype(np.intp)
+            for column, values in entries:
+                output = outputs[output_of[column]]
+                output += values.take(at)
         self.wide.add(matrix, group, result)
+
+    @cached_property
+    def _conditions(self) -> Conditions:
+        """The conditions of all pieces."""
+        pairs = list(zip(self.column.tolist(), self.threshold.tolist(), strict=True))
+        ends = [*self.first[1:], len(pairs)]
+        return Conditions([pairs[start:end] for start, end in zip(self.first, ends, strict=True)])
+
+    @cached_property
+    def _entries(self) -> list[list[tuple[int, NDArray[np.float64]]]]:
+        """For each piece, its matrix columns with the values of each line."""
+        ends = [*self.entry_start[1:], len(self.values)]
+        found: list[list[tuple[int, NDArray[np.float64]]]] = [[] for _ in self.first]
+        for piece, column, start, end in zip(
+            self.entry_piece, self.entry_column.tolist(), self.entry_start, ends, strict=True
+        ):
+            found[piece].append((column, self.values[start:end]))
+        return found
 
 
 @dataclass(frozen=True)
@@ -197,14 +212,6 @@ class WideBoxes:
             met = (inside > self.above[..., None]) & (inside <= self.most[..., None])
             found = self.value[:, None, None] * shapley_values(met, self.ratio[..., None])
             np.add.at(result[:, block], output, found.reshape(len(output), -1))
-
-
-def lines_of(matrix: NDArray[np.float64], conditions: Iterable[Condition]) -> NDArray[np.intp]:
-    """Returns the table line of each row: one bit per condition that it meets, the first is the lowest."""
-    found = np.zeros(len(matrix), dtype=np.uint8)
-    for bit, (column, threshold) in enumerate(conditions):
-        found |= (matrix[:, column] <= threshold).view(np.uint8) << np.uint8(bit)
-    return found.astype(np.intp)
 
 
 def rows_at_once(rows: int, numbers: int) -> Iterator[slice]:

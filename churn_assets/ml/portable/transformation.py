@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OTHER = "(other)"
 MISSING = "(missing)"
@@ -97,7 +99,7 @@ class Transformation:
     parts: tuple[NumericColumn | CategoryColumn, ...]
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, features: Sequence[str]) -> "Transformation":
+    def fit(cls, frame: "pd.DataFrame", features: Sequence[str]) -> "Transformation":
         """Learn medians and categories from `frame`, which must be the training part only.
 
         Numbers, booleans and decimals are numeric (booleans as 0/1); strings and categoricals are categories;
@@ -145,7 +147,7 @@ class Transformation:
         widths = [len(_column_names(part)) for part in self.parts]
         return np.repeat(np.arange(len(self.parts)), widths)
 
-    def transform(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+    def transform(self, frame: "pd.DataFrame") -> NDArray[np.float64]:
         """Matrix of shape (rows, len(columns)): float64, Fortran order, no missing values.
 
         Raises:
@@ -203,8 +205,10 @@ class Transformation:
         placed = zip(self._starts, self.parts, strict=True)
         return _Numbers([(at, part) for at, part in placed if isinstance(part, NumericColumn)])
 
-    def example(self) -> pd.DataFrame:
+    def example(self) -> "pd.DataFrame":
         """One synthetic customer of medians and most frequent categories; it is not copied from an existing row."""
+        import pandas as pd
+
         return pd.DataFrame(
             {
                 part.feature: [part.median]
@@ -237,12 +241,14 @@ class Transformation:
         return cls(tuple(parts[name] for name in stored["order"]))
 
 
-def is_numeric(series: pd.Series) -> bool:
+def is_numeric(series: "pd.Series[Any]") -> bool:
     """True if a feature is numeric; if it has no values, the column type decides.
 
     Raises:
         TypeError: dates, lists and other values that are neither a number nor a string.
     """
+    import pandas as pd
+
     if isinstance(series.dtype, pd.CategoricalDtype):
         return False
     if pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_bool_dtype(series.dtype):
@@ -261,18 +267,20 @@ def is_numeric(series: pd.Series) -> bool:
     )
 
 
-def known_numbers(series: pd.Series) -> NDArray[np.float64]:
+def known_numbers(series: "pd.Series[Any]") -> NDArray[np.float64]:
     """`numbers` without missing values."""
     values = numbers(series)
     return values[~np.isnan(values)]
 
 
-def numbers(series: pd.Series) -> NDArray[np.float64]:
+def numbers(series: "pd.Series[Any]") -> NDArray[np.float64]:
     """Values of a numeric feature as float64; missing and infinite ones as NaN.
 
     Raises:
         TypeError: a value is not a number.
     """
+    import pandas as pd
+
     if isinstance(series.dtype, pd.CategoricalDtype):
         series = series.astype(object)
     try:
@@ -290,8 +298,10 @@ def numbers(series: pd.Series) -> NDArray[np.float64]:
     return values
 
 
-def categories(series: pd.Series) -> NDArray[np.object_]:
+def categories(series: "pd.Series[Any]") -> NDArray[np.object_]:
     """Values of a categorical feature as strings; missing ones as `(missing)`."""
+    import pandas as pd
+
     values = series.astype(object).to_numpy(copy=True)
     missing = pd.isna(values)
     values[~missing] = [str(value) for value in values[~missing]]
@@ -316,7 +326,7 @@ def columns_of(
     return found
 
 
-def _require(frame: pd.DataFrame, features: Sequence[str]) -> None:
+def _require(frame: "pd.DataFrame", features: Sequence[str]) -> None:
     absent = [name for name in features if name not in frame.columns]
     if absent:
         raise KeyError(
@@ -355,6 +365,8 @@ def _fit_numeric(name: str, values: NDArray[np.float64]) -> NumericColumn:
 
 
 def _fit_categories(name: str, values: NDArray[np.object_]) -> CategoryColumn:
+    import pandas as pd
+
     counts = pd.Series(values).value_counts()
     # Ties are ordered by name, so that the same training rows in another order give the same columns.
     ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))

@@ -13,15 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.ml.portable.arrays import Arrays
-from churn_assets.ml.portable.shapley_tables import (
-    FEW_ROWS,
-    MOST_CONDITIONS,
-    Box,
-    Condition,
-    ShapleyTables,
-    lines_of,
-    rows_at_once,
-)
+from churn_assets.ml.portable.conditions import MOST_CONDITIONS, Condition, Conditions
+from churn_assets.ml.portable.shapley_tables import FEW_ROWS, ROWS_AT_ONCE, Box, ShapleyTables, rows_at_once
 
 LEAF = -1
 FEWEST_COLUMNS = 8
@@ -105,11 +98,16 @@ class Trees(Arrays):
             blocks = rows_at_once(len(matrix), len(self.roots))
             return np.concatenate([np.zeros(0), *(self._walk_all(matrix[block]) for block in blocks)])
         total = np.full(len(matrix), self.start)
-        for root, table in zip(self.roots, self._tables, strict=True):
-            total += (
-                table.value[lines_of(matrix, table.conditions)] if table else self._walk(matrix, int(root))
-            )
+        for start in range(0, len(matrix), ROWS_AT_ONCE):
+            block = slice(start, start + ROWS_AT_ONCE)
+            self._add(matrix[block], total[block])
         return total
+
+    def _add(self, matrix: NDArray[np.float64], total: NDArray[np.float64]) -> None:
+        """Adds the values of all trees, in order."""
+        lines = iter(self._conditions.lines(matrix))
+        for root, table in zip(self.roots.tolist(), self._tables, strict=True):
+            total += self._walk(matrix, root) if table is None else table.value.take(next(lines))
 
     def predictions_after(
         self, matrix: NDArray[np.float64], counts: Sequence[int]
@@ -196,6 +194,11 @@ class Trees(Arrays):
         """The table of each tree; None for a tree with more than MOST_CONDITIONS conditions."""
         ends = [*self.roots[1:], len(self.column)]
         return [self._table(int(root), int(end)) for root, end in zip(self.roots, ends, strict=True)]
+
+    @cached_property
+    def _conditions(self) -> Conditions:
+        """The conditions of the trees that have a table."""
+        return Conditions([table.conditions for table in self._tables if table is not None])
 
     def _table(self, root: int, end: int) -> "ValueTable | None":
         inner = root + np.flatnonzero(self.column[root:end] != LEAF)

@@ -7,9 +7,9 @@ are.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from churn_assets.contracts.feature import Feature
 from churn_assets.ml.portable.model import PortableModel
@@ -20,6 +20,9 @@ from churn_assets.ml.portable.transformation import (
     columns_of,
     known_numbers,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FEW_VALUES = 12
 # Values beyond these quantiles belong to single customers: they are personal, and the model extrapolates there.
@@ -100,7 +103,7 @@ class WhatIf:
     kept: tuple[str, ...]
 
 
-def observed_range(model: PortableModel, learned_from: pd.Series) -> Observed:
+def observed_range(model: PortableModel, learned_from: "pd.Series[Any]") -> Observed:
     """Returns the values that a what-if question may use.
 
     Args:
@@ -126,7 +129,7 @@ def actionable(model: PortableModel, features: Sequence[Feature]) -> list[Featur
 
 def what_if(
     model: PortableModel,
-    snapshot: pd.DataFrame,
+    snapshot: "pd.DataFrame",
     features: Sequence[Feature],
     wishes: Mapping[str, str],
     ranges: Mapping[str, Observed],
@@ -170,8 +173,10 @@ def what_if_of(
     return WhatIf(float(probability[0]), float(probability[1]), changes, _kept(model, features, values))
 
 
-def present_value(model: PortableModel, snapshot: pd.DataFrame, name: str) -> Value | None:
+def present_value(model: PortableModel, snapshot: "pd.DataFrame", name: str) -> Value | None:
     """The feature's value in a snapshot of one row; None if missing."""
+    import pandas as pd
+
     value = snapshot[name].iloc[0]
     if pd.isna(value):
         return None

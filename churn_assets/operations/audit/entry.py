@@ -14,6 +14,7 @@ Act = Literal[
     "alert_acknowledged",  # somebody says that they take care of an alert about a customer
     "export",  # rows about customers leave the product as a file
     "publication",  # rows about customers are written to another database
+    "crm_push",  # scores of customers go to the company's CRM, by its own ids
     "personal_message",  # a message with personal data goes to the receivers of a channel
     "promotion",
     "rollback",

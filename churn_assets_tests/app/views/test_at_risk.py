@@ -321,3 +321,21 @@ def test_an_export_equals_the_chosen_rows_and_contact_data_come_after_their_reco
     monkeypatch.setenv("CHURN_APP_ROLE", "viewer")
     page = choose_rows(opened(writable, "at_risk"), 0, 0)
     assert [b for b in page.button if b.key == "with_people"] == []
+
+
+def test_a_file_of_the_rows_is_offered_once_it_is_recorded_and_never_without(
+    writable: Settings, opened: Open
+) -> None:
+    page = choose_rows(opened(writable, "at_risk"), 0, 0, 2)
+    assert not [b for b in page.download_button if b.key == "chosen_download"]
+    page.button(key="without_people").click().run()
+    [offered] = [b for b in page.download_button if b.key == "chosen_download"]
+    assert "2 rows" in offered.label
+    told = [(e[0].act, e[0].customers) for _, e in stored(writable) if e is not None]
+    assert told == [("export", 2)]
+    (writable.audit_anchor_path / "key").unlink()
+    page = choose_rows(opened(writable, "at_risk"), 0, 0)
+    page.button(key="without_people").click().run()
+    assert [e.value for e in page.error] == [UNRECORDED]
+    assert not page.exception
+    assert not [b for b in page.download_button if b.key == "chosen_download"]

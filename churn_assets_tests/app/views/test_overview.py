@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from churn_assets.access.visits import visits_file
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
-from churn_assets_tests.app.scored_months import BUSINESS, DAYS, incident, status
+from churn_assets_tests.app.scored_months import BUSINESS, DAYS, all_tables, incident, status
 from churn_assets_tests.app.views.conftest import Made
 from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
 
@@ -89,3 +91,13 @@ def test_a_release_without_segments_says_so(made: Made, opened: Open) -> None:
     page = opened(made(status(), without=["segments"]), "overview")
     no_errors(page)
     assert boxes(page) == ["Nobody can be shown: monitoring/segments was never materialised."]
+
+
+def test_a_newest_day_without_segments_is_a_sentence(made: Made, opened: Open) -> None:
+    segments = all_tables()["segments"]
+    former = segments.filter(pc.not_equal(segments["as_of_date"], pa.scalar(DAYS[2], pa.date32())))
+    page = opened(made(status(), segments=former), "overview")
+    no_errors(page)
+    assert "The customers scored as of 31 December 2025 have no segments yet" in text(page)
+    assert not page.metric
+    assert "The model" in text(page) + " ".join(box.value for box in page.success)

@@ -1,8 +1,10 @@
 """The page Segments and drivers."""
 
+import pyarrow as pa
+
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
-from churn_assets_tests.app.scored_months import BUSINESS, DAYS, SEGMENTS, status
+from churn_assets_tests.app.scored_months import BUSINESS, DAYS, SEGMENTS, all_tables, status
 from churn_assets_tests.app.views.conftest import Made
 from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
 
@@ -47,3 +49,36 @@ def test_without_a_declared_value_no_value_is_shown(made: Made, opened: Open) ->
     no_errors(page)
     assert "This business declares no value of a customer" in text(page)
     assert not [name for part in page.dataframe for name in part.value.columns if name.startswith("value")]
+
+
+def with_a_list(made: Made) -> Settings:
+    """A home whose customers are those of the newest segments."""
+    rows = all_tables()["segments"].to_pandas()
+    newest = rows[rows["as_of_date"].astype(str) == str(DAYS[2])]
+    customers = newest.assign(status="scored", reason_1="two tickets", reason_2=None, reason_3=None)
+    return made(status(), customers=pa.Table.from_pandas(customers, preserve_index=False))
+
+
+def test_a_row_of_the_flows_opens_just_the_customers_that_moved(made: Made, opened: Open) -> None:
+    home = with_a_list(made)
+    flows = opened(home, "segments").dataframe[3].value
+    arrived = flows[~flows["now"].isin(["no longer scored"])]
+    assert {"not scored before"} < set(arrived["was"]), "moves, and some who came"
+    for row in arrived.to_dict("records"):
+        move = {"was": row["was"], "now": row["now"], "before": str(DAYS[1]), "until": str(DAYS[2])}
+        page = opened(home, "at_risk", **move)
+        no_errors(page)
+        assert f"{row['customers']} customers, page 1 of" in text(page)
+        assert set(page.dataframe[0].value["segment"]) == {row["now"]}
+    page.button(key="without_move").click().run()
+    assert "Only customers who moved" not in text(page)
+    assert "120 customers, page 1 of" in text(page)
+
+
+def test_an_address_that_names_no_move_is_told(made: Made, opened: Open) -> None:
+    home = with_a_list(made)
+    for wrong in ({"was": "a"}, {"was": "a", "now": "b", "before": "1999-01-31", "until": str(DAYS[2])}):
+        page = opened(home, "at_risk", **wrong)
+        no_errors(page)
+        assert "The address names no move between two scored days" in text(page)
+        assert "120 customers, page 1 of" in text(page)

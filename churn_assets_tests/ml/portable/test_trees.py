@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from churn_assets.ml.portable.shapley_tables import MOST_CONDITIONS
+from churn_assets.ml.portable.conditions import MOST_CONDITIONS
 from churn_assets.ml.portable.trees import LEAF, Trees
 
 

@@ -316,3 +316,30 @@ def test_no_message_is_lost_when_receivers_and_sender_are_killed(
             mine = [m.id for m in told if m.subject == subject]
             assert [id_ for id_ in first if id_ in set(mine)] == mine, name
         assert outbox.state(name).waiting == 0
+
+
+def test_a_message_waits_in_its_quiet_hours_and_so_do_later_ones_about_its_subject(outbox: Outbox) -> None:
+    told = [message(1, quiet=(19, 6)), message(51), message(2)]
+    outbox.put([("hook", False)], told)
+    waiting = outbox.waiting("hook")
+    assert [w.message for w in waiting] == told
+    night, morning = DAY.replace(hour=23), DAY.replace(hour=6)
+    assert [[w.message.id for w in g] for g in due(waiting, False, None, night)] == [["m0002"]]
+    assert len(due(waiting, False, None, morning)) == 3 - 1, (
+        "the second about INC-1 follows in the next round"
+    )
+
+
+def test_a_delivery_that_began_before_quiet_hours_waits_as_a_whole(outbox: Outbox) -> None:
+    told = [message(1, quiet=(19, 6)), message(2)]
+    outbox.put([("files", False)], told)
+    outbox.begin("files", Batch("both", told))
+    assert due(outbox.waiting("files"), True, None, DAY.replace(hour=23)) == []
+    [group] = due(outbox.waiting("files"), True, None, DAY)
+    assert [w.message.id for w in group] == ["m0001", "m0002"]
+
+
+def test_the_outbox_tells_which_channels_have_accepted_a_message(outbox: Outbox) -> None:
+    outbox.put([("a", False), ("b", False)], [message(1), message(2)])
+    outbox.delivered("a", Batch("x", [message(1)]), DAY)
+    assert outbox.accepted(["m0001", "m0002", "m0003"]) == {"m0001": {"a": DAY}}
