@@ -120,7 +120,7 @@ def print_days(lakehouse: Lakehouse, last: str, console: Console) -> None:
         "day",
         "customers",
         "expected to leave",
-        f"rose by {RISE:.0%} points",
+        f"rose by {100 * RISE:.0f} points",
         "alerts",
         box=None,
         pad_edge=False,
