@@ -4,7 +4,8 @@ Parts: `demo` (and the model against the truth), `naive` (the same graph with a 
 step), `month` (one month more), `definitions` (loading the graph), `sensors` (a tick of the sensors on files and
 events), `features` (against SQL for DuckDB), `study` (flat files, against untuned learners), `cdnow` (upper bound of
 the ROC-AUC on CDNOW), `scoring` (a million snapshots), `training` (choosing a model), `candidates` (each kind of
-model on one machine and on Spark), `days` (models by day of the month), `ten` (ten times the customers), `log` (a
+model on one machine and on Spark), `days` (models by day of the month), `today` (scores of a day of the demo), `ten`
+(ten times the customers), `log` (a
 record of the log), `loop` (retraining over many simulated worlds), `api` (the HTTP service), `app` (the page of the
 retention team).
 """
@@ -43,6 +44,7 @@ FIRST_SNAPSHOT = "2025-06"
 LANDED = 10_000
 SCORED = 1_000_000
 LEARNED = 200_000
+PROMISED_OF_A_DAY = "at most 12 CPU s are wanted"
 WORLDS_OF_DAYS = 7, 11
 PAGE_CUSTOMERS = 50_000, 1_000_000
 
@@ -245,6 +247,14 @@ def candidates(bench: Bench) -> None:
         bench.note(line["candidate"], None, remark)
 
 
+def today(bench: Bench) -> None:
+    """Measures the job `daily` in the lake of the demo, after the files of one day: its first and its second run."""
+    bench.demo()
+    env = {"CHURN_HOME": bench.home("demo")}
+    for figure in ("scores of the newest day", "the same day again"):
+        bench.note(figure, churn_assets("daily", **env), PROMISED_OF_A_DAY)
+
+
 def days(bench: Bench) -> None:
     """Measures models that learned from month ends alone, and from other days too, by day of the month."""
     for seed in WORLDS_OF_DAYS:
@@ -326,6 +336,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "app": app,
     "candidates": candidates,
     "days": days,
+    "today": today,
     "ten": ten,
     "log": log,
     "loop": loop,

@@ -166,21 +166,22 @@ def _calibration(
 def figure(worlds: Mapping[str, Sequence[Judged]]) -> "Figure":
     """AUC, calibration slope and ratio by day of the month, a row of axes for each world."""
     drawn, axes = small_axes(3 * len(worlds), 3)
-    colours = dict(zip(LEARNED, (GREY, BLUE, ORANGE), strict=True))
     for row, (world, lines) in enumerate(worlds.items()):
         shown = (("ROC-AUC", "auc"), ("calibration slope", "slope"), ("predicted by observed", "ratio"))
         for place, (title, name) in zip(axes[3 * row :], shown, strict=False):
             place.set_title(f"{title}, {world}", fontsize=9)
-            for number, learned in enumerate(LEARNED):
+            sets = dict.fromkeys(line.learned for line in lines)
+            for number, (learned, colour) in enumerate(zip(sets, (GREY, BLUE, ORANGE), strict=False)):
                 points = sorted((line.day, *getattr(line, name)) for line in lines if line.learned == learned)
                 x, value, low, high = np.array(points).T
                 reach = [value - low, high - value]
                 said = "month ends" if not learned else f"and day {', '.join(map(str, learned))}"
                 place.errorbar(
-                    x + 0.4 * (number - 1), value, yerr=reach, fmt="o-", color=colours[learned],
+                    x + 0.4 * (number - 1), value, yerr=reach, fmt="o-", color=colour,
                     markersize=3, linewidth=1, capsize=2, label=said,
                 )  # fmt: skip
-            place.set_xticks([*JUDGED, MONTH_END], [*map(str, JUDGED), "end"])
+            days = sorted({line.day for line in lines})
+            place.set_xticks(days, ["end" if day == MONTH_END else str(day) for day in days])
             if name != "auc":
                 place.axhline(1, color=GREY, linewidth=0.8, linestyle=":")
     axes[0].legend(fontsize=7)

@@ -95,7 +95,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
             "settings": SettingsResource.of(settings),
             "lakehouse": LakehouseResource.of(settings),
             "tracking": TrackingResource.of(tracking_of(settings, business)),
-            ASKED_DAY: AskedDayResource(),
+            ASKED_DAY: AskedDayResource(as_of=""),
         },
         executor=dg.in_process_executor,  # one JVM for all steps of a run
     )

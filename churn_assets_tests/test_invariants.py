@@ -1,6 +1,7 @@
 """Design invariants 1 and 2: nothing of the future, and a rebuild equals an increment."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn_assets.contracts.loader import load_business
+from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.gold.customer_months import customer_months
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.stores import unregistered
@@ -84,6 +86,14 @@ def _until(frame: pd.DataFrame, day: str) -> pd.DataFrame:
     return frame[frame["as_of_date"].astype(str) < day].reset_index(drop=True)
 
 
+def _as_of(lake: Lake, day: date) -> pd.DataFrame:
+    built = customer_snapshots(lake.lakehouse, lake.business, [day])
+    found: pd.DataFrame = built.snapshots.toPandas()
+    built.release()
+    assert len(found) > 30
+    return found.sort_values("customer_key", ignore_index=True)
+
+
 def test_what_is_learned_in_june_changes_no_snapshot_before(lake: Lake, tmp_path: Path) -> None:
     poisoned = lake.sibling(tmp_path)
     _poison(Path(poisoned.settings.landing_uri))
@@ -92,6 +102,12 @@ def test_what_is_learned_in_june_changes_no_snapshot_before(lake: Lake, tmp_path
     before, after = lake.frame(tables.CUSTOMER_SNAPSHOTS), poisoned.frame(tables.CUSTOMER_SNAPSHOTS)
     assert len(_until(before, "2025-06-30")) > 100
     pd.testing.assert_frame_equal(_until(after, "2025-06-30"), _until(before, "2025-06-30"))
+    for day in (
+        date(2025, 5, 15),
+        date(2025, 6, 1),
+        date(2025, 6, 29),
+    ):  # periods that hold parts of two months
+        pd.testing.assert_frame_equal(_as_of(poisoned, day), _as_of(lake, day))
     # and the poison is real: June itself, which knows it, differs in every source
     june = [f[f["as_of_date"].astype(str) == "2025-06-30"].set_index("customer_key") for f in (before, after)]
     both = june[0].index.intersection(june[1].index)

@@ -124,8 +124,8 @@ class Gate:
 
 
 def _holds_a_key(scope: Scope) -> bool:
-    """Whether an address holds a key; what an identity provider sends back may look like one."""
-    if scope["path"].strip("/") in OF_STREAMLIT:
+    """Whether an address holds a key; what the login and an identity provider write there may look like one."""
+    if scope["path"].strip("/").split("/")[0] in OF_STREAMLIT:
         return False
     address = scope["path"].encode() + b"?" + scope["query_string"]
     return IN_AN_ADDRESS.search(unquote_to_bytes(address)) is not None

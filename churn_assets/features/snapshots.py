@@ -18,7 +18,7 @@ from churn_assets.history.merges import merges
 from churn_assets.history.periods import Periods
 from churn_assets.history.presence import Extracts
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.engine.frames import keep, release
+from churn_assets.lakehouse.engine.frames import computed_apart, keep, release
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_of
 from churn_assets.silver.reconciliation import first_extracts
@@ -156,6 +156,8 @@ def _snapshots_of(lakehouse: Lakehouse, business: Business, now: PassedExtracts,
         evidence.append(known_as)
         found = _source_features(versions, frame, source, as_of, declared, merged)
         found = found.withColumnRenamed("known_index", known_as)
+        if len(indexes) == 1:  # of many dates it would be too much to hold
+            found = computed_apart(found)
         base = base.join(found, ["customer_key", "as_of_index"], "left")
         base = _with_what_was_observed(base, declared, business, extracts, periods, hidden)
     for feature in features:

@@ -111,5 +111,5 @@ def _curve_figure(found: Planning) -> "Figure":
     saved.set_ylabel("customers saved (dotted)")
     axes.set_ylim(bottom=0)
     saved.set_ylim(bottom=0)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower right")
     return figure

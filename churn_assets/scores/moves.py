@@ -107,8 +107,8 @@ def _scored(
 def _past(batch: "pa.RecordBatch", day: str, names: Sequence[str]) -> "pd.DataFrame":
     """The snapshots of an earlier day and their `as_of_date`: rows of the batch whose customer has one."""
     wanted = [f"{day}{DATED}", *(f"{day}#{name}" for name in names)]
-    frame = batch.select(wanted).rename_columns(["#day", *names]).to_pandas()
-    return frame[frame["#day"].notna()]
+    frame: pd.DataFrame = batch.select(wanted).rename_columns(["#day", *names]).to_pandas()
+    return frame.dropna(subset=["#day"])
 
 
 def _probabilities(past: "pd.DataFrame | None", model: PortableModel, rows: int) -> Any:

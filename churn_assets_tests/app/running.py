@@ -19,13 +19,15 @@ SECONDS = 120.0  # until the page is there, on a machine under load
 
 
 @contextmanager
-def running_page(settings: Settings, output: list[str] | None = None, **variables: str) -> Iterator[str]:
+def running_page(
+    settings: Settings, output: list[str] | None = None, *, port: int = 0, **variables: str
+) -> Iterator[str]:
     """Runs the page of a home; yields its address. `output` collects what the process prints."""
     told = output if output is not None else []
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CHURN_")}
     environment |= {"CHURN_HOME": str(settings.home_path), "PYTHONPATH": str(CHECKOUT), **variables}
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "app", "--port", "0"],
+        [sys.executable, "-c", COMMAND, "app", "--port", str(port)],
         env=environment,
         cwd=settings.home_path,
         stdout=subprocess.PIPE,

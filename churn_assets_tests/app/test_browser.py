@@ -1,8 +1,7 @@
-"""The pages in a real browser: the Chromium of this machine, driven by the extra `browser`; skipped without either."""
+"""The pages in a real browser."""
 
 import csv
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,26 +12,16 @@ import pytest
 from churn_assets.access.keys import Keys, keys_file, now
 from churn_assets.app.places import HOME, PAGES
 from churn_assets.settings import Settings
+from churn_assets_tests.app.browser import WIDTHS, browser, needs_browser, settled, tab
 from churn_assets_tests.app.running import running_page
 from churn_assets_tests.app.scored_months import morning_tables, publish_months
 from churn_assets_tests.app.told import SCORED, frames, publish_told
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="this machine has no Chromium")
-WIDTHS = (1366, 390)
-SECONDS = 60_000.0  # milliseconds, as Playwright counts
-
-
-@pytest.fixture(scope="module")
-def browser() -> "Iterator[Browser]":
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--no-proxy-server"])
-        yield started
-        started.close()
+pytestmark = needs_browser
+__all__ = ["browser", "tab"]  # fixtures
 
 
 @pytest.fixture(scope="module")
@@ -52,25 +41,6 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     publish_told(home / "serving")
     with running_page(Settings(home=str(home)), CHURN_APP_ROLE="steward") as address:
         yield address
-
-
-@pytest.fixture
-def tab(browser: "Browser") -> "Iterator[Page]":
-    context = browser.new_context(
-        viewport={"width": WIDTHS[0], "height": 900}, locale="en-GB", accept_downloads=True
-    )
-    page = context.new_page()
-    page.set_default_timeout(SECONDS)
-    yield page
-    context.close()
-
-
-def settled(tab: "Page") -> None:
-    """Waits until the page has drawn everything."""
-    tab.wait_for_selector("h1")
-    tab.wait_for_function(
-        "() => !document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton], [data-stale=true]')"
-    )
 
 
 @pytest.mark.parametrize("width", WIDTHS)

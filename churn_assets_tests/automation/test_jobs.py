@@ -40,9 +40,9 @@ def test_every_sensor_and_schedule_starts_jobs_that_exist(tmp_path: Path) -> Non
         ("ingest", {"bronze", "silver", "gold"}),
         ("snapshot", {"features"}),
         ("train", {"models"}),
-        ("score", {"scores", "serving"}),
+        ("score", {"scores", "retention", "serving"}),
         ("monitor", {"monitoring", "serving"}),
-        ("month_end", {"features", "scores", "monitoring", "serving"}),
+        ("month_end", {"features", "scores", "retention", "monitoring", "serving"}),
         ("punctuality", set()),
     ],
 )

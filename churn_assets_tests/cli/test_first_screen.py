@@ -127,6 +127,32 @@ def test_it_tells_the_figures_that_matter(tmp_path: Path) -> None:
     assert "May leave" not in listed[4] and "(50 %)" in listed[4]
 
 
+def test_it_tells_the_newest_plan(tmp_path: Path) -> None:
+    business = load_business(SHIPPED_BUSINESSES / "telecom")
+    house = _lake(tmp_path, business, SHORT)
+    assert "Plan " not in _told(house, business, 300)
+    person = {"customer_key": "a", "as_of_date": JUNE, "campaign_id": "retention-2025-06"}
+    arms = [
+        ("upgrade", "planned"),
+        ("upgrade", "exploration"),
+        ("discount_10", "planned"),
+        ("upgrade", "holdout"),
+    ]
+    _append(house, tables.CAMPAIGN_PLAN, [person | {"offer": offer, "arm": arm} for offer, arm in arms])
+    record: dict[str, Any] = {
+        "campaign_id": "retention-2025-06", "record": 1, "at": datetime(2025, 7, 1, tzinfo=UTC), "by": "churn-assets",
+        "what": "planned", "state": "planned", "as_of_date": JUNE, "plan_digest": "0", "budget": 3000.0, "contacted": 3,
+        "holdout": 1, "expected_cost": 1234.0, "expected_profit": 5678.0, "note": "",
+    }  # fmt: skip
+    _append(house, tables.CAMPAIGNS, [record])
+    said = (
+        "Plan       retention-2025-06 (planned): 3 contacts for 1,234 of 3,000 EUR, expected profit 5,678 EUR, 1 in "
+        "the holdout; 2 upgrade, 1 discount 10"
+    )
+    assert said in _told(house, business, 300)
+    assert len(_told(house, business).splitlines()) + COMMAND_AND_CLOSING_LINES <= LINES
+
+
 def test_the_next_step_can_be_typed_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command of this environment is on the PATH, or is told with its path; another one does not count."""
     business = load_business(SHIPPED_BUSINESSES / "telecom")

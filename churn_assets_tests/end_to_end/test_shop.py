@@ -45,7 +45,7 @@ def _run_all(lake: Lake, months: list[str]) -> None:
         (GROUPS("bronze", "silver", "gold"), months),
         (GROUPS("features"), snapshots),
         (GROUPS("models"), snapshots[-1:]),
-        (GROUPS("scores", "serving"), snapshots[-1:]),
+        (GROUPS("scores", "retention", "serving"), snapshots[-1:]),
     ):
         lake.succeed(selection, span)
 

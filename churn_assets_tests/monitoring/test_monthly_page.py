@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from churn_assets.alerts.quality import RuleQuality
 from churn_assets.ml.metrics.classification import OK
 from churn_assets.monitoring.drift import MODERATE, SHIFT, STABLE
 from churn_assets.monitoring.monthly_page import Facts, monthly_page, nobody_scored, outcome_days
@@ -286,3 +287,13 @@ def test_the_page_accounts_for_everybody() -> None:
     assert "Is everybody accounted for?" in page
     assert "| all sources | 1,000 | 40 | 1,012 | 20 | 1 | 3 | 4 |" in page
     assert "accounted for" not in markdown_of(facts(cohort("2025-06")))
+
+
+def test_the_page_tells_how_good_each_rule_of_alerts_was() -> None:
+    known = RuleQuality("rose", told=40, suppressed=9, acknowledged=30, known=20, left=5, base_rate=0.05)
+    young = RuleQuality("entered", told=3, suppressed=0, acknowledged=0, known=0, left=0, base_rate=None)
+    page = markdown_of(facts(cohort("2025-06"), alerts=[known, young]))
+    assert "Were the alerts right?" in page
+    assert re.search(r"rose \| 40 \| 9 \| 30 \| 20 \| 5 \| 25% \(11% to 47%\) \| 5\.0", page)
+    assert re.search(r"entered \| 3 \| 0 \| 0 \| 0 \| 0 \| not known yet \| not known yet", page)
+    assert "Were the alerts right?" not in markdown_of(facts(cohort("2025-06")))

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.loader import load_business
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -19,7 +20,7 @@ from churn_assets.retention.approval import approve
 from churn_assets.retention.assets import MEASURED, ONE_ROW, WITHIN_LIMITS, retention_assets
 from churn_assets.retention.planning import plan_of, planning
 from churn_assets_tests.checks import evaluations
-from churn_assets_tests.lakes import not_as_declared
+from churn_assets_tests.lakes import business_copy, not_as_declared, settings_for
 from churn_assets_tests.retention.planned_lakes import (
     CUSTOMERS,
     LAST,
@@ -221,3 +222,29 @@ def test_nothing_to_plan_is_said(spark: "SparkSession", tmp_path: Path, what: st
         else "no cohort of this run has been scored."
     )
     assert not house.exists(tables.CAMPAIGN_PLAN)
+
+
+def test_a_business_without_contacts_and_consent_plans_and_says_so(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    """The shop knows its purchases alone: effects are assumed, and nobody is left out for want of consent."""
+    business = load_business(business_copy(tmp_path, "shop"))
+    house, day = Lakehouse(settings_for(tmp_path)), date(2025, 6, 30)
+    own = [{"customer_key": key(n), "as_of_date": day} for n in range(100)]
+    write(
+        house,
+        tables.customer_snapshots(business),
+        [row | {"known_at": day, "tenure_days": 90.0} for row in own],
+    )
+    scored = {"segment": "regulars", "action": "none", "driver": "value", "model_version": "1"}
+    tiers = {"risk_tier": "high", "value_tier": "high"}
+    segments = [
+        row | scored | tiers | {"probability": n / 100, "value": 30.0 + n} for n, row in enumerate(own)
+    ]
+    write(house, tables.CUSTOMER_SEGMENTS, segments)
+    result = made(house, business, ["2025-06"])
+    [event] = result.get_asset_materialization_events()
+    assert "no contract declares it" in str(event.materialization.metadata["consent"].value)
+    assert "assumed: no control arm" in str(event.materialization.metadata["offers"].value)
+    arms = plan_of(house, day)["arm"].value_counts().to_dict()
+    assert arms["planned"] > 50 and arms["holdout"] == 10

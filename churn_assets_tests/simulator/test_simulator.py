@@ -247,6 +247,21 @@ def test_retention_keeps_a_random_control_arm(large: World) -> None:
     }
 
 
+def test_offers_that_answer_a_trouble_are_accepted_more_often(many: World) -> None:
+    """A credit for bad service: by those with a ticket in the weeks before more often than by others."""
+    contacts = many.table("retention_contacts").drop_duplicates("contact_id")
+    assert set(contacts["offer"]) == {"none", "discount_10", "discount_25", "upgrade", "service_credit"}
+    tickets = many.table("tickets").drop_duplicates("ticket_id")[["customer_id", "opened_at"]]
+    joined = contacts.merge(tickets, on="customer_id")
+    ago = (
+        pd.to_datetime(joined["contacted_on"]) - pd.to_datetime(joined["opened_at"]).dt.tz_localize(None)
+    ).dt.days
+    troubled = contacts["contact_id"].isin(joined.loc[ago.between(0, 20), "contact_id"])
+    credit = contacts["offer"] == "service_credit"
+    took = contacts["accepted"] == "true"
+    assert took[credit & troubled].mean() > took[credit & ~troubled].mean() + 0.1
+
+
 def test_drift_changes_nothing_before_its_month(small: World, tmp_path: Path) -> None:
     stable = small
     drifted = make_world(tmp_path / "drifted", replace(SMALL, drift_from="2025-05"))

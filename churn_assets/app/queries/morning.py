@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from churn_assets.app.queries.churn import Z_95
 from churn_assets.app.queries.contacts import quoted
 from churn_assets.app.store import ReleaseStore
+from churn_assets.months import add_months, month_end, month_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,7 @@ class Morning:
         moved: sum of the changes of these since then.
         compared_week: those whom the same model scores 7 days before, too.
         rose, fell: of these, those whose probability rose or fell by RISE.
-        entered: customers at high risk now who were not at the month end.
+        entered: customers at high risk now who were not at the month end of the release; None if this is its day.
         behind: what sources are behind, in words -> how many customers it concerns.
     """
 
@@ -45,8 +46,13 @@ class Morning:
     compared_week: int
     rose: int
     fell: int
-    entered: int
+    entered: int | None
     behind: dict[str, int]
+
+    @property
+    def month_end_before(self) -> date:
+        """The last month end before the day."""
+        return month_end(add_months(month_of(self.day), -1))
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -80,6 +86,8 @@ def this_morning(store: ReleaseStore) -> Morning | None:
         "SELECT behind, count(*) AS customers FROM current_scores WHERE behind IS NOT NULL GROUP BY 1 "
         "ORDER BY 2 DESC, 1"
     )
+    if store.morning == store.as_of:
+        row["entered"] = None
     return Morning(store.morning, **row, behind={told["behind"]: told["customers"] for told in behind})
 
 

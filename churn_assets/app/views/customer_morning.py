@@ -120,6 +120,9 @@ def _days(page: Page, customer_key: str) -> None:
 
 
 def _values(page: Page, customer_key: str) -> None:
+    if page.store.morning == page.store.as_of:
+        st.write("This morning is the day of the month end itself, so no value has changed since.")
+        return
     found = changed_values(page.store, customer_key)
     if found is None:
         st.write(

@@ -42,14 +42,14 @@ def _figures(page: Page, found: Morning) -> None:
     moved = None
     if found.compared and found.moved is not None:
         size = formats.number(abs(round(found.moved, 1)), 1)
-        moved = f"{signed(round(found.moved, 1), size)} since the month end"
+        moved = f"{signed(round(found.moved, 1), size)} since {formats.date(found.month_end_before)}"
     figure(
         expected,
         "Expected to leave now (customers)",
         formats.number(found.expected, 0),
         f"How many of the {formats.number(found.scored)} customers scored as of {day} leave from "
         f"{formats.date(first)} to {formats.date(last)} if the probabilities are right: their sum. The change is that "
-        f"of the {formats.number(found.compared)} customers whom the same model scores at the last month end, too.",
+        f"of the {formats.number(found.compared)} customers whom the same model scores on that day, too.",
         delta=moved,
         more_is_worse=True,
         interval=(formats.number(low, 0), formats.number(high, 0)),
@@ -65,9 +65,11 @@ def _figures(page: Page, found: Morning) -> None:
     figure(
         entered,
         "New at high risk since the month end",
-        formats.number(found.entered),
-        "Customers at high risk this morning who were not at the month end. High risk is a rank: as many left it, or "
-        "are no longer scored.",
+        None if found.entered is None else formats.number(found.entered),
+        "This morning is the day of the month end itself, so there is nothing to compare with."
+        if found.entered is None
+        else "Customers at high risk this morning who were not at the month end. High risk is a rank: as many left "
+        "it, or are no longer scored.",
     )
     counts = counts_of(page.store, fresh_acknowledgements(page))
     figure(

@@ -34,6 +34,14 @@ def release(frame: "DataFrame") -> None:
         frame.unpersist()
 
 
+def computed_apart(frame: "DataFrame") -> "DataFrame":
+    """The same rows, for a frame that is joined with many others: Sail computes them at once, Spark later.
+
+    A plan with all of them takes Sail twice as long as their parts. The rows are held in memory.
+    """
+    return frame if _is_spark(frame.sparkSession) else frame.localCheckpoint()
+
+
 def has_mllib(session: "SparkSession") -> bool:
     """True when models can be fitted in this session."""
     return _is_spark(session)

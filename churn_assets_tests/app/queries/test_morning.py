@@ -30,9 +30,21 @@ from churn_assets.app.store import ReleaseHolder, ReleaseStore
 from churn_assets.ml.metrics.classification import wilson
 from churn_assets.settings import Settings
 from churn_assets_tests.api.releases import CURRENT, SCORED, TOO_NEW, snapshots, tables
-from churn_assets_tests.app.scored_months import DAYS, morning_tables, opened_store, publish_months
+from churn_assets_tests.app.scored_months import (
+    DAYS,
+    MORNING_KEYS,
+    morning_tables,
+    opened_store,
+    publish_months,
+)
 from churn_assets_tests.serving.release.alerts import alert_rows, alert_table
-from churn_assets_tests.serving.release.current import BEHIND, MORNING, current_rows, current_tables
+from churn_assets_tests.serving.release.current import (
+    BEHIND,
+    MORNING,
+    current_day,
+    current_rows,
+    current_tables,
+)
 from churn_assets_tests.serving.release.made import publish
 
 ROWS = pd.DataFrame(current_rows(CURRENT)).set_index("customer_key")
@@ -225,3 +237,13 @@ def test_without_rates_or_outcomes_a_rule_has_no_lift(store: ReleaseStore, tmp_p
     publish_months(tmp_path, **(morning_tables() | {"risk_alerts": alert_table(rows)}))
     for one in rule_qualities(opened_store(tmp_path)):
         assert (one.known, one.precision, one.low, one.lift) == (0, None, None, None)
+
+
+def test_on_the_day_of_the_month_end_nothing_is_compared_with_itself(tmp_path: Path) -> None:
+    rows = [row | {"as_of_date": DAYS[2]} for row in current_rows(MORNING_KEYS)]
+    held = morning_tables() | current_tables(MORNING_KEYS, rows=rows)
+    held["customers"] = tables()["customers"]
+    publish_months(tmp_path, **held, current=current_day(120, as_of_date=str(DAYS[2])))
+    found = this_morning(opened_store(tmp_path))
+    assert found is not None and found.entered is None
+    assert found.month_end_before == DAYS[1]
