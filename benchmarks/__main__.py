@@ -4,10 +4,10 @@ Parts: `demo` (and the model against the truth), `naive` (the same graph with a 
 step), `month` (one month more), `definitions` (loading the graph), `sensors` (a tick of the sensors on files and
 events), `features` (against SQL for DuckDB), `study` (flat files, against untuned learners), `cdnow` (upper bound of
 the ROC-AUC on CDNOW), `scoring` (a million snapshots), `training` (choosing a model), `candidates` (each kind of
-model on one machine and on Spark), `days` (models by day of the month), `today` (scores of a day of the demo), `ten`
-(ten times the customers), `log` (a
-record of the log), `loop` (retraining over many simulated worlds), `api` (the HTTP service), `app` (the page of the
-retention team).
+model on one machine and on Spark), `days` (models by day of the month), `today` (scores of a day of the demo),
+`mornings` (scores of each day of a month against those of the month end before, and what the rules of alerts find),
+`ten` (ten times the customers), `log` (a record of the log), `loop` (retraining over many simulated worlds), `api` (the
+HTTP service), `app` (the page of the retention team).
 """
 
 import json
@@ -282,6 +282,26 @@ def days(bench: Bench) -> None:
             bench.note(f"world {seed}, as of {day}, learned from {learned}", None, ", ".join(told))
 
 
+def mornings(bench: Bench) -> None:
+    """Measures the scores of each day of a month against those of the month end before, and the rules of alerts."""
+    folder = bench.folder / "mornings"
+    folder.mkdir()
+    cost = measure(sys.executable, "-m", "benchmarks.mornings", str(folder), *map(str, WORLDS_OF_DAYS))
+    found = json.loads((folder / "mornings.json").read_text())
+    bench.note("worlds of daily deliveries", cost, f"{len(WORLDS_OF_DAYS)} worlds")
+    gain = "{:+.4f} ({:+.4f} to {:+.4f})".format(*found["gain"])
+    bench.note("AUC of a morning less that of the month end before", None, gain)
+    for line in json.loads((folder / "rules.json").read_text()):
+        if not line["known"]:
+            bench.note(f"rule {line['rule']}", None, "no change with a known outcome")
+            continue
+        told = (
+            "{a_day:.1f} customers a day, {left:.0f} of {known:.0f} left: {precision:.1%} "
+            "({low:.1%} to {high:.1%}), lift {lift:.1f}"
+        ).format(**line)
+        bench.note(f"rule {line['rule']}", None, told)
+
+
 def ten(bench: Bench) -> None:
     """Measures the demo with ten times the customers."""
     ours, customers = bench.demo(), 10 * bench.customers
@@ -337,6 +357,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "candidates": candidates,
     "days": days,
     "today": today,
+    "mornings": mornings,
     "ten": ten,
     "log": log,
     "loop": loop,

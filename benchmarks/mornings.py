@@ -1,0 +1,233 @@
+"""`python -m benchmarks.mornings FOLDER SEED...`: does a morning's score beat that of the month end before?
+
+For each seed it simulates 18 months of telecom in FOLDER/SEED, whose sources deliver every day from DAILY on, and
+trains as of the month before. It scores every customer as of each day of DAILY, and asks the truth who chose to leave
+in the outcome window of that day. It writes FOLDER/mornings.json and FOLDER/mornings.png, and prints the mean gain
+and what each rule of `alerts` found (see `benchmarks.rules`): FOLDER/rules.json, and FOLDER/rule_days.json by day.
+
+What the days need is kept in FOLDER/SEED/days.parquet, so that a second call only measures.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.cost import churn_assets
+from benchmarks.rules import rule_days, tally, true_conditions
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.loader import load_business
+from churn_assets.definitions import tracking_of
+from churn_assets.features.snapshots import customer_snapshots
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import keep, release
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.ml.metrics.array_tiers import rank_tiers
+from churn_assets.ml.metrics.classification import auc_interval, compare_auc
+from churn_assets.ml.portable.scored import scored_and_explained
+from churn_assets.months import add_months, days_of, month_end
+from churn_assets.replay.world import business_between
+from churn_assets.reporting.figures import BLUE, INK, as_png, blank
+from churn_assets.settings import Settings
+
+FIRST, DAILY, LAST = "2025-01", "2026-04", "2026-06"
+CUSTOMERS = 4000
+KEYS = ["customer_key", "as_of_date"]
+
+
+@dataclass(frozen=True)
+class Morning:
+    """The scores as of a day, of the customers who could be scored then and at the month end before.
+
+    Attributes:
+        day: as_of_date, in ISO.
+        customers, left: their number, and how many chose to leave in the outcome window of the day.
+        auc, low, high: ROC-AUC of the scores of the day, with its 95 % interval.
+        month_end: ROC-AUC of the scores as of the last month end, on the same customers and outcomes.
+        gain: the difference of the two with its paired 95 % interval.
+        predicted: mean probability, to compare with left / customers.
+    """
+
+    day: str
+    customers: int
+    left: int
+    auc: float
+    low: float
+    high: float
+    month_end: float
+    gain: tuple[float, float, float]
+    predicted: float
+
+
+@dataclass(frozen=True)
+class Mornings:
+    """All days of a month.
+
+    Attributes:
+        mornings: ascending.
+        gain: ROC-AUC of the mornings' scores less that of the month end's, over all days together, with its 95 %
+            interval; customers are independent, their days are not. Scores are ranked within their day.
+        thirds: the same of the days 1 to 10, 11 to 20, and the rest.
+    """
+
+    mornings: tuple[Morning, ...]
+    gain: tuple[float, float, float]
+    thirds: tuple[tuple[float, float, float], ...]
+
+    def __str__(self) -> str:
+        told = "{:+.4f} ({:+.4f} to {:+.4f})".format
+        return f"AUC {told(*self.gain)} over the month; by thirds {', '.join(told(*t) for t in self.thirds)}"
+
+
+def live(folder: Path, seed: int) -> Settings:
+    """Simulates the world in `folder`, ingests it and trains, unless that is done; returns its settings."""
+    home, file = folder / "home", folder / "telecom"
+    found = Settings(home=str(home), business=str(file))
+    if home.exists():
+        return found
+    env = {"CHURN_HOME": str(home), "CHURN_BUSINESS": str(business_between(file, FIRST, LAST))}
+    size = ["--customers", str(CUSTOMERS), "--months", "18", "--seed", str(seed)]
+    churn_assets("simulate", *size, "--clean", "--daily-from", DAILY, **env)
+    before = add_months(DAILY, -1)
+    churn_assets("run", "ingest", "--from", FIRST, "--to", DAILY, **env)
+    churn_assets("run", "snapshot", "--from", add_months(FIRST, 5), "--to", before, **env)
+    churn_assets("run", "train", "--from", before, **env)
+    return found
+
+
+def snapshots_of(settings: Settings, days: Sequence[date]) -> pd.DataFrame:
+    """Every eligible customer as of these days, with the conditions of the SQL rules as `rule NAME` (true or false)."""
+    lakehouse, business = Lakehouse(settings), load_business(settings.business_path)
+    parts = []
+    for day in days:
+        found = customer_snapshots(lakehouse, business, [day])
+        kept = keep(true_conditions(found.snapshots, business.file.alerts.rules))
+        parts.append(kept.toPandas())
+        release(kept)
+        found.release()
+    return pd.concat(parts, ignore_index=True)
+
+
+def scored(settings: Settings, business: Business, snapshots: pd.DataFrame) -> pd.DataFrame:
+    """Adds the newest model's version, raw, probability and driver to the snapshots, and the tiers of each day."""
+    runs = Lakehouse(settings).arrow(tables.TRAINING_RUNS).sort_by("trained_at").to_pylist()
+    version, segments = runs[-1]["model_version"], business.file.segments
+    model = tracking_of(settings, business).load_version(version)
+    told = scored_and_explained(snapshots, model, business.features)[0]
+    rows = snapshots.assign(
+        model_version=version, **{name: told[name].to_numpy() for name in ("raw", "probability", "driver")}
+    )
+    rows["value"] = rows[segments.value.feature].fillna(-np.inf)
+    for tier, of, bounds in (
+        ("risk_tier", "raw", segments.risk.bounds),
+        ("value_tier", "value", segments.value.bounds),
+    ):
+        for _, part in rows.groupby("as_of_date"):
+            tiers = rank_tiers(part[of].to_numpy(np.float64), part["customer_key"], bounds)
+            rows.loc[part.index, tier] = tiers
+    return rows
+
+
+def outcomes(settings: Settings, business: Business, rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows` with `left` by the truth: 1 left by choice in the outcome window, 0 stayed, NaN neither, as labels.
+
+    `gone`: 1 also for who left by choice within the gap, as the outcomes of alerts.
+    """
+    windows = business.file.windows
+    keys = Lakehouse(settings).arrow(tables.CUSTOMER_KEYS).to_pandas()[["customer_id", "customer_key"]]
+    ends = pd.read_parquet(settings.home_path / "truth" / "ends.parquet").merge(keys, on="customer_id")
+    ends = ends.drop_duplicates("customer_key", keep="last").set_index("customer_key")
+    ended = pd.to_datetime(rows["customer_key"].map(ends["ended_on"]))
+    after = (ended - pd.to_datetime(rows["as_of_date"])).dt.days
+    chosen = rows["customer_key"].map(ends["voluntary"]).eq(True)
+    soon = after <= windows.gap_days
+    within = ~soon & (after <= windows.gap_days + windows.outcome_days)
+    left = np.where(soon | (within & ~chosen), np.nan, within.astype(np.float64))
+    gone = np.where((soon | within) & ~chosen, np.nan, (soon | within).astype(np.float64))
+    return rows.assign(left=left, gone=gone)
+
+
+def measured(rows: pd.DataFrame, at_month_end: date) -> Mornings:
+    """Compares the scores of each day with those of the month end before.
+
+    Args:
+        rows: customer_key, as_of_date, raw, probability and left of the month end and of later days.
+        at_month_end: the day.
+    """
+    old = rows[rows["as_of_date"] == at_month_end].set_index("customer_key")["raw"]
+    rows = rows[rows["as_of_date"] > at_month_end]
+    rows = rows.assign(before=rows["customer_key"].map(old)).dropna(subset=["before", "left"])
+    mornings = tuple(_morning(str(day), of_day) for day, of_day in rows.groupby("as_of_date"))
+    by_day = rows.groupby("as_of_date")
+    ranked = rows.assign(**{name: by_day[name].rank(pct=True) for name in ("raw", "before")})
+    third = [min(2, (day - at_month_end - timedelta(days=1)).days // 10) for day in ranked["as_of_date"]]
+    return Mornings(mornings, _gain(ranked), tuple(_gain(part) for _, part in ranked.groupby(third)))
+
+
+def _morning(day: str, rows: pd.DataFrame) -> Morning:
+    left = rows["left"].to_numpy()
+    now, before = (auc_interval(left, rows[name].to_numpy()) for name in ("raw", "before"))
+    return Morning(
+        day, len(rows), int(left.sum()), *now, before[0], _gain(rows), float(rows["probability"].mean())
+    )
+
+
+def _gain(rows: pd.DataFrame) -> tuple[float, float, float]:
+    customers = rows["customer_key"].reset_index(drop=True)
+    return compare_auc(rows["left"], rows["raw"], rows["before"], customers)
+
+
+def draw(found: Mornings) -> bytes:
+    """The AUC of each morning with its interval, and that of the month end's scores on the same outcomes, as PNG."""
+    figure, axes = blank("", "as of", "ROC-AUC of who leaves in the 30 days after the gap", width=9.5)
+    days = np.array([m.day for m in found.mornings], dtype="datetime64[D]")
+    low, high = ([getattr(m, name) for m in found.mornings] for name in ("low", "high"))
+    axes.fill_between(days, low, high, color=BLUE, alpha=0.15, linewidth=0)
+    axes.plot(
+        days, [m.auc for m in found.mornings], color=BLUE, marker="o", ms=4, label="this morning's score"
+    )
+    old = [m.month_end for m in found.mornings]
+    axes.plot(days, old, color=INK, linestyle="--", marker="s", ms=3, label="score of the last month end")
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small", frameon=False)
+    return as_png(figure, dpi=110)
+
+
+def world(folder: Path, seed: int) -> pd.DataFrame:
+    """Every customer as of the month end before DAILY and of each day of it, with scores and outcomes.
+
+    Keys begin with the seed, so that the customers of several worlds are different ones.
+    """
+    settings = live(folder, seed)
+    business = load_business(settings.business_path)
+    file = folder / "days.parquet"
+    if not file.exists():
+        days = [month_end(add_months(DAILY, -1)), *days_of(DAILY)]
+        snapshots_of(settings, days).to_parquet(file)
+    rows = outcomes(settings, business, scored(settings, business, pd.read_parquet(file)))
+    return rows.assign(customer_key=f"{seed}-" + rows["customer_key"])
+
+
+def main(folder: Path, seeds: Sequence[int]) -> None:
+    """Lives, measures and writes."""
+    worlds = [world(folder / str(seed), seed) for seed in seeds]
+    at_month_end = month_end(add_months(DAILY, -1))
+    rows = pd.concat(worlds, ignore_index=True)
+    found = measured(rows, at_month_end)
+    (folder / "mornings.json").write_text(json.dumps(asdict(found), indent=1))
+    (folder / "mornings.png").write_bytes(draw(found))
+    print(found)
+    rules = load_business(live(folder / str(seeds[0]), seeds[0]).business_path).file.alerts.rules
+    raised = pd.concat([rule_days(of_world, rules) for of_world in worlds], ignore_index=True)
+    raised.to_json(folder / "rule_days.json", orient="records", indent=1)
+    told = tally(raised)
+    told.to_json(folder / "rules.json", orient="records", indent=1)
+    print(told.round(3).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), [int(seed) for seed in sys.argv[2:]])
