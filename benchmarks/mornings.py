@@ -1,11 +1,11 @@
 """`python -m benchmarks.mornings FOLDER SEED...`: does a morning's score beat that of the month end before?
 
 For each seed it simulates 18 months of telecom in FOLDER/SEED, whose sources deliver every day from DAILY on, and
-trains as of the month before. It scores every customer as of each day of DAILY, and asks the truth who chose to leave
-in the outcome window of that day. It writes FOLDER/mornings.json and FOLDER/mornings.png, and prints the mean gain
+trains as of the month before. It scores every customer as of some days of DAILY, and asks the truth who chose to leave
+in the outcome window of each. It writes FOLDER/mornings.json and FOLDER/mornings.png, and prints the mean gain
 and what each rule of `alerts` found (see `benchmarks.rules`): FOLDER/rules.json, and FOLDER/rule_days.json by day.
 
-What the days need is kept in FOLDER/SEED/days.parquet, so that a second call only measures.
+Snapshots are kept in FOLDER/SEED/days, so that a second call only measures.
 """
 
 import json
@@ -30,14 +30,16 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.metrics.array_tiers import rank_tiers
 from churn_assets.ml.metrics.classification import auc_interval, compare_auc
 from churn_assets.ml.portable.scored import scored_and_explained
-from churn_assets.months import add_months, days_of, month_end
+from churn_assets.months import add_months, month_end
 from churn_assets.replay.world import business_between
 from churn_assets.reporting.figures import BLUE, INK, as_png, blank
 from churn_assets.settings import Settings
 
 FIRST, DAILY, LAST = "2025-01", "2026-04", "2026-06"
 CUSTOMERS = 4000
-KEYS = ["customer_key", "as_of_date"]
+FORTNIGHT = 15  # every day until then, so that rules see changes from day to day
+DAYS = (*range(1, FORTNIGHT + 1), 20, 25, 30)
+BEFORE = month_end(add_months(DAILY, -1))
 
 
 @dataclass(frozen=True)
@@ -66,22 +68,23 @@ class Morning:
 
 @dataclass(frozen=True)
 class Mornings:
-    """All days of a month.
+    """The DAYS of a month.
 
     Attributes:
         mornings: ascending.
         gain: ROC-AUC of the mornings' scores less that of the month end's, over all days together, with its 95 %
             interval; customers are independent, their days are not. Scores are ranked within their day.
-        thirds: the same of the days 1 to 10, 11 to 20, and the rest.
+        parts: the same of the days until FORTNIGHT, and of later ones.
     """
 
     mornings: tuple[Morning, ...]
     gain: tuple[float, float, float]
-    thirds: tuple[tuple[float, float, float], ...]
+    parts: tuple[tuple[float, float, float], ...]
 
     def __str__(self) -> str:
         told = "{:+.4f} ({:+.4f} to {:+.4f})".format
-        return f"AUC {told(*self.gain)} over the month; by thirds {', '.join(told(*t) for t in self.thirds)}"
+        until, later = (told(*part) for part in self.parts)
+        return f"AUC {told(*self.gain)}; {until} until day {FORTNIGHT}, {later} later"
 
 
 def live(folder: Path, seed: int) -> Settings:
@@ -100,17 +103,23 @@ def live(folder: Path, seed: int) -> Settings:
     return found
 
 
-def snapshots_of(settings: Settings, days: Sequence[date]) -> pd.DataFrame:
-    """Every eligible customer as of these days, with the conditions of the SQL rules as `rule NAME` (true or false)."""
+def snapshots_of(settings: Settings, days: Sequence[date], folder: Path) -> pd.DataFrame:
+    """Every eligible customer as of these days, with the conditions of the SQL rules as `rule NAME` (true or false).
+
+    A day is computed once and kept in `folder`.
+    """
     lakehouse, business = Lakehouse(settings), load_business(settings.business_path)
-    parts = []
-    for day in days:
+    folder.mkdir(exist_ok=True)
+    files = [folder / f"{day}.parquet" for day in days]
+    for day, file in zip(days, files, strict=True):
+        if file.exists():
+            continue
         found = customer_snapshots(lakehouse, business, [day])
         kept = keep(true_conditions(found.snapshots, business.file.alerts.rules))
-        parts.append(kept.toPandas())
+        kept.toPandas().to_parquet(file)
         release(kept)
         found.release()
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
 
 
 def scored(settings: Settings, business: Business, snapshots: pd.DataFrame) -> pd.DataFrame:
@@ -165,8 +174,8 @@ def measured(rows: pd.DataFrame, at_month_end: date) -> Mornings:
     mornings = tuple(_morning(str(day), of_day) for day, of_day in rows.groupby("as_of_date"))
     by_day = rows.groupby("as_of_date")
     ranked = rows.assign(**{name: by_day[name].rank(pct=True) for name in ("raw", "before")})
-    third = [min(2, (day - at_month_end - timedelta(days=1)).days // 10) for day in ranked["as_of_date"]]
-    return Mornings(mornings, _gain(ranked), tuple(_gain(part) for _, part in ranked.groupby(third)))
+    late = [day > at_month_end + timedelta(days=FORTNIGHT) for day in ranked["as_of_date"]]
+    return Mornings(mornings, _gain(ranked), tuple(_gain(part) for _, part in ranked.groupby(late)))
 
 
 def _morning(day: str, rows: pd.DataFrame) -> Morning:
@@ -197,32 +206,29 @@ def draw(found: Mornings) -> bytes:
     return as_png(figure, dpi=110)
 
 
-def world(folder: Path, seed: int) -> pd.DataFrame:
-    """Every customer as of the month end before DAILY and of each day of it, with scores and outcomes.
+def world(folder: Path, seed: int, days: Sequence[int] = DAYS) -> pd.DataFrame:
+    """Every customer as of the month end before DAILY and of these days of it, with scores and outcomes.
 
     Keys begin with the seed, so that the customers of several worlds are different ones.
     """
     settings = live(folder, seed)
     business = load_business(settings.business_path)
-    file = folder / "days.parquet"
-    if not file.exists():
-        days = [month_end(add_months(DAILY, -1)), *days_of(DAILY)]
-        snapshots_of(settings, days).to_parquet(file)
-    rows = outcomes(settings, business, scored(settings, business, pd.read_parquet(file)))
+    dates = [BEFORE, *(BEFORE + timedelta(days=day) for day in days)]
+    snapshots = snapshots_of(settings, dates, folder / "days")
+    rows = outcomes(settings, business, scored(settings, business, snapshots))
     return rows.assign(customer_key=f"{seed}-" + rows["customer_key"])
 
 
 def main(folder: Path, seeds: Sequence[int]) -> None:
     """Lives, measures and writes."""
     worlds = [world(folder / str(seed), seed) for seed in seeds]
-    at_month_end = month_end(add_months(DAILY, -1))
-    rows = pd.concat(worlds, ignore_index=True)
-    found = measured(rows, at_month_end)
+    found = measured(pd.concat(worlds, ignore_index=True), BEFORE)
     (folder / "mornings.json").write_text(json.dumps(asdict(found), indent=1))
     (folder / "mornings.png").write_bytes(draw(found))
     print(found)
     rules = load_business(live(folder / str(seeds[0]), seeds[0]).business_path).file.alerts.rules
-    raised = pd.concat([rule_days(of_world, rules) for of_world in worlds], ignore_index=True)
+    days = [rows[rows["as_of_date"] <= BEFORE + timedelta(days=FORTNIGHT)] for rows in worlds]
+    raised = pd.concat([rule_days(rows, rules) for rows in days], ignore_index=True)
     raised.to_json(folder / "rule_days.json", orient="records", indent=1)
     told = tally(raised)
     told.to_json(folder / "rules.json", orient="records", indent=1)

@@ -42,7 +42,7 @@ def test_a_morning_is_compared_with_the_month_end_of_the_same_customers() -> Non
     )
     assert first.gain[0] == pytest.approx(0.5)
     assert (second.customers, second.left) == (4, 2)
-    assert len(found.thirds) == 1
+    assert len(found.parts) == 1
     assert 0 < found.gain[0] <= 0.5
 
 
