@@ -193,8 +193,10 @@ def _gain(rows: pd.DataFrame) -> tuple[float, float, float]:
 
 def draw(found: Mornings) -> bytes:
     """The AUC of each morning with its interval, and that of the month end's scores on the same outcomes, as PNG."""
-    figure, axes = blank("", "as of", "ROC-AUC of who leaves in the 30 days after the gap", width=9.5)
-    days = np.array([m.day for m in found.mornings], dtype="datetime64[D]")
+    figure, axes = blank(
+        "", f"as of this day of {DAILY}", "ROC-AUC of who leaves in the 30 days after the gap", width=9.5
+    )
+    days = [date.fromisoformat(m.day).day for m in found.mornings]
     low, high = ([getattr(m, name) for m in found.mornings] for name in ("low", "high"))
     axes.fill_between(days, low, high, color=BLUE, alpha=0.15, linewidth=0)
     axes.plot(
