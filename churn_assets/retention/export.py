@@ -22,12 +22,12 @@ from churn_assets.operations.campaigns.record import (
     require_person,
 )
 from churn_assets.operations.changes.change import ProposedChange, recorded
-from churn_assets.reporting.spreadsheets import harmless
 from churn_assets.retention.approval import require_unchanged
 from churn_assets.retention.arms import CONTACTED
 from churn_assets.retention.contacts import KEY
 from churn_assets.retention.planning import plan_of
 from churn_assets.settings import Settings
+from churn_assets.spreadsheets import harmless
 
 if TYPE_CHECKING:
     import pandas as pd
