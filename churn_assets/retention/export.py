@@ -78,8 +78,8 @@ def export(
         note: why.
 
     Raises:
-        CampaignError: nobody is named, the campaign is not approved, its rows were changed, or nobody's consent is
-            known.
+        CampaignError: nobody is named, the campaign is not approved, its rows were changed, nobody's consent is known,
+            or somebody else acted on the campaign meanwhile; there is no list.
         AuditError: the export cannot be recorded; nothing was written.
     """
     person, section = require_person(by, "exports"), business.file.campaigns
@@ -112,16 +112,20 @@ def export(
     change = _change(campaign_id, person, file, len(rows), note, last.plan_digest)
     with recorded(lakehouse, change, person):
         replace_file(file, _content(rows, business, expires_on, kind))
-        acted(
-            lakehouse,
-            last,
-            by=person,
-            what=EXPORTED,
-            note=note,
-            exported=len(rows),
-            with_identity=with_identity,
-            expires_on=expires_on,
-        )
+        try:
+            acted(
+                lakehouse,
+                last,
+                by=person,
+                what=EXPORTED,
+                note=note,
+                exported=len(rows),
+                with_identity=with_identity,
+                expires_on=expires_on,
+            )
+        except BaseException:
+            file.unlink()  # no list without its record
+            raise
     return ExportedList(file, len(rows), len(planned) - len(rows) - unreachable, unreachable, expires_on)
 
 

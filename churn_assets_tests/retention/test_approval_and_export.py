@@ -248,6 +248,34 @@ def test_the_plan_of_an_approved_campaign_cannot_be_recorded_anew(lake: Lakehous
         plan_recorded(lake, [other])
 
 
+def test_a_plan_that_costs_or_earns_otherwise_is_recorded_anew(lake: Lakehouse) -> None:
+    [record] = campaign_records(lake)
+    plan_recorded(lake, [record])
+    plan_recorded(lake, [replace(record, expected_profit=record.expected_profit + 1)])
+    assert [(r.record, r.plan_digest) for r in campaign_records(lake)] == [
+        (1, record.plan_digest),
+        (2, record.plan_digest),
+    ]
+
+
+def test_no_list_is_left_of_an_export_that_cannot_be_recorded(
+    lake: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody closes the campaign while its list is written."""
+    approve(lake, ID, "Ada")
+
+    def slow(file: Path, content: bytes) -> None:
+        file.write_bytes(content)
+        close(lake, ID, "Ada")
+
+    monkeypatch.setattr("churn_assets.retention.export.replace_file", slow)
+    with pytest.raises(CampaignError, match="Somebody else acted"):
+        export(lake, business, ID, "Ben", with_identity=True)
+    assert list((lake.settings.home_path / "exports").iterdir()) == []
+    results = [r.result for r in change_records(lake) if r.what == "export"]
+    assert results == ["begun", "failed: CampaignError"]
+
+
 def test_lists_are_deleted_once_they_have_expired(lake: Lakehouse, business: Business) -> None:
     approve(lake, ID, "Ada")
     done = export(lake, business, ID, "Ben")

@@ -15,7 +15,7 @@ from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_of
-from churn_assets.operations.campaigns.record import acted, campaign_records, find_campaign
+from churn_assets.operations.campaigns.record import CampaignError, acted, campaign_records, find_campaign
 from churn_assets.retention.approval import approve
 from churn_assets.retention.assets import MEASURED, ONE_ROW, WITHIN_LIMITS, retention_assets
 from churn_assets.retention.planning import plan_of, planning
@@ -192,6 +192,25 @@ def test_an_approved_campaign_stays_as_it_is(lake: Lakehouse, business: Business
     assert not any(e.passed for e in evaluations(result).values())
     [event] = result.get_asset_materialization_events()
     assert "approved" in str(event.materialization.metadata["not planned"].value)
+
+
+def test_a_campaign_that_is_approved_while_it_is_planned_again_stays_as_it_is(
+    lake: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(lake, business)
+    before = plan_of(lake, LAST)
+    refusing = [version(n, LAST, marketing_consent=False) for n in range(CUSTOMERS)]
+    put(lake, tables.silver(business.source("customers")), refusing)
+
+    def slow(*known: Any) -> Any:
+        found = planning(*known)
+        approve(lake, ID, "Ada")
+        return found
+
+    monkeypatch.setattr("churn_assets.retention.planning.planning", slow)
+    with pytest.raises(CampaignError, match="is approved, so its plan cannot change"):
+        made(lake, business)
+    pd.testing.assert_frame_equal(plan_of(lake, LAST), before)
 
 
 def test_an_exported_list_counts_as_a_contact_in_both_arms(lake: Lakehouse, business: Business) -> None:
