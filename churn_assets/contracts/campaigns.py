@@ -119,7 +119,7 @@ class Campaigns(Section):
         ge=0,
         lt=1,
         description="the share of budget and capacity that goes to customers and offers at random, so that the effect "
-        "of every offer stays measurable",
+        "of every offer stays measurable; at most this share of the customers",
     )
     minimum_profit: float = Field(
         0.0, ge=0, description="the least expected profit of a planned contact; exploration excepted"

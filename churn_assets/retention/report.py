@@ -87,7 +87,7 @@ def _smallest(prevented: float) -> str:
 def saturation(found: Planning) -> str:
     """From which budget on more money is not spent, as a sentence."""
     enough, currency = stops_paying(found.curve), found.business.file.currency
-    if not enough:
+    if not any(point.customers for point in found.curve):
         return "No contact is expected to pay for itself."
     return f"From a budget of {enough:,.0f} {currency} on, the next {currency} earns nothing."
 

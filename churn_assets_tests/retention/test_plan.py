@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn_assets.contracts.offers import OfferLine
 from churn_assets.retention.arms import (
     CONTACTED,
     EXCLUDED,
@@ -67,6 +68,13 @@ def test_exploration_is_random_and_keeps_to_its_share() -> None:
     assert abs(out["probability"].mean() - everybody) < 3 * rows["probability"].std() / len(out) ** 0.5
     none = planned(cohort(), SECTION.model_copy(update={"exploration": 0.0})).rows
     assert not (none["arm"] == EXPLORATION).any()
+
+
+def test_offers_that_cost_nothing_do_not_go_to_everybody_at_random(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = OfferLine(name="mail", channel="email", contact_cost=0, cost=0)
+    monkeypatch.setattr("churn_assets_tests.retention.bases.OFFERS", [free, *OFFERS[1:]])
+    rows = planned(cohort()).rows
+    assert (rows["arm"] == EXPLORATION).sum() == 54  # 5 % of 1,080 who are not in the holdout
 
 
 def test_where_no_offer_pays_the_plan_shrinks_to_exploration() -> None:
