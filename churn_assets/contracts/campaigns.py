@@ -112,7 +112,11 @@ class Campaigns(Section):
         "tiers of risk and value: the control arm",
     )
     holdout_months: int = Field(
-        6, ge=1, le=60, description="months for which a customer stays in the holdout; then it is drawn anew"
+        6,
+        ge=1,
+        le=60,
+        description="months of a holdout, counted from January of year 0 (6: January to June and July to December); "
+        "then it is drawn anew",
     )
     exploration: float = Field(
         0.05,

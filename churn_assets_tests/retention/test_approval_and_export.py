@@ -23,7 +23,7 @@ from churn_assets.operations.campaigns.record import (
     campaign_records,
     plan_recorded,
 )
-from churn_assets.operations.changes.change import ChangeError, change_records
+from churn_assets.operations.changes.change import change_records
 from churn_assets.retention.approval import approve, close
 from churn_assets.retention.cohort import Basis
 from churn_assets.retention.effects import effects_of
@@ -220,7 +220,7 @@ def test_an_act_that_must_not_be_is_refused(
 
 
 def test_the_plan_itself_approves_nothing(lake: Lakehouse) -> None:
-    with pytest.raises(ChangeError, match="somebody else must approve"):
+    with pytest.raises(CampaignError, match="so a person must approve it"):
         approve(lake, ID, "churn-assets")
     assert [r.what for r in campaign_records(lake)] == ["planned"]
 
