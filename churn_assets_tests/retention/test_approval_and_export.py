@@ -20,7 +20,9 @@ from churn_assets.operations.audit.verification import stored, verify
 from churn_assets.operations.campaigns.record import (
     CampaignError,
     CampaignRecord,
+    acted,
     campaign_records,
+    exported_until,
     plan_recorded,
 )
 from churn_assets.operations.changes.change import change_records
@@ -274,6 +276,16 @@ def test_no_list_is_left_of_an_export_that_cannot_be_recorded(
     assert list((lake.settings.home_path / "exports").iterdir()) == []
     results = [r.result for r in change_records(lake) if r.what == "export"]
     assert results == ["begun", "failed: CampaignError"]
+
+
+def test_a_list_that_is_exported_again_counts_as_a_contact_again(lake: Lakehouse) -> None:
+    last = approve(lake, ID, "Ada")
+    first, second = datetime(2025, 11, 5, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+    for at in (first, second):
+        last = acted(lake, last, at=at, by="Ben", what="exported")
+    told = [exported_until(lake, "retention", date(2025, 11, 4) + timedelta(days=n)) for n in (0, 1, 200)]
+    assert told == [[], [(first.date(), LAST)], [(second.date(), LAST)]]
+    assert exported_until(lake, "winback", second.date()) == []
 
 
 def test_lists_are_deleted_once_they_have_expired(lake: Lakehouse, business: Business) -> None:

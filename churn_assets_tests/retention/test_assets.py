@@ -1,7 +1,7 @@
 """The asset over a small lake: it plans with what was known, says why, and leaves approved campaigns alone."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,8 +127,11 @@ def test_a_plan_uses_nothing_known_later(lake: Lakehouse, business: Business) ->
     """Later versions of answers, contacts, labels, snapshots, segments and exports, of all that a plan reads."""
     section = business.file.campaigns
     assert section is not None
+    made(lake, business, MONTHS[-2:-1])
     before = planning(lake, business, section, LAST)
     later = LAST + timedelta(days=1)
+    september, on = find_campaign(lake, "retention-2025-09"), datetime.combine(later, time(), UTC)
+    acted(lake, september, at=on, by="Ada", what="exported", state="approved")
     month_after = month_end(month_of(later))
     everybody = range(CUSTOMERS)
     people = [

@@ -126,12 +126,12 @@ def acted(lakehouse: Lakehouse, last: CampaignRecord, **changed: object) -> Camp
 
 
 def exported_until(lakehouse: Lakehouse, name: str, day: date) -> list[tuple[date, date]]:
-    """Day of the first export and as_of_date of each campaign called `<name>-...` exported on or before `day`."""
+    """Day of the last export on or before `day`, and as_of_date, of each campaign called `<name>-...`."""
     found: dict[date, date] = {}
     for record in campaign_records(lakehouse):
         on = record.at.date()
         if record.what == EXPORTED and record.campaign_id[:-8] == name and on <= day:
-            found.setdefault(record.as_of_date, on)
+            found[record.as_of_date] = on
     return sorted((on, told) for told, on in found.items())
 
 
