@@ -146,14 +146,15 @@ def _require_limits(found: "Sequence[Planning]") -> dg.AssetCheckResult:
 def broken_limits(one: "Planning") -> list[str]:
     """What a plan breaks, in words; empty if nothing."""
     from churn_assets.retention.arms import CONTACTED, PLANNED
+    from churn_assets.retention.draws import in_holdout
 
-    rows, cohort = one.plan.rows, one.basis.cohort
+    rows, cohort, section = one.plan.rows, one.basis.cohort, one.section
     out = rows[rows["arm"].isin(CONTACTED)]
     counts = out["offer"].value_counts().reindex([o.name for o in one.money.offers], fill_value=0)
     used = one.money.use @ counts.to_numpy(dtype=float)
     names = [
         "budget",
-        *(f"capacity of {c.channel}" for c in one.section.capacity),
+        *(f"capacity of {c.channel}" for c in section.capacity),
         *(f"capacity of {o.name}" for o in one.money.offers if o.capacity is not None),
     ]
     told = [
@@ -167,6 +168,10 @@ def broken_limits(one: "Planning") -> list[str]:
     )
     if without:
         told.append(f"{without:,} contacted without consent")
+    keys, drawn = cohort["customer_key"], one.basis.holdout_id
+    alone = in_holdout(keys, one.basis.strata, section.holdout, section.seed, drawn)
+    if held := int((contacted & alone).sum()):
+        told.append(f"{held:,} contacted of the holdout")
     if losing := int((out.loc[out["arm"] == PLANNED, "expected_profit"] <= 0).sum()):
         told.append(f"{losing:,} planned at a loss")
     return told
