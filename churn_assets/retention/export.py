@@ -1,6 +1,7 @@
 """The list of an approved campaign, for those who contact the customers."""
 
 import io
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FOLDER, UNTIL = "exports", ".until-"
+LAST_DAY = re.compile(rf"{re.escape(UNTIL)}(\d{{4}}-\d\d-\d\d)")
 TREATED = "treated"  # the arm with which contacts of the list come back
 Format = Literal["csv", "parquet"]
 
@@ -198,12 +200,12 @@ def _place(settings: Settings, name: str) -> Path:
 
 
 def delete_expired(settings: Settings, today: date) -> int:
-    """Deletes the lists that must not be used any more; returns how many."""
+    """Deletes the lists that must not be used any more, and copies that still tell until when; returns how many."""
     deleted = 0
     folder = settings.home_path / FOLDER
     for file in sorted(folder.glob(f"*{UNTIL}*")) if folder.is_dir() else []:
-        until = file.name.partition(UNTIL)[2].partition(".")[0]
-        if date.fromisoformat(until) < today:
+        until = LAST_DAY.search(file.name)
+        if until is not None and until[1] < str(today):
             file.unlink()
             deleted += 1
     return deleted

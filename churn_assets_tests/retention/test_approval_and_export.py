@@ -291,8 +291,13 @@ def test_a_list_that_is_exported_again_counts_as_a_contact_again(lake: Lakehouse
 def test_lists_are_deleted_once_they_have_expired(lake: Lakehouse, business: Business) -> None:
     approve(lake, ID, "Ada")
     done = export(lake, business, ID, "Ben")
+    copy = done.file.with_name(f"{done.file.stem} (copy).csv")
+    strange = done.file.with_name("strange.until-tomorrow.csv")
+    for file in (copy, strange):
+        file.write_text("")
     assert delete_expired(lake.settings, done.expires_on) == 0 and done.file.exists()
-    assert delete_expired(lake.settings, done.expires_on + timedelta(days=1)) == 1 and not done.file.exists()
+    assert delete_expired(lake.settings, done.expires_on + timedelta(days=1)) == 2
+    assert list(done.file.parent.iterdir()) == [strange]
 
 
 def test_the_commands_from_list_to_close(
