@@ -26,6 +26,7 @@ from churn_assets.monitoring.people_balance import ALL
 from churn_assets.months import spoken
 from churn_assets.operations.campaigns.record import campaigns
 from churn_assets.retention.arms import CONTACTED
+from churn_assets.silver.today import today_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +48,7 @@ NEXT_STEPS = (
 
 def _not_known(lakehouse: Lakehouse, business: Business) -> str:
     """Sources of which a month has not passed silver, on one line; empty when all have."""
-    missing = not_known(business, states_of(lakehouse, business))
+    missing = not_known(business, states_of(lakehouse, business), today_of(lakehouse, business))
     if not missing:
         return ""
     listed = "; ".join(f"{name} {spoken(months)}" for name, months in missing.items())
