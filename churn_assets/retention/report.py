@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Rows = list[tuple[object, ...]]
-OFFERS = ("offer", "customers", "cost of a contact", "accepted by", "prevents of the churn", "from")
+OFFERS = ("offer", "customers", "expected cost of each", "acceptance", "churn prevented (95 %)", "rests on")
 CURVE = ("budget", "customers", "expected cost", "expected profit", "customers saved", "the next unit earns")
-ARMS = ("customers who are", "customers")
+ARMS = ("arm, or why not contacted", "customers")
 DETECTABLE = ("after months", "smallest effect that shows", "holdout needed for the expected effect")
 
 
