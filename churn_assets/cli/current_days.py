@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 
-RISE = 0.15  # of the probability within a week, told per day
+RISE = 0.05  # of the probability within a week, told per day
 
 
 def days_scored(lakehouse: Lakehouse, days: Iterable[date]) -> list[date]:
