@@ -68,7 +68,7 @@ class Lived:
         if day == self.fails_on:
             raise RuntimeError("the engine ended")
         self.done.append(("daily", day))
-        self.lakehouse.append_rows(tables.CURRENT_SCORES, scores(day, (0.2, 0.6)), run_id="run")
+        self.lakehouse.append_rows(tables.CURRENT_SCORES, scores(day, (0.14, 0.66)), run_id="run")
 
 
 def scores(day: date, probabilities: tuple[float, ...], before: float = 0.1) -> pa.Table:
@@ -140,7 +140,7 @@ def test_the_days_are_told_with_what_moved(settings: Settings, lived: Lived) -> 
     console = Console(file=io.StringIO(), record=True, width=100)
     print_days(lived.lakehouse, days_of(LAST), console)
     [line] = [line.split() for line in console.export_text().splitlines() if "2026-06-01" in line]
-    assert line == ["2026-06-01", "2", "1", "1", "0"], "two customers, 0.8 leave, one rose from 0.1 to 0.6"
+    assert line == ["2026-06-01", "2", "1", "1", "0"], "two customers, 0.8 leave, one rose by 5 points"
 
 
 def test_a_home_whose_last_month_is_history_is_refused(tmp_path: Path) -> None:
