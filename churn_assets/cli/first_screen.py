@@ -158,7 +158,7 @@ def _campaign(training: dict[str, Any] | None, business: Business) -> str | None
 def _plan(lakehouse: Lakehouse, business: Business) -> str | None:
     """The newest campaign that was planned; None before the first."""
     found = list(campaigns(lakehouse).values())
-    if not found:
+    if not found or not lakehouse.exists(tables.CAMPAIGN_PLAN):
         return None
     last, currency = found[-1], business.file.currency
     of_last: list[tuple[str, str, object]] = [

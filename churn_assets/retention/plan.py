@@ -150,7 +150,7 @@ def candidates(basis: Basis, money: Economy, section: Campaigns, economics: Econ
     rested = np.column_stack([_rested(cohort["contacted_on"], basis, offer) for offer in money.offers])
     allowed = fits & rested
     profit = (probability * value)[:, None] * money.prevented - money.cost
-    holdout = in_holdout(cohort[KEY], basis.strata, section.holdout, section.seed, basis.holdout_id)
+    holdout = left_alone(basis, section)
     unknown = np.isnan(probability) | np.isnan(value)
     unknown |= cohort["consent"].isna().to_numpy() | cohort["excluded"].isna().to_numpy()
     held = (
@@ -165,6 +165,14 @@ def candidates(basis: Basis, money: Economy, section: Campaigns, economics: Econ
     for told, holds in reversed(held):
         reason[holds] = told
     return Candidates(value, allowed, profit, reason, holdout)
+
+
+def left_alone(basis: Basis, section: Campaigns) -> NDArray[np.bool_]:
+    """Whether each customer of the cohort is in the holdout."""
+    keys = basis.cohort[KEY]
+    drawn = in_holdout(keys, basis.strata, section.holdout, section.seed, basis.holdout_id)
+    assigned = keys.map(dict(basis.assigned))
+    return np.where(assigned.notna().to_numpy(), assigned.eq(True).to_numpy(), drawn)
 
 
 def values(margin: Floats, lifetime_value: float) -> Floats:
@@ -226,7 +234,7 @@ def make_plan(basis: Basis, money: Economy, section: Campaigns, economics: Econo
 def explore(
     keys: "pd.Series", found: Candidates, money: Economy, section: Campaigns, identity: str
 ) -> tuple[Places, Floats]:
-    """Customers and offers drawn at random, as long as the share of budget and capacities lasts.
+    """Customers and offers drawn at random, as long as the share of budget, capacities and customers lasts.
 
     Returns:
         The offer of each customer, or NOBODY; and what they use of each resource.
@@ -239,15 +247,17 @@ def explore(
     chosen = keys.iloc[people]
     order = np.argsort(uniform(chosen, section.seed, identity, "exploration"), kind="stable")
     which = uniform(chosen, section.seed, identity, "offer")
+    left = int(section.exploration * len(people))  # offers that cost nothing would else go to everybody
     for place in order.tolist():
         fits = np.all(used[:, None] + money.use <= shares[:, None], axis=0)
-        if not fits.any():
+        if not left or not fits.any():
             break
         options = np.flatnonzero(found.allowed[people[place]])
         offer = options[int(which[place] * len(options))]
         if fits[offer]:
             drawn[people[place]] = offer
             used += money.use[:, offer]
+            left -= 1
     return drawn, used
 
 

@@ -1,7 +1,7 @@
 """The asset over a small lake: it plans with what was known, says why, and leaves approved campaigns alone."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_of
-from churn_assets.operations.campaigns.record import acted, campaign_records, find_campaign
+from churn_assets.operations.campaigns.record import CampaignError, acted, campaign_records, find_campaign
 from churn_assets.retention.approval import approve
 from churn_assets.retention.assets import MEASURED, ONE_ROW, WITHIN_LIMITS, retention_assets
 from churn_assets.retention.planning import plan_of, planning
@@ -123,12 +123,40 @@ def test_the_same_customers_stay_in_the_holdout(lake: Lakehouse, business: Busin
     assert held[date(2025, 6, 30)] != held[date(2025, 7, 31)], "July begins another half year"
 
 
+def test_a_month_scored_again_moves_nobody_of_an_approved_campaign(
+    lake: Lakehouse, business: Business
+) -> None:
+    """The tiers of July, by which the holdout of the half-year was drawn, are others in October."""
+    made(lake, business, ["2025-07"])
+    approve(lake, "retention-2025-07", "Ada")
+    july = date(2025, 7, 31)
+    arms = plan_of(lake, july).set_index("customer_key")["arm"]
+    rows = lake.arrow(tables.CUSTOMER_SEGMENTS, None, [("as_of_date", "=", july)]).to_pylist()
+    tiers = [{"risk_tier": f"tier {n % 7}", "value_tier": f"tier {n % 11}"} for n in range(CUSTOMERS)]
+    lake.replace_rows(
+        tables.CUSTOMER_SEGMENTS,
+        tables.CUSTOMER_SEGMENTS.rows([row | own for row, own in zip(rows, tiers, strict=True)]),
+        "as_of_date",
+        [july],
+        run_id="made",
+    )
+    made(lake, business)
+    now = plan_of(lake, LAST).set_index("customer_key")["arm"].reindex(arms.index)
+    held, contacted = arms == "holdout", arms.isin(["planned", "exploration"])
+    assert held.any() and contacted.any()
+    assert not now[held].isin(["planned", "exploration"]).any()
+    assert not (now[contacted] == "holdout").any()
+
+
 def test_a_plan_uses_nothing_known_later(lake: Lakehouse, business: Business) -> None:
     """Later versions of answers, contacts, labels, snapshots, segments and exports, of all that a plan reads."""
     section = business.file.campaigns
     assert section is not None
+    made(lake, business, MONTHS[-2:-1])
     before = planning(lake, business, section, LAST)
     later = LAST + timedelta(days=1)
+    september, on = find_campaign(lake, "retention-2025-09"), datetime.combine(later, time(), UTC)
+    acted(lake, september, at=on, by="Ada", what="exported", state="approved")
     month_after = month_end(month_of(later))
     everybody = range(CUSTOMERS)
     people = [
@@ -192,6 +220,25 @@ def test_an_approved_campaign_stays_as_it_is(lake: Lakehouse, business: Business
     assert not any(e.passed for e in evaluations(result).values())
     [event] = result.get_asset_materialization_events()
     assert "approved" in str(event.materialization.metadata["not planned"].value)
+
+
+def test_a_campaign_that_is_approved_while_it_is_planned_again_stays_as_it_is(
+    lake: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(lake, business)
+    before = plan_of(lake, LAST)
+    refusing = [version(n, LAST, marketing_consent=False) for n in range(CUSTOMERS)]
+    put(lake, tables.silver(business.source("customers")), refusing)
+
+    def slow(*known: Any) -> Any:
+        found = planning(*known)
+        approve(lake, ID, "Ada")
+        return found
+
+    monkeypatch.setattr("churn_assets.retention.planning.planning", slow)
+    with pytest.raises(CampaignError, match="is approved, so its plan cannot change"):
+        made(lake, business)
+    pd.testing.assert_frame_equal(plan_of(lake, LAST), before)
 
 
 def test_an_exported_list_counts_as_a_contact_in_both_arms(lake: Lakehouse, business: Business) -> None:
