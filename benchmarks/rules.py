@@ -39,7 +39,13 @@ def rule_days(rows: pd.DataFrame, rules: Sequence[AlertRule]) -> pd.DataFrame:
         rows: scores, tiers, `gone` and the columns of `true_conditions` of consecutive days, one row per customer and
             day.
         rules: of churn.yaml.
+
+    Raises:
+        ValueError: the conditions were asked before churn.yaml had these rules.
     """
+    missing = [r.name for r in rules if r.sql is not None and f"{CONDITION}{r.name}" not in rows]
+    if missing:
+        raise ValueError(f"the snapshots do not know {', '.join(missing)}: remove their folder `days`")
     scores = rows.assign(**dict.fromkeys(COMPARED, float("nan")))
     days = sorted(rows["as_of_date"].unique())
     found = []

@@ -73,3 +73,9 @@ def test_rules_are_counted_by_day_against_the_share_of_all_who_left() -> None:
     assert told.loc["rose", "precision"] == 0.5
     assert told.loc["rose", "lift"] == pytest.approx(1 / (0.1 + 1 / 9))
     assert told.loc["tickets", "known"] == 0
+
+
+def test_snapshots_without_a_condition_are_refused() -> None:
+    rules = [AlertRule(name="tickets", sql="tickets_open_count_3m >= 2")]
+    with pytest.raises(ValueError, match="do not know tickets"):
+        rule_days(pd.DataFrame([row("c1", BEFORE), row("c1", FIRST)]), rules)
