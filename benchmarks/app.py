@@ -1,25 +1,25 @@
 """`python -m benchmarks.app CUSTOMERS FOLDER`: the page of the retention team over releases of many customers.
 
 The release is that of the demo, with every customer many times under other keys. A time is that of one run of the
-page's script, in this process and without a browser: what the server adds to a click. Ten readers are ten
-threads that ask for the list; the harness that runs the pages runs one at a time.
+page's script, in this process and without a browser: what the server adds to a click. Ten readers at once ask a page
+that runs as a process of its own for whole pages (benchmarks/readers.py).
 """
 
+import asyncio
 import json
 import os
 import shutil
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import psutil
 
-from churn_assets.app.queries.at_risk import Filters, work_list
-from churn_assets.app.store import ReleaseHolder, ReleaseStore
+from benchmarks.readers import at_once, running_page
+from churn_assets.app.store import ReleaseHolder
 from churn_assets.serving.release.manifest import (
     MANIFEST,
     FileProof,
@@ -95,13 +95,6 @@ def seconds(page: str, filters: dict[str, str]) -> float:
     return spent
 
 
-def seconds_of_list(store: ReleaseStore) -> float:
-    """Time of the queries of the work list."""
-    began = time.perf_counter()
-    work_list(store, Filters(risk=["high"]))
-    return time.perf_counter() - began
-
-
 def figures(home: Path, customers: int) -> Iterator[dict[str, str]]:
     """The figures of one home."""
     os.environ["CHURN_HOME"] = str(home)
@@ -118,12 +111,27 @@ def figures(home: Path, customers: int) -> Iterator[dict[str, str]]:
         first, again = seconds(page, filters), seconds(page, filters)
         shown = page + (f", {', '.join(asked)}" if asked else "")
         yield {"figure": f"{told}: {shown}", "remark": f"{first:.2f} s, again {again:.2f} s"}
-    with ThreadPoolExecutor(READERS) as readers:
-        spent = sorted(readers.map(lambda _: seconds_of_list(store), range(READERS)))
-    remark = f"{spent[0]:.2f} to {spent[-1]:.2f} s each"
-    yield {"figure": f"{told}: the list, for {READERS} readers at once", "remark": remark}
     resident = psutil.Process().memory_info().rss / 2**20
     yield {"figure": f"{told}: memory", "remark": f"{resident:.0f} MiB"}
+    yield from figures_of_readers(home, told, key)
+
+
+def figures_of_readers(home: Path, told: str, key: str) -> Iterator[dict[str, str]]:
+    """Times of whole pages for one reader and for several at once, each a new session, and the load before."""
+    with running_page(home) as (address, process):
+        asyncio.run(at_once(address, "overview", {}, 1))  # the page loads its modules, and takes the release
+        for page, asked in ASKED:
+            filters = {name: key if name == "customer" else value for name, value in asked.items()}
+            load = psutil.getloadavg()[0]
+            [alone] = asyncio.run(at_once(address, page, filters, 1))
+            spent = asyncio.run(at_once(address, page, filters, READERS))
+            shown = page + (f", {', '.join(asked)}" if asked else "")
+            yield {
+                "figure": f"{told}: {shown}, for {READERS} readers at once",
+                "remark": f"{spent[0]:.2f} to {spent[-1]:.2f} s each, one alone {alone:.2f} s; load before {load:.1f}",
+            }
+        resident = process.memory_info().rss / 2**20
+        yield {"figure": f"{told}: memory after {READERS} readers", "remark": f"{resident:.0f} MiB"}
 
 
 def measure(folder: Path, customers: int) -> None:

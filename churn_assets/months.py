@@ -40,6 +40,12 @@ def month_end(month: str) -> date:
     return date(int(month[:4]), int(month[5:7]), monthrange(int(month[:4]), int(month[5:7]))[1])
 
 
+def days_of(month: str) -> list[date]:
+    """The days of the month, ascending."""
+    first = month_start(month)
+    return [first.replace(day=number + 1) for number in range(month_end(month).day)]
+
+
 def day_of(month: str, day: int) -> date:
     """That day of the month."""
     return date(int(month[:4]), int(month[5:7]), day)

@@ -129,8 +129,8 @@ class AppSettings(BaseSettings):
     client_secret: SecretStr | None = Field(None, description="Secret of the page at the provider.")
     address: str | None = Field(
         None,
-        description="Address of the page as people type it, such as https://churn.example.com; the provider leads back "
-        "to /oauth2callback there.",
+        description="Address of the page as people type it, such as https://churn.example.com, for personal links; the "
+        "provider of a login leads back to /oauth2callback there.",
     )
     groups: dict[str, Role] = Field(
         {},
@@ -150,11 +150,13 @@ class AppSettings(BaseSettings):
             "CHURN_APP_ISSUER": self.issuer,
             "CHURN_APP_CLIENT_ID": self.client_id,
             "CHURN_APP_CLIENT_SECRET": self.client_secret,
-            "CHURN_APP_ADDRESS": self.address,
         }
-        missing = [name for name, value in login.items() if value is None]
-        if len(missing) not in (0, len(login)):
-            raise ValueError(f"A login needs {', '.join(login)}; {', '.join(missing)} is not set")
+        whole = login | {"CHURN_APP_ADDRESS": self.address}  # which also serves personal links alone
+        missing = [name for name, value in whole.items() if value is None]
+        if any(value is not None for value in login.values()) and missing:
+            raise ValueError(f"A login needs {', '.join(whole)}; {', '.join(missing)} is not set")
+        if self.address and not re.match(r"https?://[^/]", self.address):
+            raise ValueError("CHURN_APP_ADDRESS must begin with https:// or http://")
         if self.issuer and not self.groups:
             raise ValueError('A login needs CHURN_APP_GROUPS, such as {"retention": "agent"}')
         if self.issuer and not re.match(r"https://|http://(localhost|127\.0\.0\.1)[:/]", self.issuer):

@@ -13,11 +13,11 @@ import pytest
 import churn_assets
 
 ROOT = Path(churn_assets.__file__).parent
-# Every package may read the settings, speak of months and counts, note its progress, name its trace and write files
-# that survive a crash; the top package is empty.
+# Every package may read the settings, speak of months and counts, note its progress, name its trace, write files
+# that survive a crash, and write cells of CSV files; the top package is empty.
 EVERYWHERE = frozenset(
     f"{ROOT.name}{name}"
-    for name in ("", ".counts", ".durable", ".months", ".progress", ".settings", ".trace")
+    for name in ("", ".counts", ".durable", ".months", ".progress", ".settings", ".spreadsheets", ".trace")
 )
 
 

@@ -25,6 +25,7 @@ from churn_assets.api.served import SCORED, Served
 from churn_assets.api.service import PRIVATE, Needs, access_of, answer, body_of, service_of
 from churn_assets.ml.portable.scored import REASON_NAMES
 from churn_assets.operations.log.writing import event
+from churn_assets.spreadsheets import harmless
 
 
 class PlainCall(APIRoute):
@@ -67,7 +68,6 @@ CURRENT_COLUMNS = (  # of a CSV stream
 OF_CURRENT = ("-current_probability", "-change_day", "-change_week", "-change_month_end")
 MOST_IDS = 1000
 STREAMED = 1000  # rows of a piece
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 OBJECTED: dict[str, Any] = {"reason_code": "objected_to_profiling"}
 STREAMS = {kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/jsonl")}
 
@@ -325,5 +325,5 @@ def _csv(rows: Sequence[Any]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     for row in rows:
-        writer.writerow([f"'{v}" if isinstance(v, str) and v.startswith(FORMULA) else v for v in row])
+        writer.writerow([harmless(v) if isinstance(v, str) else v for v in row])
     return text.getvalue().encode()

@@ -15,6 +15,7 @@ from churn_assets.operations.log.writing import event, start
 from churn_assets.settings import AppSettings, Settings
 
 MAIN = Path(__file__).with_name("main.py")
+ANY_ADDRESS = "0.0.0.0", "::"  # noqa: S104 (compared, not bound)
 PATIENCE = 5  # seconds for open requests when the page ends
 OPTIONS = {
     "browser.gatherUsageStats": False,
@@ -92,6 +93,29 @@ def run(settings: Settings, tell: Callable[[str], None]) -> None:
 def address_of(app: AppSettings, port: int) -> str:
     """The address that people open."""
     return app.address or web_address(app.host, port, is_secure=app.tls_certificate is not None)
+
+
+def address_to_send(app: AppSettings) -> tuple[str, str | None]:
+    """The address of links, as the settings tell it; and what to check before one is sent, None if nothing.
+
+    HOST and PORT stand for what the settings leave open: all addresses of this machine, and any free port.
+    """
+    if app.address:
+        return app.address.rstrip("/"), None
+    replaced, host = [], app.host
+    if host in ANY_ADDRESS:
+        replaced, host = ["HOST by the name by which readers reach this machine"], "HOST"
+    address = web_address(host, app.port, is_secure=app.tls_certificate is not None)
+    if app.port == 0:
+        replaced, address = (
+            [*replaced, "PORT by that which the page tells"],
+            f"{address.removesuffix('0')}PORT",
+        )
+    first = f"Replace {' and '.join(replaced)}. " if replaced else ""
+    return address, (
+        f"{first}The link is right if readers reach the page at {address}. If not, for instance because of --port, "
+        "write their address instead; CHURN_APP_ADDRESS sets it for all links."
+    )
 
 
 def require_safe(settings: Settings) -> str:

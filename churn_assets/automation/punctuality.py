@@ -16,6 +16,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_of
 from churn_assets.silver.reconciliation import partial_months
+from churn_assets.silver.today import today_of
 
 ON_TIME = "delivered_on_time"
 
@@ -43,7 +44,7 @@ def _check(business: Business, source: Source) -> dg.AssetChecksDefinition:
         description=_promise(source),
     )
     def delivered_on_time(lakehouse: dg.ResourceParam[Lakehouse]) -> dg.AssetCheckResult:
-        today, passed = datetime.now(UTC).date(), passed_extracts(lakehouse)
+        today, passed = today_of(lakehouse, business), passed_extracts(lakehouse)
         extracts = passed.get(source.name, [])
         partial = partial_months(lakehouse, source) if extracts else ()
         begun = min((month_of(day) for days in passed.values() for day in days), default=None)

@@ -68,7 +68,9 @@ def plan(budget: float | None, month: str | None) -> None:
     offers = report.offer_rows(found.money.offers, found.basis.effects, totals)
     console.print("", _grid("Offers", report.OFFERS, offers))
     console.print("", _grid("Customers", report.ARMS, report.arm_rows(totals)))
-    console.print("", _grid("Budget", report.CURVE, report.curve_table(found.curve)))
+    console.print(
+        "", _grid("Budget, without customers at random", report.CURVE, report.curve_table(found.curve))
+    )
     console.print(report.saturation(found), highlight=False)
     console.print("", _grid("Holdout", report.DETECTABLE, report.detectable_rows(totals.detectable)))
     gap = found.plan.allocation.gap
@@ -158,7 +160,9 @@ def show(campaign_id: str) -> None:
     if curve.num_rows:
         names = ["budget", "customers", "expected_cost", "expected_profit", "customers_saved"]
         rows = [tuple(f"{row[n]:,.0f}" for n in names) for row in curve.to_pylist()]
-        console.print("", _grid("Budget", [n.replace("_", " ") for n in names], rows))
+        console.print(
+            "", _grid("Budget, without customers at random", [n.replace("_", " ") for n in names], rows)
+        )
 
 
 @campaign.command()

@@ -1,13 +1,15 @@
 """`churn-assets demo`: from nothing to scored segments, in one process."""
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 
+from churn_assets.cli.demo_days import history_is_there, live_days, print_days, require_days
 from churn_assets.cli.first_screen import print_first_screen
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
@@ -22,15 +24,25 @@ from churn_assets.settings import Settings
 from churn_assets.simulator.extracts import unfinished
 from churn_assets.simulator.simulate import simulate
 
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
 # Customers x months up to which the extracts (about 100 MB) need the same engine profile as an empty landing zone
 # (profiles.py).
 SAME_ENGINE_AS_FOR_NONE = 100_000
 
 
 def _simulate_once(
-    settings: Settings, business: Business, customers: int, months: int, seed: int, console: Console
+    settings: Settings,
+    business: Business,
+    customers: int,
+    months: int,
+    seed: int,
+    console: Console,
+    daily: bool = False,
 ) -> None:
-    landing = Path(settings.landing_uri)
+    """Simulates extracts unless there are some; `daily` holds those of the last month back, day by day."""
+    landing, last = Path(settings.landing_uri), last_ingest_month(business)
     if landing.is_dir() and any(landing.iterdir()) and not unfinished(landing):
         console.print(
             f"Using the extracts in {landing} (remove the folder to simulate new ones).", markup=False
@@ -41,18 +53,27 @@ def _simulate_once(
         business,
         customers=customers,
         months=months,
-        last=last_ingest_month(business),
+        last=last,
         seed=seed,
         console=console,
+        daily_from=last if daily else None,
+        held_back=daily,
     )
 
 
 def demo(
-    settings: Settings, customers: int, months: int, seed: int, console: Console, started: float
+    settings: Settings,
+    customers: int,
+    months: int,
+    seed: int,
+    console: Console,
+    started: float,
+    days: int = 0,
 ) -> None:
     """Simulates extracts if the landing zone is empty, runs every job for all months, and prints the summary.
 
-    It simulates the extracts of an interrupted simulation again.
+    It simulates the extracts of an interrupted simulation again. With `days`, the last month is not history: its first
+    days come one by one. Called again with more days, it goes on.
 
     Args:
         settings: the deployment.
@@ -61,14 +82,17 @@ def demo(
         seed: the same seed gives the same extracts.
         console: for progress and summary.
         started: time.monotonic() at the start of the command.
+        days: how many days of the last month to live through; 0: the whole month is history.
 
     Raises:
         JarsError: the Delta jars are not available; nothing was started.
-        SimulationError: see `simulate`.
+        SimulationError: see `simulate` and `require_days`; nothing was started.
         RunError: a step failed.
     """
     prepare(settings, console)
     business = load_business(settings.business_path)
+    last = last_ingest_month(business)
+    require_days(settings, business, days, last)
     # Making MLflow's database and starting a JVM take seconds on another core. Their errors are ignored here: the first
     # step that needs them tries again and reports the error.
     with ThreadPoolExecutor(2, "meanwhile") as meanwhile:
@@ -77,27 +101,45 @@ def demo(
         }
         if customers * months <= SAME_ENGINE_AS_FOR_NONE:
             begun["engine"] = meanwhile.submit(start_session, settings)
-        _simulate_once(settings, business, customers, months, seed, console)
+        _simulate_once(settings, business, customers, months, seed, console, daily=days > 0)
         with display_on(console, "start", len(begun)) as display:
             for name, future in begun.items():
                 display.go_on(name)
                 wait([future])
-    last = last_ingest_month(business)
     first = max(add_months(last, 1 - months), business.file.calendar.start)
-    ingest = month_range(first, last)
-    snapshots = [
-        m
-        for m in snapshot_months(business).get_partition_keys()
-        if m >= ingest[min(len(ingest), business.file.windows.observation_months) - 1]
-    ]
+    ingest = month_range(first, add_months(last, -1) if days else last)
     with dagster_instance(settings, console) as instance:
-        run_job(instance, settings, "ingest", ingest, console)
-        run_job(instance, settings, "snapshot", snapshots, console)
-        run_job(instance, settings, "train", snapshots[-1:], console)
-        run_job(instance, settings, "score", snapshots, console)
-        run_job(instance, settings, "monitor", snapshots, console)
+        if days and history_is_there(Lakehouse(settings), ingest[-1]):
+            console.print(f"The history up to {ingest[-1]} is there.", highlight=False)
+        else:
+            _run_history(instance, settings, business, ingest, console)
+        if days:
+            live_days(instance, settings, last, days, console)
     console.print()
+    if days:
+        print_days(Lakehouse(settings), last, console)
+        console.print()
     print_first_screen(Lakehouse(settings), business, console)
     console.print(
         f"Done in {time.monotonic() - started:.0f} s; everything is in {escape(str(settings.home_path))}."
     )
+
+
+def _run_history(
+    instance: "DagsterInstance",
+    settings: Settings,
+    business: Business,
+    ingest: Sequence[str],
+    console: Console,
+) -> None:
+    """Runs every job for these ingest months and for the cohorts with a whole observation window in them."""
+    snapshots = [
+        m
+        for m in snapshot_months(business).get_partition_keys()
+        if ingest[min(len(ingest), business.file.windows.observation_months) - 1] <= m <= ingest[-1]
+    ]
+    run_job(instance, settings, "ingest", ingest, console)
+    run_job(instance, settings, "snapshot", snapshots, console)
+    run_job(instance, settings, "train", snapshots[-1:], console)
+    run_job(instance, settings, "score", snapshots, console)
+    run_job(instance, settings, "monitor", snapshots, console)

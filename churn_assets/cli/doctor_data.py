@@ -90,16 +90,18 @@ def check_known(settings: Settings) -> Finding:
     from churn_assets.cli.known_until import delivered_once, lines, not_known, remedy, states_of
     from churn_assets.contracts.loader import load_business
     from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.silver.today import today_of
 
     name = "known until"
     try:
         business = load_business(settings.business_path)
     except (FileNotFoundError, ValueError):
         return Finding(name, "warn", "not checked: there is no valid business, so its sources are unknown")
-    states = states_of(Lakehouse(settings), business)
+    lakehouse = Lakehouse(settings)
+    states = states_of(lakehouse, business)
     if not states:
         return Finding(name, "ok", "nothing has passed silver yet")
-    if missing := not_known(business, states):
+    if missing := not_known(business, states, today_of(lakehouse, business)):
         return Finding(name, "warn", "\n".join(lines(states, missing)), remedy(missing))
     until = min(state.until for state in states if state.until)
     old = [f"{state.source} was {age}" for state in states if (age := delivered_once(state))]

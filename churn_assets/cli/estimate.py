@@ -51,6 +51,18 @@ PARTS = (
     DemoPart("score", "a probability, reasons and a segment for every customer", 4, 1),
     DemoPart("monitor", "quality of the model, drift, a page about the month", 2, 1),
 )
+# Rough: from one demo of 1,500 customers on a busy machine, by the ratio of a day to the ingest of its history.
+A_DAY = DemoPart("day", "one day more", 30, 5)
+
+
+def _of_days(days: int) -> DemoPart:
+    """The part of the demo that lives through so many days; its growth is per month of history, as that of others."""
+    return DemoPart(
+        "days",
+        f"{days} x one day more: its extracts, scores, alerts",
+        days * A_DAY.fixed,
+        days * A_DAY.growing,
+    )
 
 
 def slowness() -> float:
@@ -78,16 +90,20 @@ def rounded(seconds: float) -> str:
     return f"about {round(seconds / 30) / 2:g} min"
 
 
-def print_plan(settings: Settings, customers: int, months: int, console: Console) -> None:
-    """Prints the parts of the demo, with their times on this machine if they were measured (telecom only)."""
+def print_plan(settings: Settings, customers: int, months: int, console: Console, days: int = 0) -> None:
+    """Prints the parts of the demo, with their times on this machine if they were measured (telecom only).
+
+    `days`: of the last month, which come one by one after the others.
+    """
     measured = settings.business == "telecom"
     slower = slowness() if measured else 1.0
     grid = Table(box=None, show_header=False, pad_edge=False)
-    for part in PARTS:
+    parts = [*PARTS, *([_of_days(days)] if days else [])]
+    for part in parts:
         seconds = part.seconds(customers, months, slower)
         grid.add_row(f"  [bold]{part.name}[/]", rounded(seconds) if measured else "", part.what)
     console.print(grid)
-    total = sum(part.seconds(customers, months, slower) for part in PARTS)
+    total = sum(part.seconds(customers, months, slower) for part in parts)
     time_here = f"Together {rounded(total)} on this machine as it is now ({local_cores('local[*]')} cores)."
     console.print(
         f"{time_here if measured else 'How long a part takes was only measured for telecom.'} "

@@ -26,6 +26,7 @@ from churn_assets.monitoring.people_balance import ALL
 from churn_assets.months import spoken
 from churn_assets.operations.campaigns.record import campaigns
 from churn_assets.retention.arms import CONTACTED
+from churn_assets.silver.today import today_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,7 +48,7 @@ NEXT_STEPS = (
 
 def _not_known(lakehouse: Lakehouse, business: Business) -> str:
     """Sources of which a month has not passed silver, on one line; empty when all have."""
-    missing = not_known(business, states_of(lakehouse, business))
+    missing = not_known(business, states_of(lakehouse, business), today_of(lakehouse, business))
     if not missing:
         return ""
     listed = "; ".join(f"{name} {spoken(months)}" for name, months in missing.items())
@@ -157,7 +158,7 @@ def _campaign(training: dict[str, Any] | None, business: Business) -> str | None
 def _plan(lakehouse: Lakehouse, business: Business) -> str | None:
     """The newest campaign that was planned; None before the first."""
     found = list(campaigns(lakehouse).values())
-    if not found:
+    if not found or not lakehouse.exists(tables.CAMPAIGN_PLAN):
         return None
     last, currency = found[-1], business.file.currency
     of_last: list[tuple[str, str, object]] = [

@@ -21,13 +21,10 @@ def states_of(lakehouse: Lakehouse, business: Business, last: str | None = None)
     return source_states(lakehouse, business, until) if until else []
 
 
-def not_known(
-    business: Business, states: Sequence[SourceState], today: date | None = None
-) -> dict[str, list[str]]:
+def not_known(business: Business, states: Sequence[SourceState], today: date) -> dict[str, list[str]]:
     """Source -> months that have not passed silver although silver refused them or they are due `today`."""
-    day = today or datetime.now(UTC).date()
     refused = {(s.source, month) for s in states for month in s.refused_by}
-    return already_due(business, {s.source: s.missing for s in states}, day, refused)
+    return already_due(business, {s.source: s.missing for s in states}, today, refused)
 
 
 def told(state: SourceState, months: Sequence[str]) -> str:

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     help="Months of history, ending with the calendar of churn.yaml.",
 )
 @SEED
-def demo(customers: int, months: int, seed: int) -> None:
+@click.option(
+    "--days",
+    type=click.IntRange(1, 31),
+    help="Let the last month come day by day, so many days: new extracts, scores of the morning, alerts.",
+)
+def demo(customers: int, months: int, seed: int, days: int | None) -> None:
     """Simulate extracts, run all jobs for all months, tell what came out."""
     started, console = time.monotonic(), output()
     # before the imports below, which take time
@@ -34,7 +39,7 @@ def demo(customers: int, months: int, seed: int) -> None:
     from churn_assets.reporting.progress_display import display_on
 
     settings = settings_of_process()
-    print_plan(settings, customers, months, console)
+    print_plan(settings, customers, months, console, days or 0)
     with display_on(console, "prepare", 2) as display:
         display.go_on("Python packages")
         from churn_assets.cli.demo import demo as run_demo
@@ -44,7 +49,7 @@ def demo(customers: int, months: int, seed: int) -> None:
         display.go_on("engine")
         prepare(settings)
     try:
-        run_demo(settings, customers, months, seed, console, started)
+        run_demo(settings, customers, months, seed, console, started, days or 0)
     except SimulationError as error:
         raise click.UsageError(str(error)) from error
 
@@ -69,6 +74,12 @@ def demo(customers: int, months: int, seed: int) -> None:
     "--truncate", nargs=2, multiple=True, metavar="SOURCE MONTH", help="Lose most rows of a source's month."
 )
 @click.option("--clean", is_flag=True, help="No duplicates, late rows, malformed values or other dirt.")
+@click.option(
+    "--daily-from",
+    type=month_of_word,
+    metavar="YYYY-MM",
+    help="Month YYYY-MM from which the sources deliver every day; customers, as promised, at each month's end.",
+)
 def simulate(
     customers: int,
     months: int,
@@ -77,6 +88,7 @@ def simulate(
     drift_from: str | None,
     truncate: tuple[tuple[str, str], ...],
     clean: bool,
+    daily_from: str | None,
 ) -> None:
     """Write extracts of the business into the landing zone (and the truth outside of it)."""
     from churn_assets.contracts.loader import load_business
@@ -99,6 +111,7 @@ def simulate(
             start=start,
             truncate=truncate,
             clean=clean,
+            daily_from=daily_from,
         )
     except SimulationError as error:
         raise click.UsageError(str(error)) from error
@@ -181,10 +194,11 @@ def _tell_unknown(settings: "Settings", last: str) -> None:
     from churn_assets.cli.known_until import lines, not_known, remedy, states_of
     from churn_assets.contracts.loader import load_business
     from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.silver.today import today_of
 
-    business = load_business(settings.business_path)
-    states = states_of(Lakehouse(settings), business, last)
-    if missing := not_known(business, states):
+    lakehouse, business = Lakehouse(settings), load_business(settings.business_path)
+    states = states_of(lakehouse, business, last)
+    if missing := not_known(business, states, today_of(lakehouse, business)):
         for line in lines(states, missing):
             output().print(line, markup=False)
         output().print(remedy(missing), markup=False)

@@ -101,6 +101,7 @@ def keys() -> None:
 def create(name: str, scopes: str | None, role: "Role | None", owner: str | None, expires: str) -> None:
     """Make a key of the service, or a personal link to the page, and print it, once. NAME says who uses it."""
     from churn_assets.access.keys import NAME, SCOPES, lifetime, now
+    from churn_assets.app.run import address_to_send
     from churn_assets.operations.audit.chain import record
 
     if scopes and role:
@@ -126,7 +127,10 @@ def create(name: str, scopes: str | None, role: "Role | None", owner: str | None
     key, given = kept.create(name, wanted, until, now(), note, role=role, owner=owner)
     what = f"personal link of {name}, {role}" if role else f"key of {name}, with {', '.join(wanted)}"
     click.echo(f"The {what}, until {key.expires or 'it is revoked'}:", err=True)
-    click.echo(f"{_page(settings)}/?access={given}" if role else given)
+    address, check = address_to_send(settings.app)
+    click.echo(f"{address}/?access={given}" if role else given)
+    if role and check:
+        click.echo(check, err=True)
     click.echo("It is shown once. Keep it where secrets are kept.", err=True)
 
 
@@ -160,12 +164,6 @@ def revoke(id_or_name: str) -> None:
 
     key = kept.revoke(id_or_name, now(), note)
     click.echo(f"The key {key.id} of {key.name} is revoked.")
-
-
-def _page(settings: "Settings") -> str:
-    from churn_assets.app.run import address_of
-
-    return address_of(settings.app, settings.app.port).rstrip("/")
 
 
 def _settings_and_keys() -> "tuple[Settings, Keys]":

@@ -19,6 +19,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, champion_at, in_haste
 from churn_assets.models.decisions import decided
 from churn_assets.reporting.words import capitalised
+from churn_assets.silver.today import today_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +52,7 @@ def _known(lakehouse: Lakehouse, business: Business) -> RichTable | None:
     states = states_of(lakehouse, business)
     if not states:
         return None
-    missing = not_known(business, states)
+    missing = not_known(business, states, today_of(lakehouse, business))
     grid = _grid("Known until", "source", "until", "months that did not pass")
     grid.columns[2].justify = "left"
     for state in states:

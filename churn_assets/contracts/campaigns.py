@@ -112,14 +112,18 @@ class Campaigns(Section):
         "tiers of risk and value: the control arm",
     )
     holdout_months: int = Field(
-        6, ge=1, le=60, description="months for which a customer stays in the holdout; then it is drawn anew"
+        6,
+        ge=1,
+        le=60,
+        description="months of a holdout, counted from January of year 0 (6: January to June and July to December); "
+        "then it is drawn anew",
     )
     exploration: float = Field(
         0.05,
         ge=0,
         lt=1,
         description="the share of budget and capacity that goes to customers and offers at random, so that the effect "
-        "of every offer stays measurable",
+        "of every offer stays measurable; at most this share of the customers",
     )
     minimum_profit: float = Field(
         0.0, ge=0, description="the least expected profit of a planned contact; exploration excepted"

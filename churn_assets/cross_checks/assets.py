@@ -1,7 +1,6 @@
 """silver/findings: what the cross-checks find, beside what silver found in each source."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -18,6 +17,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.silver.findings import as_metadata, findings, in_words, record
 from churn_assets.silver.reconciliation_rows import passed_before, refuse_months
+from churn_assets.silver.today import today_of
 
 CROSS_CHECKS = "cross_checks"
 SOURCES_AGREE = "sources_agree"
@@ -49,7 +49,7 @@ def _findings(business: Business) -> dg.AssetsDefinition:
         problems = [
             *unknown_ids(lakehouse, business, months),
             *doubtful_merges(lakehouse, business, months),
-            *contradictions(lakehouse, business, months, datetime.now(UTC).date()),
+            *contradictions(lakehouse, business, months, today_of(lakehouse, business)),
         ]
         commit = record(lakehouse, CROSS_CHECKS, months, problems, run_id=context.run.run_id)
         refusing = [p for p in problems if p.severity == "block"]

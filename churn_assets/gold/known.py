@@ -1,7 +1,7 @@
 """What the tables of gold require to have passed silver before they are written."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
@@ -10,6 +10,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_range
 from churn_assets.silver.completeness import EVERY_SOURCE_COMPLETE, LABEL_SOURCE_LOADED, incomplete_fails
 from churn_assets.silver.reconciliation import extract_dates
+from churn_assets.silver.today import today_of
 
 KNOWN = {
     EVERY_SOURCE_COMPLETE: "Every source has passed silver in the months shown, except months that are not due yet and "
@@ -56,5 +57,5 @@ def require_known(
         if gaps := not_passed(business, source, now, month_range(now.begin, last)):
             missing[source.name] = gaps
     with incomplete_fails(EVERY_SOURCE_COMPLETE):
-        require_none(now, already_due(business, missing, datetime.now(UTC).date(), now.refused))
+        require_none(now, already_due(business, missing, today_of(lakehouse, business), now.refused))
     return {"known until": str(month_end(last))}

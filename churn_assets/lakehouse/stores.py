@@ -293,6 +293,14 @@ OTHERS = (
         backup=False,
     ),
     Store(
+        "coming",
+        "files",
+        "Simulated extracts of days that have not come yet, by source and day. Only after `churn-assets demo --days`.",
+        personal=True,
+        retention="until `churn-assets demo --days` moves the day into the landing zone",
+        backup=False,
+    ),
+    Store(
         "spark/scratch",
         "files",
         "Spark: shuffle files and drafts of tables, one folder a process.",

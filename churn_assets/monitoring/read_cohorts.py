@@ -34,7 +34,7 @@ def judged(
     from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE, cohort_performance, not_yet
 
     day = month_end(month)
-    cohort = _scores_and_labels(lakehouse, day)
+    cohort = scores_and_labels(lakehouse, day)
     if cohort is None:
         return []
     scores, labels, available = cohort
@@ -135,7 +135,7 @@ def population(
     return CohortCounts(sizes[day], usual)
 
 
-def _scores_and_labels(
+def scores_and_labels(
     lakehouse: Lakehouse, day: date
 ) -> "tuple[pd.DataFrame, pd.DataFrame, date | None] | None":
     """Scores, labels, and the day the labels became available (None while pending); None for an unscored cohort."""

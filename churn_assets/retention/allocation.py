@@ -82,7 +82,7 @@ def allocate(offered: Offered, exact_pairs: int = EXACT_PAIRS) -> Allocation:
     if 0 < pairs <= exact_pairs and profit < bound:
         solved, exact_bound = _exact(useful, offered)
         bound = min(bound, exact_bound)
-        if solved is not None and _total(useful, solved) >= profit:
+        if solved is not None and _is_within(offered, solved) and _total(useful, solved) >= profit:
             return Allocation(solved, _total(useful, solved), bound, prices, "exact")
     return Allocation(relaxed, profit, max(bound, profit), prices, "relaxed")
 
@@ -105,6 +105,12 @@ def _check(offered: Offered) -> None:
         raise ValueError("the profit of a customer and an offer is missing")
     if not (offered.use >= 0).all() or not (offered.limits >= 0).all():
         raise ValueError("a limit, or what an offer uses of it, is missing or below 0")
+
+
+def _is_within(offered: Offered, offer: Places) -> bool:
+    """Whether the limits hold: the solver takes 0.999999 of an offer for a whole one."""
+    counts = np.bincount(offer[offer != NOBODY], minlength=offered.use.shape[1])
+    return bool((offered.use @ counts <= offered.limits + ROOM * np.maximum(offered.limits, 1.0)).all())
 
 
 def _total(profit: Floats, offer: Places) -> float:

@@ -29,6 +29,8 @@ def approve(lakehouse: Lakehouse, campaign_id: str, by: str, note: str = "") -> 
         AuditError: the approval cannot be recorded; nothing was approved.
     """
     person = require_person(by, "approves")
+    if person == PLANNER:
+        raise CampaignError(f"{PLANNER} has made the plan, so a person must approve it. Nothing was done.")
     last = find_campaign(lakehouse, campaign_id)
     if last.state == APPROVED:
         first = next(

@@ -60,7 +60,7 @@ def _campaign_plan(business: Business) -> dg.AssetsDefinition:
         kept = {r.as_of_date for r in campaigns(lakehouse).values() if r.state != PLANNED}
         to_plan = [day for day in _scored(lakehouse, days) if day not in kept]
         if not to_plan:
-            fixed = f"the campaigns of {', '.join(str(d) for d in days if d in kept)} are approved."
+            fixed = f"the campaigns of {', '.join(str(d) for d in days if d in kept)} are approved or closed."
             return _nothing(lakehouse, fixed if kept & set(days) else NOBODY_SCORED)
         return _planned(context, lakehouse, business, section, to_plan)
 
@@ -94,10 +94,10 @@ def _planned(
     checks = [_require_everybody(lakehouse, found), _require_limits(found), _effects(found[-1])]
     run_id = context.run.run_id
     curves = pa.concat_tables([curve_rows(one) for one in found])
-    lakehouse.replace_rows(tables.BUDGET_CURVE, curves, "as_of_date", days, run_id=run_id)
     rows = pa.concat_tables([plan_rows(one.plan.rows) for one in found])
+    plan_recorded(lakehouse, [record_of(one) for one in found])  # refuses what was approved meanwhile
+    lakehouse.replace_rows(tables.BUDGET_CURVE, curves, "as_of_date", days, run_id=run_id)
     commit = lakehouse.replace_rows(tables.CAMPAIGN_PLAN, rows, "as_of_date", days, run_id=run_id)
-    plan_recorded(lakehouse, [record_of(one) for one in found])
     return materialized(lakehouse, tables.CAMPAIGN_PLAN, commit, _report(found), checks)
 
 
@@ -146,14 +146,15 @@ def _require_limits(found: "Sequence[Planning]") -> dg.AssetCheckResult:
 def broken_limits(one: "Planning") -> list[str]:
     """What a plan breaks, in words; empty if nothing."""
     from churn_assets.retention.arms import CONTACTED, PLANNED
+    from churn_assets.retention.draws import in_holdout
 
-    rows, cohort = one.plan.rows, one.basis.cohort
+    rows, cohort, section = one.plan.rows, one.basis.cohort, one.section
     out = rows[rows["arm"].isin(CONTACTED)]
     counts = out["offer"].value_counts().reindex([o.name for o in one.money.offers], fill_value=0)
     used = one.money.use @ counts.to_numpy(dtype=float)
     names = [
         "budget",
-        *(f"capacity of {c.channel}" for c in one.section.capacity),
+        *(f"capacity of {c.channel}" for c in section.capacity),
         *(f"capacity of {o.name}" for o in one.money.offers if o.capacity is not None),
     ]
     told = [
@@ -167,6 +168,10 @@ def broken_limits(one: "Planning") -> list[str]:
     )
     if without:
         told.append(f"{without:,} contacted without consent")
+    keys, drawn = cohort["customer_key"], one.basis.holdout_id
+    alone = in_holdout(keys, one.basis.strata, section.holdout, section.seed, drawn)
+    if held := int((contacted & alone).sum()):
+        told.append(f"{held:,} contacted of the holdout")
     if losing := int((out.loc[out["arm"] == PLANNED, "expected_profit"] <= 0).sum()):
         told.append(f"{losing:,} planned at a loss")
     return told

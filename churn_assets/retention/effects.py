@@ -58,8 +58,9 @@ class OfferEffect:
         if self.measured is not None:
             return f"measured: {self.treated:,} contacts, {self.control:,} controls"
         few = min(self.treated_churners, self.control_churners)
-        told = f"{few} churners in an arm" if self.treated and self.control else "no control arm"
-        return f"assumed: {told}"
+        if not (self.treated and self.control):
+            return "assumed: no control arm"
+        return f"assumed: {few} churners in an arm" if few < MINIMUM_CHURNERS else "assumed: nobody stayed"
 
 
 def effect_of(offer: OfferLine, contacts: pd.DataFrame) -> OfferEffect:
@@ -120,14 +121,17 @@ def _arms(known: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ratio(arms: pd.DataFrame) -> tuple[float, float] | None:
-    """Logarithm of the ratio of churn rates, treated to control, and its variance; None with too few churners."""
+    """Logarithm of the ratio of churn rates, treated to control, and its variance.
+
+    None with too few churners, or where everybody left: then no variance can be told.
+    """
     a, n1, b, n0 = (arms[name].to_numpy() for name in ("a", "n1", "b", "n0"))
     if min(a.sum(), b.sum()) < MINIMUM_CHURNERS:
         return None
     n = n1 + n0
     upper, lower = float((a * n0 / n).sum()), float((b * n1 / n).sum())
     variance = float((((a + b) * n1 * n0 - a * b * n) / n**2).sum()) / (upper * lower)
-    return float(np.log(upper / lower)), variance
+    return (float(np.log(upper / lower)), variance) if variance > 0 else None
 
 
 def effects_of(offers: "list[OfferLine]", contacts: Mapping[str, pd.DataFrame]) -> dict[str, OfferEffect]:

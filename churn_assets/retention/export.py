@@ -1,6 +1,7 @@
 """The list of an approved campaign, for those who contact the customers."""
 
 import io
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -22,17 +23,18 @@ from churn_assets.operations.campaigns.record import (
     require_person,
 )
 from churn_assets.operations.changes.change import ProposedChange, recorded
-from churn_assets.reporting.spreadsheets import harmless
 from churn_assets.retention.approval import require_unchanged
 from churn_assets.retention.arms import CONTACTED
 from churn_assets.retention.contacts import KEY
 from churn_assets.retention.planning import plan_of
 from churn_assets.settings import Settings
+from churn_assets.spreadsheets import harmless
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FOLDER, UNTIL = "exports", ".until-"
+LAST_DAY = re.compile(rf"{re.escape(UNTIL)}(\d{{4}}-\d\d-\d\d)")
 TREATED = "treated"  # the arm with which contacts of the list come back
 Format = Literal["csv", "parquet"]
 
@@ -78,8 +80,8 @@ def export(
         note: why.
 
     Raises:
-        CampaignError: nobody is named, the campaign is not approved, its rows were changed, or nobody's consent is
-            known.
+        CampaignError: nobody is named, the campaign is not approved, its rows were changed, nobody's consent is known,
+            or somebody else acted on the campaign meanwhile; there is no list.
         AuditError: the export cannot be recorded; nothing was written.
     """
     person, section = require_person(by, "exports"), business.file.campaigns
@@ -112,16 +114,20 @@ def export(
     change = _change(campaign_id, person, file, len(rows), note, last.plan_digest)
     with recorded(lakehouse, change, person):
         replace_file(file, _content(rows, business, expires_on, kind))
-        acted(
-            lakehouse,
-            last,
-            by=person,
-            what=EXPORTED,
-            note=note,
-            exported=len(rows),
-            with_identity=with_identity,
-            expires_on=expires_on,
-        )
+        try:
+            acted(
+                lakehouse,
+                last,
+                by=person,
+                what=EXPORTED,
+                note=note,
+                exported=len(rows),
+                with_identity=with_identity,
+                expires_on=expires_on,
+            )
+        except BaseException:
+            file.unlink()  # no list without its record
+            raise
     return ExportedList(file, len(rows), len(planned) - len(rows) - unreachable, unreachable, expires_on)
 
 
@@ -194,12 +200,12 @@ def _place(settings: Settings, name: str) -> Path:
 
 
 def delete_expired(settings: Settings, today: date) -> int:
-    """Deletes the lists that must not be used any more; returns how many."""
+    """Deletes the lists that must not be used any more, and copies that still tell until when; returns how many."""
     deleted = 0
     folder = settings.home_path / FOLDER
     for file in sorted(folder.glob(f"*{UNTIL}*")) if folder.is_dir() else []:
-        until = file.name.partition(UNTIL)[2].partition(".")[0]
-        if date.fromisoformat(until) < today:
+        until = LAST_DAY.search(file.name)
+        if until is not None and until[1] < str(today):
             file.unlink()
             deleted += 1
     return deleted

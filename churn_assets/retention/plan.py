@@ -226,7 +226,7 @@ def make_plan(basis: Basis, money: Economy, section: Campaigns, economics: Econo
 def explore(
     keys: "pd.Series", found: Candidates, money: Economy, section: Campaigns, identity: str
 ) -> tuple[Places, Floats]:
-    """Customers and offers drawn at random, as long as the share of budget and capacities lasts.
+    """Customers and offers drawn at random, as long as the share of budget, capacities and customers lasts.
 
     Returns:
         The offer of each customer, or NOBODY; and what they use of each resource.
@@ -239,15 +239,17 @@ def explore(
     chosen = keys.iloc[people]
     order = np.argsort(uniform(chosen, section.seed, identity, "exploration"), kind="stable")
     which = uniform(chosen, section.seed, identity, "offer")
+    left = int(section.exploration * len(people))  # offers that cost nothing would else go to everybody
     for place in order.tolist():
         fits = np.all(used[:, None] + money.use <= shares[:, None], axis=0)
-        if not fits.any():
+        if not left or not fits.any():
             break
         options = np.flatnonzero(found.allowed[people[place]])
         offer = options[int(which[place] * len(options))]
         if fits[offer]:
             drawn[people[place]] = offer
             used += money.use[:, offer]
+            left -= 1
     return drawn, used
 
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Rows = list[tuple[object, ...]]
-OFFERS = ("offer", "customers", "cost of a contact", "accepted by", "prevents of the churn", "from")
+OFFERS = ("offer", "customers", "expected cost of each", "acceptance", "churn prevented (95 %)", "rests on")
 CURVE = ("budget", "customers", "expected cost", "expected profit", "customers saved", "the next unit earns")
-ARMS = ("customers who are", "customers")
+ARMS = ("arm, or why not contacted", "customers")
 DETECTABLE = ("after months", "smallest effect that shows", "holdout needed for the expected effect")
 
 
@@ -87,7 +87,7 @@ def _smallest(prevented: float) -> str:
 def saturation(found: Planning) -> str:
     """From which budget on more money is not spent, as a sentence."""
     enough, currency = stops_paying(found.curve), found.business.file.currency
-    if not enough:
+    if not any(point.customers for point in found.curve):
         return "No contact is expected to pay for itself."
     return f"From a budget of {enough:,.0f} {currency} on, the next {currency} earns nothing."
 

@@ -10,6 +10,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.catalogue.shared_columns import CUSTOMER_KEY, SOURCE, described
 from churn_assets.lakehouse.tables import LakeColumn, Table
 from churn_assets.ml.portable.scored import REASON_NAMES
+from churn_assets.serving.calibration import CALIBRATION
 from churn_assets.serving.current import DAYS, FORMER_DAYS, OF_A_DAY, SCORES, SNAPSHOTS
 from churn_assets.serving.leaving_rates import LEAVING_RATES
 
@@ -77,6 +78,7 @@ def release_tables(business: Business) -> dict[str, Table]:
         columns=(replace(CUSTOMER_KEY, meaning=nobody),),
     )
     found[LEAVING_RATES.name] = LEAVING_RATES
+    found[CALIBRATION.name] = CALIBRATION
     found["contacts"] = Table("serving", "contacts", "one row per contact", columns=_of_contacts(business))
     return found
 

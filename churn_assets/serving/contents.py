@@ -16,6 +16,7 @@ from churn_assets.ml.portable.model import PortableModel
 from churn_assets.ml.portable.scored import typical_values
 from churn_assets.ml.portable.what_if import Observed, actionable, observed_range
 from churn_assets.months import add_months, month_end, month_of
+from churn_assets.serving.calibration import CALIBRATION, calibration_table
 from churn_assets.serving.columns import catalogue_of, contact_columns, schema_of
 from churn_assets.serving.current import OF_THIS_MORNING, SCORES, Current, read_current, snapshots_of
 from churn_assets.serving.customers import SCORED, customer_rows
@@ -192,20 +193,30 @@ def _tables(
     }
     absent: dict[str, str] = {}
     for table, dropped in COPIED:
-        if lakehouse.exists(table):
-            rows = lakehouse.arrow(table)
-            found[table.name] = rows.drop_columns([c for c in dropped if c in rows.column_names])
-        else:
-            absent[table.name] = f"{table.path} {NEVER}"
+        _put(table.name, _copied(lakehouse, table, dropped), found, absent)
     contacted = contacts(lakehouse, business)
-    if contacted is None:
-        absent["contacts"] = "no source of the role treatment has passed silver"
-    else:
-        found["contacts"] = contacted
+    untold = "no source of the role treatment has passed silver"
+    _put("contacts", untold if contacted is None else contacted, found, absent)
+    _put(CALIBRATION.name, calibration_table(lakehouse), found, absent)
     found = {name: _sorted(without(rows, objected.keys)) for name, rows in found.items()}
     found["segment_sizes"] = _segment_sizes(found["segments"], business)
     found["objections"] = pa.table({"customer_key": pa.array(sorted(objected.keys), pa.string())})
     return found, absent
+
+
+def _copied(lakehouse: Lakehouse, table: Table, dropped: Sequence[str]) -> "pa.Table | str":
+    if not lakehouse.exists(table):
+        return f"{table.path} {NEVER}"
+    rows = lakehouse.arrow(table)
+    return rows.drop_columns([c for c in dropped if c in rows.column_names])
+
+
+def _put(name: str, rows: "pa.Table | str", found: "dict[str, pa.Table]", absent: dict[str, str]) -> None:
+    """Adds a table to those that are found; a sentence, why there is none, to those that are absent."""
+    if isinstance(rows, str):
+        absent[name] = rows
+    else:
+        found[name] = rows
 
 
 def without(rows: "pa.Table", keys: Set[str]) -> "pa.Table":

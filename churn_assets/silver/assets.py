@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -35,6 +34,7 @@ from churn_assets.silver.findings import as_metadata, in_words, record
 from churn_assets.silver.known_ids import FOUND_BY, before, judge_ids
 from churn_assets.silver.load import MonthBlocked, SilverLoad, load_silver
 from churn_assets.silver.reconciliation import reconcile
+from churn_assets.silver.today import today_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -211,7 +211,7 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         owner=source.owner,
     )
     def silver(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> Iterator[Any]:
-        months, today = partition_range(context), datetime.now(UTC).date()
+        months, today = partition_range(context), today_of(lakehouse, business)
         try:
             with telling_no_values(table):
                 load = load_silver(lakehouse, business, source, months, context.run.run_id, today)

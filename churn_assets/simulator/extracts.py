@@ -27,16 +27,30 @@ def unfinished(root: Path) -> bool:
 
 
 class Landing:
-    """The landing zone of one simulation; adds written rows and files to the summary."""
+    """The landing zone of one simulation; adds written rows and files to the summary.
 
-    def __init__(self, root: Path, summary: SimulationSummary) -> None:
+    `later`, if given, decides by extract_date whether an extract is to come later; such extracts are written under
+    `coming`, in the same folders.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        summary: SimulationSummary,
+        coming: Path | None = None,
+        later: Callable[[date], bool] | None = None,
+    ) -> None:
         self.root = root
         self.summary = summary
+        self.coming = coming
+        self.later = later
 
     def path(self, source: str, extract_date: date, part: int, extension: str) -> Path:
         """Path of the given part of an extract."""
         name = f"{source}-{extract_date:%Y%m%d}-{part}.{extension}"
-        return self.root / source / f"extract_date={extract_date.isoformat()}" / name
+        held = self.coming is not None and self.later is not None and self.later(extract_date)
+        root = self.coming if held and self.coming is not None else self.root
+        return root / source / f"extract_date={extract_date.isoformat()}" / name
 
     def begin(self, planned: Iterable[Path], sources: Iterable[str]) -> None:
         """Marks the landing zone as unfinished; `finish` removes the mark, an interruption does not.
@@ -44,16 +58,17 @@ class Landing:
         Raises FileExistsError if a folder of these sources contains files that this simulation will not overwrite.
         """
         known = set(planned)
-        for source in sources:
+        roots = [self.root] if self.coming is None else [self.root, self.coming]
+        for folder in (root / source for source in sources for root in roots):
             strangers = [
                 path
-                for path in sorted((self.root / source).rglob("*"))
+                for path in sorted(folder.rglob("*"))
                 if path.is_file() and path not in known and not path.name.startswith(".")
             ]
             if strangers:
                 raise FileExistsError(
-                    f"{strangers[0]} is not part of this simulation ({len(strangers)} such files of {source}): "
-                    f"two worlds would mix. Choose an empty landing folder, or remove {self.root / source} first"
+                    f"{strangers[0]} is not part of this simulation ({len(strangers)} such files of {folder.name}): "
+                    f"two worlds would mix. Choose an empty landing folder, or remove {folder} first"
                 )
 
         mark = self.root / UNFINISHED

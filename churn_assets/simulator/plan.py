@@ -64,7 +64,9 @@ class SimulationPlan:
 
     customers: about how many are active on the first day. start: first day of the first month. months: at least 2.
     drift_from: "YYYY-MM", first month in which customers leave for other reasons than before; rows before it are the
-    same as without drift. truncate: (source, "YYYY-MM") pairs whose extracts lose most of their rows.
+    same as without drift. truncate: (source, "YYYY-MM") pairs whose extracts lose most of their rows. daily_from:
+    "YYYY-MM", first month in which the sources that deliver changes deliver every day; the world and the extracts
+    before it are the same as without it.
     """
 
     customers: int = 5000
@@ -74,6 +76,7 @@ class SimulationPlan:
     drift_from: str | None = None
     dirt: DirtRates = DirtRates()
     truncate: tuple[tuple[str, str], ...] = ()
+    daily_from: str | None = None
 
     def __post_init__(self) -> None:
         if self.customers < 20:
@@ -86,6 +89,10 @@ class SimulationPlan:
             raise ValueError(f"start={self.start} must be the first day of a month")
         if self.drift_from is not None:
             parse_month(self.drift_from)
+        if self.daily_from is not None and self.daily_from not in self.month_keys:
+            raise ValueError(
+                f"daily_from={self.daily_from} is not one of the months {self.month_keys[0]} to {self.month_keys[-1]}"
+            )
         if self.dirt.change_month is not None and self.dirt.change_month not in self.month_keys:
             raise ValueError(f"dirt.change_month={self.dirt.change_month} is outside the simulated months")
         for source, month in self.truncate:
@@ -120,12 +127,20 @@ class SimulationPlan:
 
     @property
     def change_extracts(self) -> tuple[date, ...]:
-        """Extract dates of the sources that deliver changes: days 7, 14, 21 and the last of every month."""
-        dates = [
-            [first.replace(day=7), first.replace(day=14), first.replace(day=21), month_end(first)]
+        """Extract dates of the sources that deliver changes.
+
+        Days 7, 14, 21 and the last of every month; from daily_from on, every day.
+        """
+        return tuple(
+            first.replace(day=day)
             for first in self.month_starts
-        ]
-        return tuple(value for month in dates for value in month)
+            for last in (month_end(first).day,)
+            for day in (range(1, last + 1) if self.is_daily(first) else (7, 14, 21, last))
+        )
+
+    def is_daily(self, day: date) -> bool:
+        """Whether the sources that deliver changes deliver on every day of the month of `day`."""
+        return self.daily_from is not None and month_of(day) >= self.daily_from
 
     @property
     def change_month(self) -> str:

@@ -1,6 +1,7 @@
 """Writes simulated extracts of a shipped business, with a progress display: `churn-assets simulate` and the demo."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,11 @@ from churn_assets.reporting.progress_display import display_on
 from churn_assets.settings import Settings, is_uri
 
 if TYPE_CHECKING:
-    from churn_assets.simulator.plan import SimulationPlan
+    from churn_assets.simulator.plan import Progress, SimulationPlan, SimulationSummary
+
+    Simulator = Callable[[SimulationPlan, Path, Path, Progress], SimulationSummary]
+
+COMING = "coming"  # in CHURN_HOME: extracts of days that have not come yet
 
 
 class SimulationError(ValueError):
@@ -32,31 +37,26 @@ def simulate(
     start: str | None = None,
     truncate: tuple[tuple[str, str], ...] = (),
     clean: bool = False,
+    daily_from: str | None = None,
+    held_back: bool = False,
 ) -> None:
     """Writes the `months` months up to `last` (or from `start`) into the landing zone, and the truth into CHURN_HOME.
 
+    From the month `daily_from` on, sources that deliver changes deliver every day (telecom). `held_back` writes the
+    extracts from then on into CHURN_HOME/coming; `coming.deliver_day` moves them into the landing zone.
+
     Raises:
         SimulationError: no simulator for this business; a landing zone that is not local; months outside of the
-            calendar; an invalid plan; a drift outside of the months; truncation of a source that is not simulated.
+            calendar; an invalid plan; a drift outside of the months; truncation of a source that is not simulated;
+            daily extracts of a business that delivers monthly.
         FileExistsError: the landing zone contains another simulation; nothing was written.
     """
-    from churn_assets.simulator.plan import (
-        SHOP_SOURCES,
-        TELECOM_SOURCES,
-        DirtRates,
-        SimulationPlan,
-    )
-    from churn_assets.simulator.shop import simulate_shop
-    from churn_assets.simulator.telecom import simulate_telecom
+    from churn_assets.simulator.plan import DirtRates, SimulationPlan
 
-    simulators = {"telecom": (simulate_telecom, TELECOM_SOURCES), "shop": (simulate_shop, SHOP_SOURCES)}
-    if business.name not in simulators:
-        raise SimulationError(
-            f"There is no simulator for the business {business.name}; it has {', '.join(simulators)}."
-        )
-    simulator, sources = simulators[business.name]
     if is_uri(settings.landing_uri):
         raise SimulationError(f"The simulator writes local files; CHURN_LANDING is {settings.landing_uri}.")
+    coming = settings.home_path / COMING if held_back else None
+    simulator, sources = _simulator_of(business, daily_from, coming)
     first = start or add_months(last, 1 - months)
     begin = business.file.calendar.start
     if first < begin or add_months(first, months - 1) > last:
@@ -73,6 +73,7 @@ def simulate(
             drift_from=drift_from,
             dirt=DirtRates.none() if clean else DirtRates(),
             truncate=truncate,
+            daily_from=daily_from,
         )
     except ValueError as error:
         raise SimulationError(str(error)) from error
@@ -82,10 +83,35 @@ def simulate(
         display.hear(f"the months before {span[0]}")
         summary = simulator(plan, landing, truth, lambda what, done, _: display.reach(done, what))
     rows = ", ".join(f"{name} {count:,}" for name, count in summary.rows.items())
+    waiting = f" Those from {daily_from} on wait in {coming} for their day." if held_back else ""
     console.print(
-        f"Extracts of {span[0]} to {span[-1]} in {landing}: {rows} rows. What is true of the customers is in {truth}.",
+        f"Extracts of {span[0]} to {span[-1]} in {landing}: {rows} rows.{waiting} What is true of the customers is in "
+        f"{truth}.",
         markup=False,
     )
+
+
+def _simulator_of(
+    business: Business, daily_from: str | None, coming: Path | None
+) -> tuple["Simulator", Sequence[str]]:
+    """Returns the simulator of a shipped business and the names of its sources.
+
+    Raises:
+        SimulationError: no simulator for this business, or none that delivers daily.
+    """
+    from churn_assets.simulator.plan import SHOP_SOURCES, TELECOM_SOURCES
+    from churn_assets.simulator.shop import simulate_shop
+    from churn_assets.simulator.telecom import simulate_telecom
+
+    if business.name == "telecom":
+        return partial(simulate_telecom, coming=coming), TELECOM_SOURCES
+    if business.name != "shop":
+        raise SimulationError(
+            f"There is no simulator for the business {business.name}; it has telecom, shop."
+        )
+    if daily_from is not None:
+        raise SimulationError("The shop delivers once a month. Only telecom can go on day by day.")
+    return simulate_shop, SHOP_SOURCES
 
 
 def _require_inside(plan: "SimulationPlan", sources: Sequence[str]) -> Sequence[str]:

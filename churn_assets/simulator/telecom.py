@@ -59,23 +59,30 @@ EXTENSIONS = {
 
 
 def simulate_telecom(
-    plan: SimulationPlan, landing: Path, truth: Path, progress: Progress | None = None
+    plan: SimulationPlan,
+    landing: Path,
+    truth: Path,
+    progress: Progress | None = None,
+    coming: Path | None = None,
 ) -> SimulationSummary:
     """Writes the extracts of `plan` under `landing` and hazard.parquet, ends.parquet, customers.parquet under `truth`.
+
+    With `coming`, the extracts from plan.daily_from on are written there instead; `coming.deliver_day` moves the
+    extracts of a day into the landing zone.
 
     progress(label, done, total) is called after every month. Files of the same plan are replaced one by one.
     Raises FileExistsError, before it writes anything, if a source's folder in `landing` has files outside of the plan.
     Cost: about one second per 400,000 usage rows; memory grows with customers, not with months.
     """
-    return _Telecom(plan, landing, truth).run(progress)
+    return _Telecom(plan, landing, truth, coming).run(progress)
 
 
 class _Telecom:
-    def __init__(self, plan: SimulationPlan, landing: Path, truth: Path) -> None:
+    def __init__(self, plan: SimulationPlan, landing: Path, truth: Path, coming: Path | None) -> None:
         self.plan = plan
         self.truth_folder = truth
         self.summary = SimulationSummary()
-        self.landing = Landing(landing, self.summary)
+        self.landing = Landing(landing, self.summary, coming, plan.is_daily)
         self.dirt = Dirt(plan)
         self.start = to_day(plan.start)
         self.people = draw_population(plan)

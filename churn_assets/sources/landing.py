@@ -226,6 +226,39 @@ def first_delivered_month(landing: str, sources: Iterable[Source], start: str) -
     return found
 
 
+def newest_extract(landing: str, sources: Iterable[Source], last: date) -> date | None:
+    """The day of the newest extract up to `last`, of any source, of which the landing zone holds a file; None if none.
+
+    Looks at names only, and passes over folders with other names.
+    """
+    found: date | None = None
+    for source in sources:
+        fs, root = filesystem(f"{landing}/{source.path}")
+        try:
+            folders = fs.get_file_info(pafs.FileSelector(root, allow_not_found=True))
+        except NotADirectoryError:
+            continue
+        named = ((EXTRACT.fullmatch(f.base_name), f.path) for f in folders)
+        for told, folder in sorted(((match[1], path) for match, path in named if match), reverse=True):
+            if told > last.isoformat() or not _is_day(told):
+                continue
+            if found is not None and told <= found.isoformat():
+                break
+            names = [info.base_name for info in fs.get_file_info(pafs.FileSelector(folder))]
+            if any(not _passed_over(name) for name in names):
+                found = date.fromisoformat(told)
+                break
+    return found
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def delivered_months(landing: str, source: Source) -> set[str]:
     """The months of which the landing zone holds files of a source, by names only, in one look."""
     fs, root = filesystem(f"{landing}/{source.path}")

@@ -178,6 +178,48 @@ def test_a_personal_link_has_a_role_and_opens_nothing_of_the_service(
 
 
 @pytest.mark.parametrize(
+    ("variables", "address", "told"),
+    [
+        ({"ADDRESS": "https://churn.example.com/"}, "https://churn.example.com", None),
+        (
+            {},
+            "http://127.0.0.1:8501",
+            "The link is right if readers reach the page at http://127.0.0.1:8501.",
+        ),
+        ({"HOST": "::1", "PORT": "8502"}, "http://[::1]:8502", "reach the page at http://[::1]:8502."),
+        (
+            {"HOST": "0.0.0.0"},
+            "http://HOST:8501",
+            "Replace HOST by the name by which readers reach this machine. The link",
+        ),
+        ({"PORT": "0"}, "http://127.0.0.1:PORT", "Replace PORT by that which the page tells. The link"),
+        (
+            {"HOST": "::", "PORT": "0"},
+            "http://HOST:PORT",
+            "this machine and PORT by that which the page tells.",
+        ),
+    ],
+)
+def test_a_personal_link_names_the_address_of_the_page_or_says_what_to_check(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    address: str,
+    told: str | None,
+) -> None:
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path))
+    for name in ("ADDRESS", "HOST", "PORT"):
+        monkeypatch.setenv(f"CHURN_APP_{name}", variables.get(name, ""))
+    made = CliRunner().invoke(cli, ["keys", "create", "anna", "--role", "agent"])
+    assert made.stdout.strip().partition("/?access=")[0] == address
+    if told is None:
+        assert "The link is right if" not in made.stderr
+    else:
+        assert told in made.stderr
+        assert "CHURN_APP_ADDRESS" in made.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["--role", "agent", "--scopes", "scores"], "make two"),

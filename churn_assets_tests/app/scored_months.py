@@ -14,6 +14,7 @@ from churn_assets.app.store import ReleaseStore
 from churn_assets.contracts.feature import Feature
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.tables import Table
+from churn_assets.serving.calibration import CALIBRATION
 from churn_assets.serving.leaving_rates import LEAVING_RATES
 from churn_assets.serving.release.manifest import About
 from churn_assets.serving.release.reading import current_release, local_copy, open_release
@@ -121,6 +122,14 @@ def _performance() -> list[dict[str, Any]]:
         | {"auc": 0.79, "auc_low": 0.71, "auc_high": 0.87},
         {"as_of_date": DAYS[2], "model_version": "2"} | waits,
     ]
+
+
+def _calibration() -> list[dict[str, Any]]:
+    """Tenths of the newest judged cohort; the riskiest left more rarely than predicted."""
+    common = {"as_of_date": DAYS[1], "model_version": "2", "customers": 12}
+    riskiest = {"predicted": 0.9, "positives": 6, "observed": 0.5, "low": 0.25, "high": 0.75}
+    safe = {"predicted": 0.05, "positives": 0, "observed": 0.0, "low": 0.0, "high": 0.24}
+    return [common | {"tenth": n} | (riskiest if n == 1 else safe) for n in range(1, 11)]
 
 
 def _trainings() -> list[dict[str, Any]]:
@@ -276,6 +285,7 @@ def all_tables() -> dict[str, pa.Table]:
         "segments": pa.Table.from_pandas(segments, preserve_index=False),
         "segment_sizes": pa.Table.from_pandas(_sizes(segments), preserve_index=False),
         "model_performance": _arrow(tables.MODEL_PERFORMANCE, _performance()),
+        "calibration": CALIBRATION.rows(_calibration()),
         "training_runs": _arrow(tables.TRAINING_RUNS, _trainings()),
         "champions": _arrow(tables.CHAMPIONS, _champions()),
         "drift": _arrow(tables.DRIFT, _drift()),

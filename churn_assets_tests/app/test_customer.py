@@ -29,16 +29,19 @@ from churn_assets_tests.app.told import (
     publish_told,
 )
 
+LONG = "Long " + "o" * 2_995, " ".join(["Long", *(f"w{n}" for n in range(1_000))])  # one word, and many
+ADDRESS = "a" * 242 + "@example.com"  # no address has more characters
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = Settings(home=str(tmp_path_factory.mktemp("told")))
     publish_told(settings.releases_uri)
     people = {
-        "customer_id": ["C-1", "C-2", "C-3", "C-9"],
-        "customer_key": [SCORED[0], SCORED[1], SCORED[2], OBJECTED],
-        "full_name": ["Zoë Müller", "Zoe Muller", "**Max** [x](y)", None],
-        "email": ["zoe@example.com", None, None, None],
+        "customer_id": ["C-1", "C-2", "C-3", "C-9", "C-10", "C-11"],
+        "customer_key": [SCORED[0], SCORED[1], SCORED[2], OBJECTED, SCORED[10], SCORED[11]],
+        "full_name": ["Zoë Müller", "Zoe Muller", "**Max** [x](y)", None, *LONG],
+        "email": ["zoe@example.com", None, None, None, ADDRESS, ADDRESS],
     }
     write_identity(settings.releases_uri, pa.table(people), key_made_once(settings))
     return settings
@@ -297,6 +300,29 @@ def test_contact_data_appear_on_request_and_each_look_is_one_record(home: Settin
     assert _acts(home)[before:] == [("look_up", SCORED[2])]
     assert "Max" not in _fine(page.run())
     assert len(_acts(home)) == before + 1
+
+
+@pytest.mark.parametrize(("number", "name"), [*enumerate(LONG, 10)], ids=["one word", "many words"])
+def test_a_very_long_name_is_found_whole_and_shown_cut(
+    home: Settings, opened: Open, number: int, name: str
+) -> None:
+    page = _find(opened(home, "customer"), "name", name)
+    assert f"· {SCORED[number]}" in _fine(page)
+    button = next(button for button in page.button if button.label == "Show contact data")
+    text = _fine(button.click().run())
+    shown = next(line for line in text.splitlines() if line.startswith("**Full name:**"))
+    assert shown.rstrip().endswith("…") and len(shown) < 330
+    assert ADDRESS in text, "no e-mail address is cut"
+    assert "What ends with … is longer" in text
+
+
+def test_very_long_names_can_be_told_apart_in_the_list_of_those_who_fit(home: Settings, opened: Open) -> None:
+    page = _find(opened(home, "customer"), "name", "long")
+    _fine(page)
+    [picked] = [radio for radio in page.radio if radio.key == "find_picked"]
+    options = [option.replace("\\", "") for option in picked.options]
+    assert all(len(option) < 200 and "…" in option for option in options)
+    assert [option.rpartition(" · ")[2] for option in options] == ["C-10", "C-11"]
 
 
 def test_a_viewer_neither_searches_people_nor_sees_contact_data(

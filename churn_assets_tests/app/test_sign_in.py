@@ -61,6 +61,7 @@ def test_the_highest_role_of_the_groups_counts(claims: dict[str, object], reader
     ("fields", "told"),
     [
         ({"issuer": "https://login.example.com"}, "CHURN_APP_CLIENT_ID"),
+        ({"address": "churn.example.com"}, "CHURN_APP_ADDRESS must begin with https://"),
         ({"tls_key": "key.pem"}, "go together"),
     ],
 )

@@ -105,5 +105,5 @@ def test_a_source_behind_the_others_is_named(tmp_path: Path, business: Business)
     months = tuple(("tickets", month) for month in month_range("2025-02", "2025-04"))
     house = lake(tmp_path, small_business(tmp_path), {}, months)
     states = states_of(house, business)
-    [line] = lines(states, not_known(business, states))
+    [line] = lines(states, not_known(business, states, date(2026, 11, 1)))
     assert line == "tickets is known until 2025-01-31; not passed: 2025-02 to 2025-04"

@@ -46,6 +46,7 @@ def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Bu
         "landing",
         "exports",
         "truth",
+        "coming",
         "spark/scratch",
         "app/visits.db*",
         "acknowledgements",

@@ -52,6 +52,15 @@ def require_valid(offered: Offered, found: Allocation) -> None:
     assert (found.prices >= 0).all()
 
 
+def test_a_solution_that_breaks_a_limit_by_rounding_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    everybody = np.zeros(3, dtype=np.intp), 7.0
+    monkeypatch.setattr("churn_assets.retention.allocation._exact", lambda *_: everybody)
+    offered = Offered(np.array([[3.0], [2.5], [1.0]]), np.array([[2.0]]), np.array([5.999]))
+    found = allocate(offered)
+    require_valid(offered, found)
+    assert found.method == "relaxed" and found.profit == 5.5
+
+
 @given(problems())
 @settings(max_examples=150)
 def test_small_problems_are_solved_like_brute_force(offered: Offered) -> None:

@@ -20,10 +20,12 @@ from churn_assets.operations.audit.verification import stored, verify
 from churn_assets.operations.campaigns.record import (
     CampaignError,
     CampaignRecord,
+    acted,
     campaign_records,
+    exported_until,
     plan_recorded,
 )
-from churn_assets.operations.changes.change import ChangeError, change_records
+from churn_assets.operations.changes.change import change_records
 from churn_assets.retention.approval import approve, close
 from churn_assets.retention.cohort import Basis
 from churn_assets.retention.effects import effects_of
@@ -220,7 +222,7 @@ def test_an_act_that_must_not_be_is_refused(
 
 
 def test_the_plan_itself_approves_nothing(lake: Lakehouse) -> None:
-    with pytest.raises(ChangeError, match="somebody else must approve"):
+    with pytest.raises(CampaignError, match="so a person must approve it"):
         approve(lake, ID, "churn-assets")
     assert [r.what for r in campaign_records(lake)] == ["planned"]
 
@@ -248,11 +250,54 @@ def test_the_plan_of_an_approved_campaign_cannot_be_recorded_anew(lake: Lakehous
         plan_recorded(lake, [other])
 
 
+def test_a_plan_that_costs_or_earns_otherwise_is_recorded_anew(lake: Lakehouse) -> None:
+    [record] = campaign_records(lake)
+    plan_recorded(lake, [record])
+    plan_recorded(lake, [replace(record, expected_profit=record.expected_profit + 1)])
+    assert [(r.record, r.plan_digest) for r in campaign_records(lake)] == [
+        (1, record.plan_digest),
+        (2, record.plan_digest),
+    ]
+
+
+def test_no_list_is_left_of_an_export_that_cannot_be_recorded(
+    lake: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody closes the campaign while its list is written."""
+    approve(lake, ID, "Ada")
+
+    def slow(file: Path, content: bytes) -> None:
+        file.write_bytes(content)
+        close(lake, ID, "Ada")
+
+    monkeypatch.setattr("churn_assets.retention.export.replace_file", slow)
+    with pytest.raises(CampaignError, match="Somebody else acted"):
+        export(lake, business, ID, "Ben", with_identity=True)
+    assert list((lake.settings.home_path / "exports").iterdir()) == []
+    results = [r.result for r in change_records(lake) if r.what == "export"]
+    assert results == ["begun", "failed: CampaignError"]
+
+
+def test_a_list_that_is_exported_again_counts_as_a_contact_again(lake: Lakehouse) -> None:
+    last = approve(lake, ID, "Ada")
+    first, second = datetime(2025, 11, 5, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+    for at in (first, second):
+        last = acted(lake, last, at=at, by="Ben", what="exported")
+    told = [exported_until(lake, "retention", date(2025, 11, 4) + timedelta(days=n)) for n in (0, 1, 200)]
+    assert told == [[], [(first.date(), LAST)], [(second.date(), LAST)]]
+    assert exported_until(lake, "winback", second.date()) == []
+
+
 def test_lists_are_deleted_once_they_have_expired(lake: Lakehouse, business: Business) -> None:
     approve(lake, ID, "Ada")
     done = export(lake, business, ID, "Ben")
+    copy = done.file.with_name(f"{done.file.stem} (copy).csv")
+    strange = done.file.with_name("strange.until-tomorrow.csv")
+    for file in (copy, strange):
+        file.write_text("")
     assert delete_expired(lake.settings, done.expires_on) == 0 and done.file.exists()
-    assert delete_expired(lake.settings, done.expires_on + timedelta(days=1)) == 1 and not done.file.exists()
+    assert delete_expired(lake.settings, done.expires_on + timedelta(days=1)) == 2
+    assert list(done.file.parent.iterdir()) == [strange]
 
 
 def test_the_commands_from_list_to_close(

@@ -1,7 +1,7 @@
 """The asset over a small lake: it plans with what was known, says why, and leaves approved campaigns alone."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_of
-from churn_assets.operations.campaigns.record import acted, campaign_records, find_campaign
+from churn_assets.operations.campaigns.record import CampaignError, acted, campaign_records, find_campaign
 from churn_assets.retention.approval import approve
 from churn_assets.retention.assets import MEASURED, ONE_ROW, WITHIN_LIMITS, retention_assets
 from churn_assets.retention.planning import plan_of, planning
@@ -127,8 +127,11 @@ def test_a_plan_uses_nothing_known_later(lake: Lakehouse, business: Business) ->
     """Later versions of answers, contacts, labels, snapshots, segments and exports, of all that a plan reads."""
     section = business.file.campaigns
     assert section is not None
+    made(lake, business, MONTHS[-2:-1])
     before = planning(lake, business, section, LAST)
     later = LAST + timedelta(days=1)
+    september, on = find_campaign(lake, "retention-2025-09"), datetime.combine(later, time(), UTC)
+    acted(lake, september, at=on, by="Ada", what="exported", state="approved")
     month_after = month_end(month_of(later))
     everybody = range(CUSTOMERS)
     people = [
@@ -192,6 +195,25 @@ def test_an_approved_campaign_stays_as_it_is(lake: Lakehouse, business: Business
     assert not any(e.passed for e in evaluations(result).values())
     [event] = result.get_asset_materialization_events()
     assert "approved" in str(event.materialization.metadata["not planned"].value)
+
+
+def test_a_campaign_that_is_approved_while_it_is_planned_again_stays_as_it_is(
+    lake: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(lake, business)
+    before = plan_of(lake, LAST)
+    refusing = [version(n, LAST, marketing_consent=False) for n in range(CUSTOMERS)]
+    put(lake, tables.silver(business.source("customers")), refusing)
+
+    def slow(*known: Any) -> Any:
+        found = planning(*known)
+        approve(lake, ID, "Ada")
+        return found
+
+    monkeypatch.setattr("churn_assets.retention.planning.planning", slow)
+    with pytest.raises(CampaignError, match="is approved, so its plan cannot change"):
+        made(lake, business)
+    pd.testing.assert_frame_equal(plan_of(lake, LAST), before)
 
 
 def test_an_exported_list_counts_as_a_contact_in_both_arms(lake: Lakehouse, business: Business) -> None:

@@ -73,6 +73,12 @@ def test_few_churners_say_nothing() -> None:
     assert found.basis == "assumed: 4 churners in an arm"
 
 
+def test_where_everybody_left_nothing_is_measured() -> None:
+    found = effect(arm("a", True, 6, 6), arm("a", False, 6, 6))
+    assert found.measured is None and found.prevented == pytest.approx(0.2)
+    assert found.basis == "assumed: nobody stayed"
+
+
 def test_a_campaign_without_a_control_arm_measures_nothing_but_acceptance() -> None:
     found = effect(arm("a", True, 100, 1000, accepted=500))
     assert found.measured is None

@@ -1,5 +1,6 @@
 """A plan keeps every promise: limits, consent, holdout, one offer each, a reason for everybody else."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.offers import OfferLine
 from churn_assets.retention.arms import (
     CONTACTED,
     EXCLUDED,
@@ -23,8 +26,11 @@ from churn_assets.retention.arms import (
     RECENT,
     UNKNOWN,
 )
+from churn_assets.retention.assets import broken_limits
 from churn_assets.retention.curve import budget_curve, stops_paying
 from churn_assets.retention.plan import PlanError, economy, make_plan, values
+from churn_assets.retention.planning import Planning
+from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.retention.bases import ECONOMICS, JUNE, OFFERS, SECTION, basis, cohort, planned
 
 
@@ -67,6 +73,13 @@ def test_exploration_is_random_and_keeps_to_its_share() -> None:
     assert abs(out["probability"].mean() - everybody) < 3 * rows["probability"].std() / len(out) ** 0.5
     none = planned(cohort(), SECTION.model_copy(update={"exploration": 0.0})).rows
     assert not (none["arm"] == EXPLORATION).any()
+
+
+def test_offers_that_cost_nothing_do_not_go_to_everybody_at_random(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = OfferLine(name="mail", channel="email", contact_cost=0, cost=0)
+    monkeypatch.setattr("churn_assets_tests.retention.bases.OFFERS", [free, *OFFERS[1:]])
+    rows = planned(cohort()).rows
+    assert (rows["arm"] == EXPLORATION).sum() == 54  # 5 % of 1,080 who are not in the holdout
 
 
 def test_where_no_offer_pays_the_plan_shrinks_to_exploration() -> None:
@@ -194,6 +207,39 @@ def test_the_curve_of_a_sample_is_that_of_all(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("churn_assets.retention.curve.SAMPLED", 3000)
     part = budget_curve(found, money, SECTION, ECONOMICS)
     assert part[-1].profit == pytest.approx(whole[-1].profit, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("arm", "columns", "told"),
+    [
+        (HOLDOUT, {"arm": PLANNED, "offer": "mail", "expected_profit": 1.0}, "contacted of the holdout"),
+        (PLANNED, {"expected_profit": -1.0}, "planned at a loss"),
+        (PLANNED, {"offer": "visit"}, "capacity of visit"),
+        (PLANNED, {"offer": "call"}, "capacity of call"),
+    ],
+)
+def test_a_plan_that_breaks_a_limit_is_found_out(arm: str, columns: dict[str, Any], told: str) -> None:
+    found = basis(cohort())
+    money = economy(OFFERS, SECTION, found)
+    plan = make_plan(found, money, SECTION, ECONOMICS)
+    business = load_business(SHIPPED_BUSINESSES / "telecom")
+    assert broken_limits(Planning(business, SECTION, found, money, plan)) == []
+    forged = plan.rows.copy()
+    forged.loc[forged["arm"] == arm, list(columns)] = list(columns.values())
+    broken = broken_limits(Planning(business, SECTION, found, money, replace(plan, rows=forged)))
+    assert any(told in one for one in broken)
+
+
+@pytest.mark.parametrize("column", ["consent", "objected"])
+def test_a_contact_without_consent_is_found_out(column: str) -> None:
+    found = basis(cohort())
+    money = economy(OFFERS, SECTION, found)
+    plan = make_plan(found, money, SECTION, ECONOMICS)
+    other = replace(found, cohort=found.cohort.assign(**{column: column == "objected"}))
+    business = load_business(SHIPPED_BUSINESSES / "telecom")
+    contacted = int(plan.rows["arm"].isin(CONTACTED).sum())
+    broken = broken_limits(Planning(business, SECTION, other, money, plan))
+    assert broken == [f"{contacted} contacted without consent"]
 
 
 def test_an_empty_cohort_has_an_empty_plan() -> None:

@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from churn_assets.simulator.coming import coming_days, deliver_day
 from churn_assets.simulator.plan import TELECOM_SOURCES, DirtRates, SimulationPlan
+from churn_assets.simulator.telecom import simulate_telecom
 from churn_assets.simulator.truth import eligible, rank_auc
 from churn_assets.simulator.usage_feed import SCHEMA
 from churn_assets_tests.simulator.worlds import World, make_world
@@ -292,8 +294,77 @@ def test_landing_of_another_world_is_refused(small: World) -> None:
         ({"truncate": (("nothing", "2025-03"),)}, "unknown source"),
         ({"truncate": (("usage", "2029-03"),)}, "outside"),
         ({"dirt": DirtRates(change_month="2031-01")}, "outside"),
+        ({"daily_from": "2025-06"}, "not one of the months 2025-03 to 2025-05"),
     ],
 )
 def test_impossible_plans_are_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(SMALL, **change)  # type: ignore[arg-type]
+
+
+DAILY = replace(SMALL, daily_from="2025-05")
+
+
+@pytest.fixture(scope="module")
+def daily(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(tmp_path_factory.mktemp("daily"), DAILY)
+
+
+def test_daily_extracts_change_neither_the_world_nor_what_came_before_them(
+    small: World, daily: World
+) -> None:
+    before = ("2025-03", "2025-04")
+    assert daily.digests(before) == small.digests(before)
+    assert daily.hazard().equals(small.hazard())
+    for name in ("ends", "customers"):
+        assert pd.read_parquet(daily.truth / f"{name}.parquet").equals(
+            pd.read_parquet(small.truth / f"{name}.parquet")
+        )
+
+
+def test_from_then_on_every_source_but_customers_delivers_every_day(daily: World) -> None:
+    days = [f"extract_date=2025-05-{day:02d}" for day in range(1, 32)]
+    for source in TELECOM_SOURCES:
+        found = sorted(path.name for path in (daily.landing / source).glob("extract_date=2025-05-*"))
+        assert found == (days[-1:] if source == "customers" else days)
+    assert sum(daily.summary.files.values()) == len(daily.digests())
+
+
+def test_the_month_of_daily_extracts_holds_about_as_many_rows(small: World, daily: World) -> None:
+    """So the volume that a contract allows is kept: a row more only where a key changed twice within a week."""
+    for source in TELECOM_SOURCES:
+        of_weeks, of_days = (
+            len(t[t["extract_date"].str.startswith("2025-05")])
+            for t in (small.table(source), daily.table(source))
+        )
+        assert 0.95 * of_weeks - 1 <= of_days <= 1.6 * of_weeks + 2, source
+
+
+def test_each_day_holds_the_usage_of_that_day_and_what_was_late(daily: World) -> None:
+    usage = daily.table("usage")
+    of_may = usage[usage["extract_date"].str.startswith("2025-05")]
+    lag = (pd.to_datetime(of_may["extract_date"]) - pd.to_datetime(of_may["day"])).dt.days
+    assert (lag >= 0).all() and (lag == 0).mean() > 0.97
+
+
+def test_extracts_that_are_to_come_are_delivered_day_by_day(daily: World, tmp_path: Path) -> None:
+    landing, coming = tmp_path / "landing", tmp_path / "coming"
+    simulate_telecom(DAILY, landing, tmp_path / "truth", coming=coming)
+    days = coming_days(coming)
+    assert days == [date(2025, 5, day) for day in range(1, 32)]
+    assert not list(landing.rglob("extract_date=2025-05-*"))
+    first = deliver_day(coming, landing, days[0])
+    assert [path.parent.parent.name for path in first] == sorted(set(TELECOM_SOURCES) - {"customers"})
+    assert coming_days(coming) == days[1:] and deliver_day(coming, landing, days[0]) == []
+    for day in days[1:]:
+        deliver_day(coming, landing, day)
+    assert World(DAILY, landing, tmp_path / "truth", daily.summary).digests() == daily.digests()
+    assert coming_days(coming) == []
+
+
+def test_what_waits_of_another_world_is_refused(tmp_path: Path) -> None:
+    stranger = tmp_path / "coming" / "usage" / "extract_date=2024-01-01" / "usage.parquet"
+    stranger.parent.mkdir(parents=True)
+    stranger.touch()
+    with pytest.raises(FileExistsError, match="two worlds would mix"):
+        simulate_telecom(DAILY, tmp_path / "landing", tmp_path / "truth", coming=tmp_path / "coming")

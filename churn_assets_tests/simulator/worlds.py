@@ -32,7 +32,7 @@ class World:
             part["extract_date"] = path.parent.name.removeprefix("extract_date=")
             part["file"] = path.name
             parts.append(part)
-        return pd.concat(parts, ignore_index=True)
+        return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
     def hazard(self) -> pd.DataFrame:
         """The truth table."""

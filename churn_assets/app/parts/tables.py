@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from churn_assets.app.page import Page
+from churn_assets.spreadsheets import harmless
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NUMBERS = ("number", "money", "percent", "change")
 GAP = 90  # pixels in which `unknown` is not cut off
 Kind = Literal["text", "number", "money", "percent", "change", "date", "month", "trend", "link", "yes_no"]
@@ -104,13 +104,13 @@ def csv(frame: pd.DataFrame, columns: Mapping[str, TableColumn]) -> bytes:
     )
     for name in shown.columns:
         if not pd.api.types.is_numeric_dtype(shown[name]):
-            shown[name] = shown[name].map(_harmless, na_action="ignore")
+            shown[name] = shown[name].map(_as_cell, na_action="ignore")
     return b"\xef\xbb\xbf" + shown.to_csv(index=False, lineterminator="\r\n").encode()
 
 
-def _harmless(value: object) -> object:
+def _as_cell(value: object) -> object:
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULA) else value
+        return harmless(value)
     if isinstance(value, Sequence) or hasattr(value, "tolist"):
         return " ".join(f"{number:.4f}" for number in value if number is not None)  # type: ignore[attr-defined]
     return value

@@ -19,6 +19,11 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
+def cut(text: str, most: int) -> str:
+    """A text of the data with at most so many characters; one that was longer ends with `…`."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
 def typed(text: str) -> str:
     """What stands in an address, for a sentence: in quotation marks, to the letter, and not longer than a line."""
     return f"'{plain(short(text))}'"

@@ -136,6 +136,11 @@ def _behind(
     if about.stale_from is not None and now.date() >= date.fromisoformat(about.stale_from):
         since, day = tell_day(date.fromisoformat(about.stale_from)), tell_day(store.as_of)
         return f"Newer scores are overdue since {since}: these are as of {day}."
+    current = store.current
+    if current and current.stale_from and now.date() >= date.fromisoformat(current.stale_from):
+        since = tell_day(date.fromisoformat(current.stale_from))
+        day = tell_day(date.fromisoformat(current.as_of_date))
+        return f"Newer scores of the day are overdue since {since}: these are as of {day}."
     if status is None:
         return None
     this_month = month_of(now.date())  # still open, so its extracts may yet come

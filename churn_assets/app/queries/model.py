@@ -18,6 +18,7 @@ WHY_NO_FIGURES = {
     "one class": "all of its customers did the same",
 }
 PERFORMANCE = "model_performance"
+CALIBRATION = "calibration"
 CARD_PAGE = "model_card.html"
 
 
@@ -45,6 +46,20 @@ def performance(store: ReleaseStore) -> pd.DataFrame:
         SELECT p.*, t.promised, t.promised_low, t.promised_high
         FROM model_performance p LEFT JOIN ({trained}) t USING (model_version) ORDER BY as_of_date, model_version
         """
+    )
+
+
+def tenths(store: ReleaseStore, day: date, version: str) -> pd.DataFrame:
+    """The tenths of a judged day and model, the riskiest first: the columns of `calibration`, and `fits`.
+
+    `fits` says whether the predicted mean lies within the interval of the observed share.
+    """
+    return store.frame(
+        """
+        SELECT *, predicted BETWEEN low AND high AS fits FROM calibration
+        WHERE as_of_date = ? AND model_version = ? ORDER BY tenth
+        """,
+        [day, version],
     )
 
 

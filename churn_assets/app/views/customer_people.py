@@ -4,7 +4,7 @@ import streamlit as st
 
 from churn_assets.app.page import Page
 from churn_assets.app.parts.filters import chosen
-from churn_assets.app.parts.words import plain, spaced
+from churn_assets.app.parts.words import cut, plain, spaced
 from churn_assets.app.people import PeopleError
 from churn_assets.app.search import MOST, Hit
 
@@ -17,6 +17,7 @@ TEXT, WAY, HITS, TOLD, PICKED = (
     "find_picked",
 )  # in the session
 NUMBER, NAME = "own number", "name"
+LONGEST, LONGEST_OF_LIST = 300, 60  # characters shown of a value; no e-mail address has more than 254
 NOBODY = "Nobody is found. Numbers must be typed as your systems write them, names as whole words."
 
 
@@ -46,15 +47,23 @@ def contact_data(page: Page, customer_key: str) -> None:
         return
     formats = page.formats
     for hit in found.hits:
-        lines = [f"**Own number:** {plain(hit.customer_id)}"]
+        lines = [f"**Own number:** {plain(cut(hit.customer_id, LONGEST))}"]
         lines += [
-            f"**{plain(spaced(name).capitalize())}:** {plain(value) if value else 'not known'}"
+            f"**{plain(spaced(name).capitalize())}:** {plain(cut(value, LONGEST)) if value else 'not known'}"
             for name, value in hit.told.items()
         ]
         st.markdown("  \n".join(lines))
     consent = {True: "yes", False: "no", None: "not known"}[found.consent]
     since = f" Contact data as known on {formats.date(found.known_at)}." if found.known_at else ""
-    st.caption(f"Agrees to be contacted: {consent}.{since} They disappear with the next change of this page.")
+    values = [value or "" for hit in found.hits for value in (hit.customer_id, *hit.told.values())]
+    longer = (
+        " What ends with … is longer: a file with contact data holds all of it."
+        if max(map(len, values), default=0) > LONGEST
+        else ""
+    )
+    st.caption(
+        f"Agrees to be contacted: {consent}.{since} They disappear with the next change of this page.{longer}"
+    )
 
 
 def _search(page: Page) -> None:
@@ -110,4 +119,4 @@ def _open_picked() -> None:
 
 def _shown(hit: Hit) -> str:
     told = [value for value in hit.told.values() if value]
-    return plain(" · ".join([*told, hit.customer_id]))
+    return plain(" · ".join(cut(value, LONGEST_OF_LIST) for value in (*told, hit.customer_id)))

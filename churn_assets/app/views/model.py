@@ -17,6 +17,7 @@ from churn_assets.app.parts.words import plain
 from churn_assets.app.queries import model
 from churn_assets.app.queries.lights import model_light
 from churn_assets.app.views.lights import draw_light
+from churn_assets.app.views.model_calibration import show_calibration
 
 NARROW = 90  # pixels, as wide as "unknown"
 KINDS = {"feature": "fact about customers", "score": "score", "volume": "number", "base rate": "churn rate"}
@@ -52,8 +53,10 @@ def _performance(page: Page) -> None:
             "No scored month gives figures yet. The table says why, and from when on.", icon=":material/info:"
         )
     else:
-        _newest(page, measured.iloc[-1].to_dict())
+        newest = measured.iloc[-1].to_dict()
+        _newest(page, newest)
         _by_cohort(page, measured)
+        show_calibration(page, newest["as_of_date"].date(), str(newest["model_version"]))
     due = [model.due(page.store, day.date()) for day in found["as_of_date"]]
     told = [
         "measured" if status == model.MEASURED else model.WHY_NO_FIGURES.get(status, status)
@@ -102,9 +105,6 @@ def _newest(page: Page, row: Mapping[Any, Any]) -> None:
         "Lift of the riskiest tenth (times)",
         formats.number(row["lift_top_decile"], 1),
         "How many times as often the riskiest tenth left as all customers did. 1 would be chance.",
-    )
-    st.caption(
-        "Whether the probabilities of each tenth of the customers were right is a picture in the model card below."
     )
 
 

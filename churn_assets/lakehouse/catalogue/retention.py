@@ -111,6 +111,6 @@ BUDGET_CURVE = Table(
         LakeColumn("declared", "boolean", "True for the budget of churn.yaml.", required=True),
     ),
     row_key=("campaign_id", "budget"),
-    time="as known at the as_of_date, exploration excepted",
+    time="as known at the as_of_date; the curve is without exploration",
     retention=OF_THE_COHORT,
 )

@@ -27,7 +27,7 @@ class Conditions:
             self._places[: len(of_table), table] = [place[condition] for condition in of_table]
         self._threshold = np.array([threshold for _, threshold in distinct])[:, None]
         columns, first = np.unique([column for column, _ in distinct], return_index=True)
-        ends = [*first[1:].tolist(), nothing]
+        ends = [*first.tolist(), nothing][1:]
         self._runs = list(zip(map(int, columns), first.tolist(), ends, strict=True))
 
     def lines(self, matrix: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -160,13 +160,13 @@ class ShapleyTables:
     def _conditions(self) -> Conditions:
         """The conditions of all pieces."""
         pairs = list(zip(self.column.tolist(), self.threshold.tolist(), strict=True))
-        ends = [*self.first[1:], len(pairs)]
+        ends = [*self.first, len(pairs)][1:]
         return Conditions([pairs[start:end] for start, end in zip(self.first, ends, strict=True)])
 
     @cached_property
     def _entries(self) -> list[list[tuple[int, NDArray[np.float64]]]]:
         """For each piece, its matrix columns with the values of each line."""
-        ends = [*self.entry_start[1:], len(self.values)]
+        ends = [*self.entry_start, len(self.values)][1:]
         found: list[list[tuple[int, NDArray[np.float64]]]] = [[] for _ in self.first]
         for piece, column, start, end in zip(
             self.entry_piece, self.entry_column.tolist(), self.entry_start, ends, strict=True

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_assets.ml.metrics.classification import OK, Metrics, wilson
+from churn_assets.ml.metrics.classification import OK, Metrics
+from churn_assets.ml.metrics.tenths import calibration_tenths
 from churn_assets.reporting.figures import (
     BLUE,
     GREY,
@@ -102,11 +103,10 @@ def calibration_figure(
     labels: NDArray[np.float64], probability: NDArray[np.float64], metrics: Metrics, about: str
 ) -> "Figure":
     """Observed churn against predicted churn in ten groups of equal size, with 95 % Wilson intervals."""
-    order = np.argsort(probability, kind="stable")
-    groups = [group for group in np.array_split(order, 10) if len(group)]
-    predicted = np.array([probability[group].mean() for group in groups])
-    observed = np.array([labels[group].mean() for group in groups])
-    bounds = np.array([wilson(float(labels[group].sum()), len(group)) for group in groups])
+    tenths = calibration_tenths(labels, probability)
+    predicted = np.array([tenth.predicted for tenth in tenths])
+    observed = np.array([tenth.observed for tenth in tenths])
+    bounds = np.array([(tenth.low, tenth.high) for tenth in tenths])
     figure, axes = blank(
         f"Do predicted risks come true?\n{about}",
         "predicted churn probability",

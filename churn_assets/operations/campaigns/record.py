@@ -38,6 +38,12 @@ class CampaignRecord:
     with_identity: bool | None = None
     expires_on: date | None = None
 
+    @property
+    def figures(self) -> tuple[object, ...]:
+        """What a person approves: the plan, and what it is expected to cost and to earn, to the cent."""
+        cost, profit = round(self.expected_cost, 2), round(self.expected_profit, 2)
+        return self.plan_digest, self.budget, self.contacted, self.holdout, cost, profit
+
 
 def campaign_records(lakehouse: Lakehouse) -> list[CampaignRecord]:
     """All records, by as_of_date, campaign and record."""
@@ -95,7 +101,7 @@ def plan_recorded(lakehouse: Lakehouse, planned: Sequence[CampaignRecord]) -> No
         new = []
         for plan in planned:
             last = present.get(plan.campaign_id)
-            if last is not None and last.plan_digest == plan.plan_digest:
+            if last is not None and last.figures == plan.figures:
                 continue
             if last is not None and last.state != PLANNED:
                 raise CampaignError(f"{plan.campaign_id} is {last.state}, so its plan cannot change.")
@@ -120,12 +126,12 @@ def acted(lakehouse: Lakehouse, last: CampaignRecord, **changed: object) -> Camp
 
 
 def exported_until(lakehouse: Lakehouse, name: str, day: date) -> list[tuple[date, date]]:
-    """Day of the first export and as_of_date of each campaign called `<name>-...` exported on or before `day`."""
+    """Day of the last export on or before `day`, and as_of_date, of each campaign called `<name>-...`."""
     found: dict[date, date] = {}
     for record in campaign_records(lakehouse):
         on = record.at.date()
         if record.what == EXPORTED and record.campaign_id[:-8] == name and on <= day:
-            found.setdefault(record.as_of_date, on)
+            found[record.as_of_date] = on
     return sorted((on, told) for told, on in found.items())
 
 

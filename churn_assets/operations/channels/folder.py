@@ -9,6 +9,7 @@ from churn_assets.contracts.channels import ChannelLine
 from churn_assets.durable import replace_file
 from churn_assets.operations.channels.channel import Unreachable
 from churn_assets.operations.channels.message import Batch, Message
+from churn_assets.spreadsheets import harmless
 
 COLUMNS = (
     "id",
@@ -23,7 +24,6 @@ COLUMNS = (
     "link",
 )
 READABLE = 0o666  # less the umask, as any file: the program that reads it may be another user
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that begins so
 
 
 @dataclass
@@ -53,7 +53,7 @@ def _table(batch: Batch) -> str:
     writer.writerow([*COLUMNS, *(name for name in more if name not in COLUMNS)])
     for message in batch.messages:
         cells = _cells(message)
-        writer.writerow([_harmless(cells.get(name, "")) for name in dict.fromkeys((*COLUMNS, *more))])
+        writer.writerow([harmless(cells.get(name, "")) for name in dict.fromkeys((*COLUMNS, *more))])
     return text.getvalue()
 
 
@@ -61,7 +61,3 @@ def _cells(message: Message) -> dict[str, str]:
     fixed = {name: getattr(message, name) or "" for name in COLUMNS}
     fixed["occurred_at"] = message.occurred_at.isoformat()
     return {**message.personal, **message.facts, **fixed}
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell

@@ -10,6 +10,7 @@ from churn_assets.app.store import ReleaseStore
 from churn_assets.lakehouse import tables
 from churn_assets.reporting.words import full_date
 from churn_assets_tests.app.scored_months import DAYS, incident, opened_store, publish_months, status
+from churn_assets_tests.serving.release.current import current_day
 
 NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)
 AT = datetime.fromisoformat(status()["at"])
@@ -55,6 +56,19 @@ def test_bad_news_of_the_release_shows_without_a_status(tmp_path: Path) -> None:
     assert data.sentence == (
         "Newer scores are overdue since 1 January 2026: these are as of 31 December 2025."
     )
+
+
+@pytest.mark.parametrize(
+    ("overdue", "state"), [("2026-01-01", "look"), ("2026-01-02", "good"), (None, "good")]
+)
+def test_overdue_scores_of_the_day_are_told(tmp_path: Path, overdue: str | None, state: str) -> None:
+    publish_months(tmp_path, current=current_day(0, stale_from=overdue, as_of_date="2025-12-29"))
+    _, data = _both(opened_store(tmp_path), status())
+    assert data.state == state
+    if overdue == "2026-01-01":
+        assert data.sentence == (
+            "Newer scores of the day are overdue since 1 January 2026: these are as of 29 December 2025."
+        )
 
 
 @pytest.mark.parametrize("kind", ["source_late", "balance_broken", "run_failed"])

@@ -323,6 +323,27 @@ def test_an_export_equals_the_chosen_rows_and_contact_data_come_after_their_reco
     assert [b for b in page.button if b.key == "with_people"] == []
 
 
+def test_a_very_long_name_is_exported_whole(
+    writable: Settings, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: list[bytes] = []
+
+    def kept(rows: pd.DataFrame, columns: dict[str, TableColumn]) -> bytes:
+        files.append(csv(rows, columns))
+        return files[-1]
+
+    monkeypatch.setattr("churn_assets.app.views.acts_on_customers.csv", kept)
+    name = 'Ann, "' + "o" * 3_000 + "\n" + "é"
+    key = opened(writable, "at_risk").dataframe[0].value["customer_key"].tolist()[0]
+    people = {"customer_id": ["C-1"], "customer_key": [key], "full_name": [name]}
+    write_identity(writable.releases_uri, pa.table(people), key_made_once(writable))
+    page = choose_rows(opened(writable, "at_risk"), 0, 0)
+    page.button(key="with_people").click().run()
+    assert not page.error and not page.exception
+    [file] = files
+    assert pd.read_csv(BytesIO(file), dtype=str)["Full name"].tolist() == [name]
+
+
 def test_a_file_of_the_rows_is_offered_once_it_is_recorded_and_never_without(
     writable: Settings, opened: Open
 ) -> None:

@@ -19,7 +19,11 @@ def test_it_answers_whether_the_model_can_be_trusted(months_home: Settings, open
     assert told["Right in 100 pairs (ROC-AUC)"][0] == "79.0"
     assert told["Left / expected (customers)"][0] == "9 / 9"
     assert told["Facts that differ (number)"][0] == "2 / 3"
-    cohorts, drift, numbers, decisions = (part.value for part in page.dataframe)
+    tenths, cohorts, drift, numbers, decisions = (part.value for part in page.dataframe)
+    assert tenths["tenth"].tolist() == [*range(1, 11)]
+    assert tenths.loc[0, ["predicted", "observed", "low", "high"]].tolist() == [90.0, 50.0, 25.0, 75.0]
+    assert tenths["fits"].tolist() == [False] + [True] * 9
+    assert "In 9 of 10 tenths of the customers of 30 November 2025" in text(page)
     assert cohorts["told"].tolist() == ["measured", "measured", "its outcomes are not known yet"]
     assert drift["status"].tolist()[:2] == ["very different", "different"]
     assert numbers["words"].tolist() == ["customers"]
@@ -39,6 +43,10 @@ def test_it_answers_whether_the_model_can_be_trusted(months_home: Settings, open
             "Nobody has measured the scores: monitoring/model_performance was never materialised.",
         ),
         ("drift", "Nobody has compared them: monitoring/drift was never materialised."),
+        (
+            "calibration",
+            "Nobody has compared them by tenth: monitoring/calibration was never materialised.",
+        ),
         ("champions", "No decision is known: monitoring/champions was never materialised."),
     ],
 )

@@ -34,6 +34,21 @@ def random_tree(rng: np.random.Generator, columns: int, depth: int) -> Trees:
     return Trees(roots=np.array([0]), **whole, **real)
 
 
+def chain(length: int) -> Trees:
+    """A tree whose left children are all leaves, each split by a column of its own."""
+    inner, leaves = np.arange(length), np.arange(length + 1)
+    none = np.full(length + 1, LEAF)
+    return Trees(
+        roots=np.array([0]),
+        column=np.concatenate([inner, none]),
+        threshold=np.zeros(2 * length + 1),
+        left=np.concatenate([length + inner, none]),
+        right=np.concatenate([inner[1:], [2 * length], none]),
+        value=np.concatenate([np.zeros(length), leaves + 1.0]),
+        cover=np.concatenate([length + 1.0 - inner, np.ones(length + 1)]),
+    )
+
+
 def known_value(trees: Trees, row: NDArray[np.float64], known: set[int], node: int) -> float:
     """Prediction when only the known columns may be asked; the others go both ways by cover."""
     if trees.column[node] == LEAF:
@@ -116,6 +131,20 @@ def test_single_leaf_tree_predicts_its_value() -> None:
     assert np.allclose(leaf.predict(matrix), leaf.value[0])
     assert leaf.expected() == pytest.approx(leaf.value[0])
     assert not leaf.contributions(matrix).any()
+
+
+@pytest.mark.parametrize("kind", ["walked", "single leaves", "chains"])
+def test_many_rows_of_trees_that_have_no_table(kind: str) -> None:
+    rng = np.random.default_rng(4)
+    leaf = random_tree(rng, 2, 0)
+    grown = {"walked": random_tree(rng, 30, 8), "single leaves": leaf, "chains": chain(2 * MOST_CONDITIONS)}[
+        kind
+    ]
+    trees, matrix = Trees.join([grown, grown], start=0.5), rng.normal(size=(600, 30))
+    few = np.concatenate([trees.predict(matrix[:300]), trees.predict(matrix[300:])])
+    assert np.array_equal(trees.predict(matrix), few)
+    explained = trees.expected() + trees.contributions(matrix).sum(axis=1)
+    assert np.abs(explained - trees.predict(matrix)).max() < 1e-9
 
 
 def test_threshold_itself_goes_left() -> None:
