@@ -24,6 +24,7 @@ from churn_assets.deployment.dagster_home import prepare_dagster_home
 from churn_assets.graph.as_of_day import ASKED_DAY
 from churn_assets.graph.names import CHURN_MODEL, DAILY
 from churn_assets.graph.partitions import range_tags
+from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.session import prepare, running_tasks
 from churn_assets.operations.log import writing as log
 from churn_assets.reporting.progress_display import Display, display_on
@@ -189,6 +190,13 @@ def run_daily(
     asked = {"resources": {ASKED_DAY: {"config": {"as_of": str(as_of)}}}} if as_of else {}
     about = {"job": DAILY, "as_of_date": str(as_of or "newest")}
     return _run(instance, settings, definition, about, console, dict(tags or {}), asked)
+
+
+def day_of_run(done: "ExecuteInProcessResult") -> date:
+    """The as_of_date that a run of the job `daily` computed."""
+    told = (event.materialization for event in done.get_asset_materialization_events())
+    snapshot = next(one for one in told if one.asset_key == dg.AssetKey(tables.CURRENT_SNAPSHOT.key))
+    return date.fromisoformat(str(snapshot.metadata["as_of_date"].value))
 
 
 def _run(

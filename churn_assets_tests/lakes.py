@@ -33,8 +33,13 @@ DUMPER: type[yaml.SafeDumper] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def computed_tables(business: Business) -> list[Table]:
-    """The tables that a run of all jobs writes; records of operations exist once there is something to record."""
-    return [table for table in tables.catalogue(business) if table.layer != "operations"]
+    """The tables that the jobs over months write; records of operations exist once there is something to record."""
+    of_a_day = (tables.CURRENT_SNAPSHOT, tables.CURRENT_SCORES)
+    return [
+        table
+        for table in tables.catalogue(business)
+        if table.layer not in ("operations", "alerts") and table not in of_a_day
+    ]
 
 
 def settle_cohorts(

@@ -30,6 +30,7 @@ def list_alerts(everything: bool, day: "datetime | None", rule: str | None) -> N
     from churn_assets.alerts.judging import DELIVERED, NEW
     from churn_assets.alerts.store import alerts as all_alerts
     from churn_assets.alerts.store import newest_day, now_utc
+    from churn_assets.cli.current_days import days_scored
     from churn_assets.contracts.loader import load_business
     from churn_assets.counts import counted
 
@@ -37,21 +38,41 @@ def list_alerts(everything: bool, day: "datetime | None", rule: str | None) -> N
     take_in(lakehouse, now_utc(), "alerts list")
     file = load_business(lakehouse.settings.business_path).file
     wanted = day.date() if day else newest_day(lakehouse)
-    filters: list[tuple[str, str, object]] = [("rule", "=", rule)] if rule else []
+    found, rules = all_alerts(lakehouse), {one.name: one for one in file.alerts.rules}
+    if rule is not None and rule not in (names := dict.fromkeys([*rules, *(row["rule"] for row in found)])):
+        raise click.UsageError(f"There is no rule {rule}; there is {', '.join(names) or 'none'}.")
     if wanted is None:
         click.echo("There are no alerts yet; `churn-assets daily` raises them.")
         return
-    if not everything or day:
-        filters.append(("as_of_date", "=", wanted))
-    rows = all_alerts(lakehouse, filters or None)
+    found = [row for row in found if rule in (None, row["rule"])]
+    rows = found if everything and not day else [row for row in found if row["as_of_date"] == wanted]
     shown = [row for row in rows if everything or row["state"] in (NEW, DELIVERED)]
-    rules = {one.name: one for one in file.alerts.rules}
     for row in shown:
         _show(row, rules.get(row["rule"]), file.currency)
     hidden = len(rows) - len(shown)
     more = f"; {hidden:,} acknowledged or suppressed: --all shows them" if hidden else ""
     of = "" if everything and not day else f" as of {wanted}"
     click.echo(f"{counted(len(shown), 'alert')}{of}{more}.")
+    if not (everything or day):
+        _tell_earlier(
+            [row for row in found if row["as_of_date"] < wanted and row["state"] in (NEW, DELIVERED)]
+        )
+    elif not rows and not days_scored(lakehouse, [wanted]):
+        click.echo(
+            f"There are no current scores as of {wanted}: the day was not scored, or is not kept any more."
+        )
+
+
+def _tell_earlier(rows: list[dict[str, Any]]) -> None:
+    """Tells that alerts of earlier days wait, too; nothing without any."""
+    from churn_assets.counts import form
+
+    if rows:
+        days = sorted({str(row["as_of_date"]) for row in rows})
+        click.echo(
+            f"{len(rows):,} more of {', '.join(days[-3:])}{' and earlier' if len(days) > 3 else ''} "
+            f"{form(len(rows), 'waits', 'wait')}: --day shows them."
+        )
 
 
 def _show(row: dict[str, Any], rule: Any, currency: str) -> None:

@@ -101,6 +101,8 @@ def read_declarations(settings: "Settings") -> "tuple[list[Source], Scope, str, 
     from churn_assets.contracts.contract import load_source
     from churn_assets.contracts.loader import load_business
     from churn_assets.contracts.mistakes import DeclarationErrors
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.silver.today import today_of
     from churn_assets.sources.preview.preview import Scope
 
     try:
@@ -117,7 +119,8 @@ def read_declarations(settings: "Settings") -> "tuple[list[Source], Scope, str, 
                 continue  # its mistakes are among those of the business
         return readable, Scope(settings.landing_uri, None), str(error), ()
     calendar = business.file.calendar
-    scope = Scope(settings.landing_uri, (calendar.start, calendar.end))
+    today = today_of(Lakehouse(settings), business)
+    scope = Scope(settings.landing_uri, (calendar.start, calendar.end), today=today)
     return list(business.sources), scope, "", business.sql_differences
 
 

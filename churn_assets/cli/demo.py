@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
-from churn_assets.cli.demo_days import history_is_there, live_days, print_days, require_days
+from churn_assets.cli.current_days import print_days
+from churn_assets.cli.demo_days import history_is_there, live_days, require_days
 from churn_assets.cli.first_screen import print_first_screen
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
@@ -17,7 +18,7 @@ from churn_assets.definitions import tracking_of
 from churn_assets.graph.partitions import last_ingest_month, snapshot_months
 from churn_assets.lakehouse.engine.session import prepare, start_session
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import add_months, month_range
+from churn_assets.months import add_months, days_of, month_range
 from churn_assets.reporting.progress_display import display_on
 from churn_assets.runs import dagster_instance, run_job
 from churn_assets.settings import Settings
@@ -117,7 +118,7 @@ def demo(
             live_days(instance, settings, last, days, console)
     console.print()
     if days:
-        print_days(Lakehouse(settings), last, console)
+        print_days(Lakehouse(settings), days_of(last), console)
         console.print()
     print_first_screen(Lakehouse(settings), business, console)
     console.print(

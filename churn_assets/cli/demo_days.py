@@ -1,13 +1,11 @@
 """`churn-assets demo --days`: after the history, the last month of the calendar day by day, as in operation."""
 
-from collections.abc import Iterable
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table as RichTable
 
+from churn_assets.cli.current_days import days_scored
 from churn_assets.contracts.business import Business
 from churn_assets.graph.names import INGEST
 from churn_assets.lakehouse import tables
@@ -22,8 +20,6 @@ from churn_assets.simulator.simulate import COMING, SimulationError
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
-
-RISE = 0.15  # of the probability within a week, told per day
 
 
 def require_days(settings: Settings, business: Business, days: int, last: str) -> None:
@@ -82,7 +78,7 @@ def live_days(
     coming, landing = settings.home_path / COMING, Path(settings.landing_uri)
     wanted = days_of(last)[:days]
     still_to_come = set(coming_days(coming))
-    lived = [day for day in _scored(Lakehouse(settings), wanted) if day not in still_to_come]
+    lived = [day for day in days_scored(Lakehouse(settings), wanted) if day not in still_to_come]
     if lived:
         console.print(f"Already there: {lived[0]} to {lived[-1]}.", highlight=False)
     with display_on(console, "days", days) as display:
@@ -94,44 +90,3 @@ def live_days(
             run_job(instance, settings, INGEST, [month_of(day)], None)
             run_daily(instance, settings, None, day)
             display.end(str(day))
-
-
-def _scored(lakehouse: Lakehouse, days: Iterable[date]) -> list[date]:
-    if not lakehouse.exists(tables.CURRENT_SCORES):
-        return []
-    there = set(lakehouse.slices(tables.CURRENT_SCORES, "as_of_date"))
-    return [day for day in days if day in there]
-
-
-def _alerts_of(lakehouse: Lakehouse, day: date) -> int:
-    """The alerts of a day that were not suppressed."""
-    if not lakehouse.exists(tables.RISK_ALERTS):
-        return 0
-    rows = lakehouse.arrow(tables.RISK_ALERTS, ["state"], [("as_of_date", "=", day)])
-    return sum(state != "suppressed" for state in rows["state"].to_pylist())
-
-
-def print_days(lakehouse: Lakehouse, last: str, console: Console) -> None:
-    """Prints a row per day of the month `last` with current scores: customers, those who rose, alerts."""
-    from pyarrow import compute as pc
-
-    columns = ["as_of_date", "risk_tier", "probability", "probability_week_before", "probability_month_end"]
-    grid = RichTable(
-        "day",
-        "customers",
-        "expected to leave",
-        f"rose by {100 * RISE:.0f} points",
-        "alerts",
-        box=None,
-        pad_edge=False,
-    )
-    for column in grid.columns[1:]:
-        column.justify = "right"
-    for day in _scored(lakehouse, days_of(last)):
-        rows = lakehouse.arrow(tables.CURRENT_SCORES, columns, [("as_of_date", "=", day)])
-        before = pc.coalesce(rows["probability_week_before"], rows["probability_month_end"])
-        risen = pc.sum(pc.greater_equal(pc.subtract(rows["probability"], before), RISE)).as_py() or 0
-        leaving = pc.sum(rows["probability"]).as_py() or 0.0
-        alerts = f"{_alerts_of(lakehouse, day):,}"
-        grid.add_row(str(day), f"{rows.num_rows:,}", f"{leaving:,.0f}", f"{risen:,}", alerts)
-    console.print(grid)

@@ -9,7 +9,7 @@ import click
 from churn_assets.cli.options import SEED, customers_option, month_of_word, output, settings_of_process
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from churn_assets.settings import Settings
 
@@ -173,11 +173,25 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
 )
 def daily(as_of: "datetime | None") -> None:
     """Score every customer as of a day, between month ends too, and tell what moved; the UI shows the run."""
-    from churn_assets.runs import dagster_instance, run_daily
+    from churn_assets.runs import dagster_instance, day_of_run, run_daily
 
     settings, console = settings_of_process(), output()
     with dagster_instance(settings, console) as instance:
-        run_daily(instance, settings, console, as_of.date() if as_of else None)
+        done = run_daily(instance, settings, console, as_of.date() if as_of else None)
+    _tell_day(settings, day_of_run(done))
+
+
+def _tell_day(settings: "Settings", day: "date") -> None:
+    """Prints what a day of current scores brought."""
+    from churn_assets.cli.current_days import days_scored, print_days
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+
+    lakehouse, console = Lakehouse(settings), output()
+    if not days_scored(lakehouse, [day]):
+        console.print(f"Nobody was scored as of {day}: no model is in charge of this day.", highlight=False)
+        return
+    print_days(lakehouse, [day], console)
+    console.print("`churn-assets alerts list` shows the alerts.", highlight=False)
 
 
 def _tell_ingest(settings: "Settings", months: list[str]) -> None:

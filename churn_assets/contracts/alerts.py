@@ -55,6 +55,7 @@ class AlertRule(Section):
     )
     sql: str | None = Field(
         None,
+        min_length=1,
         description="SQL condition over the features that became true, such as `tickets_open_count_3m >= 3`",
     )
     when: When = When()

@@ -73,13 +73,15 @@ class When(Section):
 
     risk: list[Literal["high", "elevated", "low"]] | None = Field(
         None,
+        min_length=1,
         description="the tiers of risk that fit; default: all",
     )
     value: list[Literal["high", "middle", "low"]] | None = Field(
-        None, description="the tiers of value that fit; default: all"
+        None, min_length=1, description="the tiers of value that fit; default: all"
     )
     driver: list[str] | None = Field(
         None,
+        min_length=1,
         description="the drivers that fit; default: all. A customer's driver is the group of features that raises the "
         "risk most",
     )

@@ -146,7 +146,7 @@ def _require_limits(found: "Sequence[Planning]") -> dg.AssetCheckResult:
 def broken_limits(one: "Planning") -> list[str]:
     """What a plan breaks, in words; empty if nothing."""
     from churn_assets.retention.arms import CONTACTED, PLANNED
-    from churn_assets.retention.draws import in_holdout
+    from churn_assets.retention.plan import left_alone
 
     rows, cohort, section = one.plan.rows, one.basis.cohort, one.section
     out = rows[rows["arm"].isin(CONTACTED)]
@@ -168,9 +168,7 @@ def broken_limits(one: "Planning") -> list[str]:
     )
     if without:
         told.append(f"{without:,} contacted without consent")
-    keys, drawn = cohort["customer_key"], one.basis.holdout_id
-    alone = in_holdout(keys, one.basis.strata, section.holdout, section.seed, drawn)
-    if held := int((contacted & alone).sum()):
+    if held := int((contacted & left_alone(one.basis, section)).sum()):
         told.append(f"{held:,} contacted of the holdout")
     if losing := int((out.loc[out["arm"] == PLANNED, "expected_profit"] <= 0).sum()):
         told.append(f"{losing:,} planned at a loss")

@@ -1,7 +1,7 @@
 """Everything that a plan rests on, as known at the as_of_date."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,9 @@ from churn_assets.history.people import consents, objections
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_of
-from churn_assets.operations.campaigns.record import exported_until
+from churn_assets.operations.campaigns.record import PLANNED as IS_PLANNED
+from churn_assets.operations.campaigns.record import campaigns, exported_until
+from churn_assets.retention.arms import HOLDOUT
 from churn_assets.retention.contacts import (
     AS_OF,
     KEY,
@@ -44,6 +46,7 @@ class Basis:
         strata: customer_key -> tiers of risk and value when the holdout was drawn.
         holdout_id: of the draw.
         consent_declared: False where no contract tells of consent, so that nobody is left out for want of it.
+        assigned: customer_key -> in the holdout, of everybody who was in an arm of an approved campaign since the draw.
     """
 
     day: date
@@ -52,6 +55,7 @@ class Basis:
     strata: dict[str, str]
     holdout_id: str
     consent_declared: bool
+    assigned: Mapping[str, bool] = field(default_factory=dict)
 
 
 def campaign_id(section: Campaigns, day: date) -> str:
@@ -81,13 +85,15 @@ def read_basis(lakehouse: Lakehouse, business: Business, section: Campaigns, day
     names = [offer.name for offer in offers]
     effects = effects_of(offers, by_offer(judged, names, rules[[KEY, AS_OF, *names]]))
     first, _ = holdout_months(month_of(day), section.holdout_months)
+    holdout_id = f"{section.name}-{first}"
     return Basis(
         day,
         cohort,
         effects,
         _strata(lakehouse, month_end(first), day),
-        f"{section.name}-{first}",
+        holdout_id,
         agreed is not None,
+        _assigned(lakehouse, holdout_id, day),
     )
 
 
@@ -165,6 +171,21 @@ def _contacted_on(
         listed = keys.isin(rows.loc[rows["offer"].notna(), KEY]).to_numpy()
         earlier = found.map(lambda d, on=exported_on: d is None or d < on).to_numpy(dtype=bool)
         found = found.where(~(listed & earlier), exported_on)
+    return found
+
+
+def _assigned(lakehouse: Lakehouse, holdout_id: str, day: date) -> dict[str, bool]:
+    """Whether customers are in the holdout, by the approved campaigns of earlier months; the first one counts.
+
+    Tiers of a month can change when it is scored again. Without this a few customers would then change the arm.
+    """
+    found: dict[str, bool] = {}
+    for record in campaigns(lakehouse).values():
+        if record.state != IS_PLANNED and record.as_of_date < day:
+            wanted: list[tuple[str, str, object]] = [("as_of_date", "=", record.as_of_date)]
+            rows = lakehouse.arrow(tables.CAMPAIGN_PLAN, [KEY, "arm", "holdout_id"], wanted).to_pandas()
+            here = rows[rows["arm"].notna() & (rows["holdout_id"] == holdout_id)]
+            found = dict(zip(here[KEY], here["arm"] == HOLDOUT, strict=True)) | found
     return found
 
 

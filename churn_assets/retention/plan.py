@@ -150,7 +150,7 @@ def candidates(basis: Basis, money: Economy, section: Campaigns, economics: Econ
     rested = np.column_stack([_rested(cohort["contacted_on"], basis, offer) for offer in money.offers])
     allowed = fits & rested
     profit = (probability * value)[:, None] * money.prevented - money.cost
-    holdout = in_holdout(cohort[KEY], basis.strata, section.holdout, section.seed, basis.holdout_id)
+    holdout = left_alone(basis, section)
     unknown = np.isnan(probability) | np.isnan(value)
     unknown |= cohort["consent"].isna().to_numpy() | cohort["excluded"].isna().to_numpy()
     held = (
@@ -165,6 +165,14 @@ def candidates(basis: Basis, money: Economy, section: Campaigns, economics: Econ
     for told, holds in reversed(held):
         reason[holds] = told
     return Candidates(value, allowed, profit, reason, holdout)
+
+
+def left_alone(basis: Basis, section: Campaigns) -> NDArray[np.bool_]:
+    """Whether each customer of the cohort is in the holdout."""
+    keys = basis.cohort[KEY]
+    drawn = in_holdout(keys, basis.strata, section.holdout, section.seed, basis.holdout_id)
+    assigned = keys.map(dict(basis.assigned))
+    return np.where(assigned.notna().to_numpy(), assigned.eq(True).to_numpy(), drawn)
 
 
 def values(margin: Floats, lifetime_value: float) -> Floats:

@@ -24,6 +24,7 @@ from churn_assets.api import identities as identities_module
 from churn_assets.api.identities import Identities
 from churn_assets.api.serve import ServeError, serve
 from churn_assets.lakehouse.engine.processes import module_environment
+from churn_assets.operations.audit import chain
 from churn_assets.operations.audit.verification import stored
 from churn_assets.operations.log.reading import read_log
 from churn_assets.operations.log.writing import log_folder
@@ -357,12 +358,10 @@ def test_an_id_is_looked_up_and_the_look_up_is_in_the_audit(
 def test_a_look_up_that_cannot_be_recorded_is_refused(
     client: httpx.Client, make: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from churn_assets.api import identities
-
     def refuse(*_: object, **__: object) -> None:
-        raise identities.AuditError("the disk is full")
+        raise chain.AuditError("the disk is full")
 
-    monkeypatch.setattr(identities, "record", refuse)
+    monkeypatch.setattr(chain, "record", refuse)
     answer = client.post("/v1/customers/lookup", json={"ids": ["C-0003"]}, headers=bearer(make("identity")))
     assert answer.status_code == 503
     assert SCORED[3] not in answer.text

@@ -1,10 +1,12 @@
 """What all pages share: rounded numbers in tables, changes with their signs, and a choice that lies in the address."""
 
+from typing import Any
+
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
 from churn_assets.app.parts.figures import signed
-from churn_assets.app.parts.tables import TableColumn, _for_browser
+from churn_assets.app.parts.tables import GAP, TableColumn, _config, _for_browser
 
 
 def test_numbers_are_rounded_before_the_browser_cuts_their_digits() -> None:
@@ -41,3 +43,16 @@ def test_a_change_has_its_sign_and_none_has_no_arrow() -> None:
     assert (more.delta, more.color) != (same.delta, same.color)
     assert same.proto.direction == same.proto.MetricDirection.NONE
     assert more.proto.direction == more.proto.MetricDirection.UP
+
+
+def test_a_column_with_gaps_is_as_wide_as_unknown_and_as_its_heading() -> None:
+    page: Any = None  # no money, so no currency is asked for
+
+    def width(label: str, has_gaps: bool) -> int | None:
+        found: int | None = _config(page, TableColumn(label, "What.", "change", 1), has_gaps)["width"]
+        return found
+
+    heading = "In 7 days (points)"
+    assert width("Left", has_gaps=True) == GAP
+    assert (width(heading, has_gaps=True) or 0) >= 7 * len(heading)
+    assert width(heading, has_gaps=False) is None, "the browser chooses"

@@ -73,7 +73,13 @@ def test_an_ingest_asks_whether_sources_are_in_time_when_it_knows_what_has_passe
 def test_a_day_is_scored_without_months_labels_or_a_training(tmp_path: Path) -> None:
     definition = build_defs(settings_for(tmp_path)).resolve_job_def("daily")
     names = {key.to_user_string() for key in definition.asset_layer.selected_asset_keys}
-    assert names == {"features/current_snapshot", "scores/current_scores", "serving/status"}
+    assert names == {
+        "features/current_snapshot",
+        "scores/current_scores",
+        "alerts/risk_alerts",
+        "serving/release",
+        "serving/status",
+    }
     assert definition.partitions_def is None
     assert dg.validate_run_config(definition)
     asked = {"resources": {"asked_day": {"config": {"as_of": "2026-06-15"}}}}

@@ -65,6 +65,30 @@ def test_list_of_a_day_or_a_rule(typed: Type, house: Lakehouse) -> None:
     assert " high " not in typed("alerts", "list", "--rule", "rose", "--all").output
 
 
+def test_a_rule_that_nobody_knows_is_refused(typed: Type, house: Lakehouse) -> None:
+    refused = typed("alerts", "list", "--rule", "rse")
+    assert refused.exit_code == 2 and "There is no rule rse; there is " in refused.output
+
+
+def test_a_day_that_was_not_scored_is_told(typed: Type, house: Lakehouse) -> None:
+    assert (
+        "There are no current scores as of 2030-01-01"
+        in typed("alerts", "list", "--day", "2030-01-01").output
+    )
+    assert "no current scores" not in typed("alerts", "list", "--day", str(day(0))).output
+
+
+def test_alerts_of_earlier_days_that_wait_are_not_forgotten(
+    typed: Type, house: Lakehouse, tmp_path: Path
+) -> None:
+    put_scores(house, [score("c", 1), score("c", 2, 0.7, risk_tier="high")])
+    raised(house, load_business(next(tmp_path.glob("business-*"))))
+    shown = typed("alerts", "list").output
+    assert f"1 alert as of {day(2)}; 1 acknowledged or suppressed" in shown
+    assert f"2 more of {day(1)} wait: --day shows them." in shown
+    assert "more of" not in typed("alerts", "list", "--all").output
+
+
 def test_rules_tell_what_is_not_known_yet(typed: Type, house: Lakehouse) -> None:
     told = typed("alerts", "rules").output.splitlines()
     assert told[-1].startswith(

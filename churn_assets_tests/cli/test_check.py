@@ -199,6 +199,27 @@ def test_the_remedy_for_missing_months_fits_the_source(business: Path, tmp_path:
     assert _line(result, "1 extract, 2025-03-31 to 2025-03-31; 1 file, ", "sampled 20 rows of 1 file")
 
 
+def test_the_newest_month_of_a_calendar_that_still_goes_on_is_not_over(
+    business: Path, tmp_path: Path
+) -> None:
+    """As in `demo --days`: daily sources have begun the month, the others deliver at its end."""
+    write_jsonl(
+        tmp_path / "landing", "tickets", "2025-04-02", [ticket(2, "NATID0001", "2025-04-02T10:00:00Z")]
+    )
+    result = _check()
+    assert result.exit_code == 0, result.output
+    write_jsonl(
+        tmp_path / "landing", "tickets", "2025-05-02", [ticket(3, "NATID0001", "2025-05-02T10:00:00Z")]
+    )
+    assert _line(_check("customers"), "block", "no extract in 2025-04; a run over these months stops")
+
+
+def test_one_file_of_each_source_is_the_newest(business: Path) -> None:
+    result = _check("customers", "--files", "1")
+    assert result.exit_code == 0, result.output
+    assert _line(result, "3 extracts, 2025-01-31 to 2025-03-31", "sampled 20 rows of 1 file")
+
+
 def test_computed_columns_show_what_is_delivered(business: Path) -> None:
     def compute(contract: dict[str, Any]) -> None:
         [price] = [c for c in contract["schema"][0]["properties"] if c["name"] == "monthly_price"]

@@ -10,18 +10,19 @@ import pytest
 from rich.console import Console
 
 from churn_assets.cli import demo_days
+from churn_assets.cli.current_days import print_days
 from churn_assets.cli.demo import _simulate_once
 from churn_assets.cli.demo_days import (
     goes_on,
     history_is_there,
     live_days,
-    print_days,
     require_days,
 )
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.stores import unregistered
+from churn_assets.months import days_of
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets.simulator.coming import coming_days
 from churn_assets.simulator.simulate import SimulationError
@@ -67,7 +68,7 @@ class Lived:
         if day == self.fails_on:
             raise RuntimeError("the engine ended")
         self.done.append(("daily", day))
-        self.lakehouse.append_rows(tables.CURRENT_SCORES, scores(day, (0.2, 0.6)), run_id="run")
+        self.lakehouse.append_rows(tables.CURRENT_SCORES, scores(day, (0.14, 0.66)), run_id="run")
 
 
 def scores(day: date, probabilities: tuple[float, ...], before: float = 0.1) -> pa.Table:
@@ -137,9 +138,9 @@ def test_a_second_call_goes_on_where_the_first_stopped(
 def test_the_days_are_told_with_what_moved(settings: Settings, lived: Lived) -> None:
     live_days(None, settings, LAST, 1, QUIET)  # type: ignore[arg-type]
     console = Console(file=io.StringIO(), record=True, width=100)
-    print_days(lived.lakehouse, LAST, console)
+    print_days(lived.lakehouse, days_of(LAST), console)
     [line] = [line.split() for line in console.export_text().splitlines() if "2026-06-01" in line]
-    assert line == ["2026-06-01", "2", "1", "1", "0"], "two customers, 0.8 leave, one rose from 0.1 to 0.6"
+    assert line == ["2026-06-01", "2", "1", "1", "0"], "two customers, 0.8 leave, one rose by 5 points"
 
 
 def test_a_home_whose_last_month_is_history_is_refused(tmp_path: Path) -> None:

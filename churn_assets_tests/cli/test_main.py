@@ -139,7 +139,7 @@ def test_every_command_explains_itself(words: list[str]) -> None:
             "price is to be set to 1 and to 2; ask one after the other",
         ),
         (["what-if", "--set", "price=1"], {}, "Missing option '--customer'"),
-        (["summary"], {"CHURN_ENGINE_PROFILE": "huge"}, "engine_profile"),
+        (["summary"], {"CHURN_ENGINE_PROFILE": "huge"}, "CHURN_ENGINE_PROFILE: input should be"),
         (["summary"], {"CHURN_HOME": "s3a://bucket/x"}, "it must be a local folder"),
     ],
 )

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from churn_assets.automation.jobs import OF_THE_DAY
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
 from churn_assets.graph.names import DEGRADATION, REQUESTED_BY
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 CDNOW = Path(__file__).parents[3] / "shared" / "data" / "cdnow_transactions.csv"
 GROUPS = dg.AssetSelection.groups
+SCORES = GROUPS("scores") - OF_THE_DAY
 pytestmark = pytest.mark.slow
 
 
@@ -43,9 +45,9 @@ def _run_all(lake: Lake, months: list[str]) -> None:
     snapshots = months[5:]
     for selection, span in (
         (GROUPS("bronze", "silver", "gold"), months),
-        (GROUPS("features"), snapshots),
+        (GROUPS("features") - OF_THE_DAY, snapshots),
         (GROUPS("models"), snapshots[-1:]),
-        (GROUPS("scores", "retention", "serving"), snapshots[-1:]),
+        (SCORES | GROUPS("retention", "serving"), snapshots[-1:]),
     ):
         lake.succeed(selection, span)
 
@@ -162,13 +164,13 @@ def test_scores_of_another_version_stay_as_they_are(shop: Lake) -> None:
         promote(shop.lakehouse, tracking, "7", month_end(last[0]), "unknown", "a test")
     promote(shop.lakehouse, tracking, "2", month_end(last[0]), "looks better", "a test")
     assert _in_charge(tracking) == ("2", "promoted")
-    shop.succeed(GROUPS("scores"), last)
+    shop.succeed(SCORES, last)
     after = shop.frame(tables.CHURN_SCORES)
     assert set(after["model_version"]) == {"1", "2"}
     kept = after[after["model_version"] == "1"].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, before)
     assert set(shop.frame(tables.CUSTOMER_SEGMENTS)["model_version"]) == {"2"}
-    shop.succeed(GROUPS("scores"), last)
+    shop.succeed(SCORES, last)
     pd.testing.assert_frame_equal(shop.frame(tables.CHURN_SCORES), after)
     rollback(shop.lakehouse, tracking, month_end(last[0]), "it was not", "a test")
     assert _in_charge(tracking)[0] == "1"
@@ -229,23 +231,23 @@ def test_features_may_be_taken_out_and_added_while_a_model_is_in_charge(shop: La
     edited = business_copy(tmp_path, "shop", features=lines, **kept)
     lake = Lake(shop.settings.model_copy(update={"business": str(edited)}), load_business(edited))
     in_charge = decided(lake.lakehouse)[-1].model_version
-    shop.succeed(GROUPS("scores"), last)
+    shop.succeed(SCORES, last)
 
     def raw() -> "pd.Series[float]":
         scores = lake.frame(tables.CHURN_SCORES, ["customer_key", "as_of_date", "model_version", "raw"])
         return scores.set_index(["customer_key", "as_of_date", "model_version"])["raw"].sort_index()
 
     before = raw()
-    lake.succeed(GROUPS("scores"), last)
+    lake.succeed(SCORES, last)
     pd.testing.assert_series_equal(raw(), before)
-    lake.succeed(GROUPS("features"), month_range("2024-12", last[0]))
-    [said] = failures(lake.run(GROUPS("scores"), last)).values()
+    lake.succeed(GROUPS("features") - OF_THE_DAY, month_range("2024-12", last[0]))
+    [said] = failures(lake.run(SCORES, last)).values()
     assert f"Version {in_charge} is in charge of {month_end(last[0])} and needs transactions" in said
     assert "which churn.yaml no longer declares" in said
     lake.succeed(GROUPS("models"), last)
     newest = max(lake.lakehouse.arrow(tables.CHAMPIONS).to_pylist(), key=lambda row: row["decided_at"])
     assert newest["promoted"] and "the champion needs transactions" in newest["why"]
-    lake.succeed(GROUPS("scores"), last)
+    lake.succeed(SCORES, last)
     assert newest["model_version"] in set(lake.frame(tables.CHURN_SCORES)["model_version"])
 
 

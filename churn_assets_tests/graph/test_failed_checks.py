@@ -16,6 +16,7 @@ import pytest
 
 from churn_assets.bronze import assets as bronze
 from churn_assets.features import assets as features
+from churn_assets.features import writing
 from churn_assets.gold import assets as gold
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.tables import Table
@@ -179,7 +180,7 @@ CASES = [
     Case(
         always(tables.CHURN_LABELS),
         "no_label_before_maturity",
-        made_by(features, "churn_labels", labelled_early),
+        made_by(writing, "churn_labels", labelled_early),
         ("2025-06-30",),
         "2025-06",
     ),

@@ -123,6 +123,31 @@ def test_the_same_customers_stay_in_the_holdout(lake: Lakehouse, business: Busin
     assert held[date(2025, 6, 30)] != held[date(2025, 7, 31)], "July begins another half year"
 
 
+def test_a_month_scored_again_moves_nobody_of_an_approved_campaign(
+    lake: Lakehouse, business: Business
+) -> None:
+    """The tiers of July, by which the holdout of the half-year was drawn, are others in October."""
+    made(lake, business, ["2025-07"])
+    approve(lake, "retention-2025-07", "Ada")
+    july = date(2025, 7, 31)
+    arms = plan_of(lake, july).set_index("customer_key")["arm"]
+    rows = lake.arrow(tables.CUSTOMER_SEGMENTS, None, [("as_of_date", "=", july)]).to_pylist()
+    tiers = [{"risk_tier": f"tier {n % 7}", "value_tier": f"tier {n % 11}"} for n in range(CUSTOMERS)]
+    lake.replace_rows(
+        tables.CUSTOMER_SEGMENTS,
+        tables.CUSTOMER_SEGMENTS.rows([row | own for row, own in zip(rows, tiers, strict=True)]),
+        "as_of_date",
+        [july],
+        run_id="made",
+    )
+    made(lake, business)
+    now = plan_of(lake, LAST).set_index("customer_key")["arm"].reindex(arms.index)
+    held, contacted = arms == "holdout", arms.isin(["planned", "exploration"])
+    assert held.any() and contacted.any()
+    assert not now[held].isin(["planned", "exploration"]).any()
+    assert not (now[contacted] == "holdout").any()
+
+
 def test_a_plan_uses_nothing_known_later(lake: Lakehouse, business: Business) -> None:
     """Later versions of answers, contacts, labels, snapshots, segments and exports, of all that a plan reads."""
     section = business.file.campaigns

@@ -99,6 +99,16 @@ def test_the_holdout_is_told_what_it_would_have_got() -> None:
     assert held.loc[held["offer"].notna(), "probability"].mean() == pytest.approx(planned_risk, rel=0.25)
 
 
+def test_who_was_in_an_arm_of_an_approved_campaign_stays_in_it() -> None:
+    found = basis(cohort())
+    before = make_plan(found, economy(OFFERS, SECTION, found), SECTION, ECONOMICS).rows
+    other = {key: before["arm"].iloc[n] != HOLDOUT for n, key in enumerate(before["customer_key"][:600])}
+    after = replace(found, assigned=other)
+    rows = make_plan(after, economy(OFFERS, SECTION, after), SECTION, ECONOMICS).rows
+    assert ((rows["arm"] == HOLDOUT)[:600] == list(other.values())).all()
+    assert ((rows["arm"] == HOLDOUT)[600:] == (before["arm"] == HOLDOUT)[600:]).all()
+
+
 def test_a_plan_comes_out_the_same_again_in_any_order() -> None:
     first = planned(cohort()).rows
     again = planned(cohort()).rows

@@ -19,6 +19,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.ml.portable.model import Linear, PortableModel, Scorer
 from churn_assets.ml.portable.transformation import NumericColumn, Transformation
+from churn_assets.runs import day_of_run
 from churn_assets.scores import current_scores
 from churn_assets_tests.lakes import ingest, settings_for, small_business, write_csv, write_jsonl
 from churn_assets_tests.silver.rows import customer, subscription, ticket
@@ -164,7 +165,8 @@ def test_it_tells_what_moved_and_since_when(story: Story) -> None:
 
 def test_the_same_day_twice_is_the_same(story: Story) -> None:
     before = story.scores(date(2025, 3, 10))
-    assert story.daily("2025-03-10").success
+    done = story.daily("2025-03-10")
+    assert done.success and day_of_run(done) == date(2025, 3, 10)
     pd.testing.assert_frame_equal(story.scores(date(2025, 3, 10)).sort_index(), before.sort_index())
     assert story.days == [date(2025, 3, 3), date(2025, 3, 10)]
 
@@ -215,7 +217,7 @@ def test_a_day_that_nobody_knows_yet_fails_in_a_sentence(story: Story, as_of: st
 
 def test_before_the_first_champion_nobody_is_scored_and_the_checks_say_so(story: Story) -> None:
     done = story.daily("2025-02-27")
-    assert done.success
+    assert done.success and day_of_run(done) == date(2025, 2, 27)
     checks = _checks(done)
     assert checks["current_snapshot:one_row_per_customer"].passed
     unjudged = checks["current_scores:one_probability_per_customer"]

@@ -9,7 +9,8 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.monitoring.read_cohorts import judged
 from churn_assets.months import month_end
-from churn_assets.serving.calibration import calibration_table
+from churn_assets.serving.calibration import CALIBRATION, calibration_table
+from churn_assets.serving.columns import catalogue_of
 from churn_assets_tests.scored_cohorts import MONTHS, write
 
 
@@ -32,6 +33,8 @@ def test_they_are_of_the_newest_cohort_with_figures_and_count_its_customers(
     assert told["predicted"].is_monotonic_decreasing
     assert (told["customers"].sum(), told["positives"].sum()) == (june["n"], june["positives"])
     assert (told["predicted"] * told["customers"]).sum() == pytest.approx(june["expected_positives"])
+    told_columns = catalogue_of(business, {CALIBRATION.name: found})[CALIBRATION.name]["columns"]
+    assert all(column["meaning"] for column in told_columns)
     assert ((told["low"] <= told["observed"]) & (told["observed"] <= told["high"])).all()
 
 

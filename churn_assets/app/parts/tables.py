@@ -12,7 +12,7 @@ from churn_assets.app.page import Page
 from churn_assets.spreadsheets import harmless
 
 NUMBERS = ("number", "money", "percent", "change")
-GAP = 90  # pixels in which `unknown` is not cut off
+GAP, LETTER, MARGIN = 90, 7, 16  # pixels in which `unknown` is not cut off; of a letter; beside a heading
 Kind = Literal["text", "number", "money", "percent", "change", "date", "month", "trend", "link", "yes_no"]
 
 
@@ -129,7 +129,8 @@ def _for_browser(frame: pd.DataFrame, columns: Mapping[str, TableColumn]) -> pd.
 
 def _config(page: Page, column: TableColumn, has_gaps: bool) -> Any:
     kinds = st.column_config
-    width = column.width or (GAP if has_gaps and column.kind in NUMBERS else None)
+    filled = max(GAP, LETTER * len(column.label) + MARGIN) if has_gaps and column.kind in NUMBERS else None
+    width = column.width or filled
     common: dict[str, Any] = {"help": column.what, "width": width}
     digits = column.digits
     match column.kind:

@@ -156,7 +156,9 @@ def changed_values(store: ReleaseStore, customer_key: str) -> list[ChangedValue]
         if name in before and name in now:
             old, new = (_value(rows[name].iloc[0]) for rows in (before, now))
             if old != new:
-                found.append(ChangedValue(w.feature.words, w.meaning, w.unit, old, new, effects.get(name)))
+                found.append(
+                    ChangedValue(w.feature.words, w.meaning, w.feature.unit, old, new, effects.get(name))
+                )
     return sorted(found, key=lambda value: -abs(value.effect or 0.0))
 
 

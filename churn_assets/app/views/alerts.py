@@ -68,6 +68,7 @@ def _show_list(page: Page, fresh: set[str]) -> None:
             _change(page, *pair)
             for pair in zip(found.rows["old_value"], found.rows["new_value"], strict=True)
         ],
+        why=found.rows["why"].fillna(""),
         became=found.rows["became"].fillna("not known yet"),
     )
     positions = table(

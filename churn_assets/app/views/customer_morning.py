@@ -129,11 +129,13 @@ def _values(page: Page, customer_key: str) -> None:
             "What changed since the month end is not known: one of both days does not hold this customer."
         )
         return
-    if not found:
+    told = pd.DataFrame([_changed(page, value) for value in found], columns=list(CHANGED))
+    told = told[told["before"] != told["now"]]  # 3.9 years are 3.9 years two days later
+    if told.empty:
         st.write("No value changed since the month end.")
         return
     st.markdown("**What changed since the month end**")
-    table(page, pd.DataFrame([_changed(page, value) for value in found]), "changed_values", CHANGED)
+    table(page, told, "changed_values", CHANGED)
 
 
 def _changed(page: Page, value: ChangedValue) -> dict[str, str]:
@@ -158,6 +160,10 @@ def _alerts(page: Page, customer_key: str) -> None:
     if not found.total:
         return
     st.markdown("**Alerts**")
-    rows = found.rows.assign(state=found.rows["shown"].map(STATES), rule=found.rows["rule"].map(spoken))
+    rows = found.rows.assign(
+        state=found.rows["shown"].map(STATES),
+        rule=found.rows["rule"].map(spoken),
+        why=found.rows["why"].fillna(""),
+    )
     table(page, rows, "customer_alerts", ALERTS)
     page.link("alerts", "Open these alerts", customer=customer_key)

@@ -31,7 +31,7 @@ def show_morning(page: Page) -> None:
         )
     with st.container(border=True):
         page.link("at_risk", CALL_FIRST)
-    _risers(page)
+    _risers(page, found)
 
 
 def _figures(page: Page, found: Morning) -> None:
@@ -84,10 +84,14 @@ def _figures(page: Page, found: Morning) -> None:
     page.link("alerts", "Open the alerts")
 
 
-def _risers(page: Page) -> None:
+def _risers(page: Page, found: Morning) -> None:
     rows = risers(page.store, SHOWN_RISERS)
     if rows.empty:
-        st.caption("Of nobody it is known that the probability rose in the last 7 days.")
+        st.caption(
+            "Nobody's probability rose in the last 7 days."
+            if found.compared_week
+            else "Nobody has a score of 7 days before by the same model, so it is not known who rose."
+        )
         return
     st.markdown("**Who rose most in 7 days?** Choose a row to open the customer.")
     rows = rows.assign(points=100 * rows["rise"])

@@ -30,9 +30,11 @@ class FirstRows:
 
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:
-    """At most so many items, evenly spread, the first and the last among them."""
+    """At most so many items, evenly spread, the first and the last among them; of one, the last."""
     if len(items) <= most:
         return list(items)
+    if most == 1:
+        return [items[-1]]
     step = (len(items) - 1) / (most - 1)
     return [items[round(at * step)] for at in range(most)]
 

@@ -113,6 +113,7 @@ def test_values_that_changed_are_told_and_no_others(store: ReleaseStore) -> None
         "support tickets": (tickets, tickets + 2),
         "region": (snapshots().loc[5, "region"], "south-west"),
     }
+    assert [value.unit for value in found] == [None, None], "nobody counts tickets in rows"
     assert {value.effect for value in found} == {None}, "another model gave the scores of this morning"
     assert changed_values(store, SCORED[6]) == []
     assert changed_values(store, TOO_NEW[0]) is None, "the month end does not hold this customer"

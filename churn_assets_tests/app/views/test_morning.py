@@ -39,7 +39,7 @@ def publish(home: Path, **edits: object) -> Settings:
     told = frames()
     held = {name: pa.Table.from_pandas(told[name], preserve_index=False) for name in OF_A_CUSTOMER}
     held["current_snapshots"] = held["snapshots"]
-    publish_months(settings.releases_uri, **(held | morning_tables()), **edits)
+    publish_months(settings.releases_uri, **(held | morning_tables() | edits))
     (Path(settings.releases_uri) / "STATUS.json").write_text(
         json.dumps(status() | {"at": datetime.now(UTC).isoformat()})
     )
@@ -163,6 +163,25 @@ def test_a_viewer_acknowledges_nothing(home: Settings, opened: Open, monkeypatch
     page = choose_rows(opened(home, "alerts"), 0, 0)
     assert "You read as viewer." in text(page)
     assert "acknowledge" not in [button.key for button in page.button]
+
+
+def test_an_alert_that_was_told_has_no_reason_of_suppression(home: Settings, opened: Open) -> None:
+    told = WAITING[0]
+    assert set(opened(home, "alerts").dataframe[0].value["why"]) == {""}
+    shown = opened(home, "customer", customer=told["customer_key"]).dataframe
+    alerts = next(part.value for part in shown if "why" in part.value)
+    assert alerts.loc[alerts["state"] == "waits", "why"].eq("").all()
+
+
+def test_changes_that_read_the_same_are_left_out(tmp_path: Path, opened: Open) -> None:
+    held = frames()["snapshots"]
+    now = held.assign(tenure_days=held["tenure_days"] + 1, tickets_count_3m=held["tickets_count_3m"] + 2)
+    settings = publish(tmp_path, current_snapshots=pa.Table.from_pandas(now, preserve_index=False))
+    page = opened(settings, "customer", customer=MORNING_KEYS[2])
+    no_errors(page)
+    changed = next(part.value for part in page.dataframe if "effect" in part.value)
+    assert "Support tickets" in changed["what"].tolist(), changed
+    assert (changed["before"] != changed["now"]).all()
 
 
 def test_suppressed_alerts_say_why_and_cannot_be_acknowledged(home: Settings, opened: Open) -> None:
