@@ -3,5 +3,5 @@ scores into a CRM.
 
 The rules are pure functions over small frames. Messages go through the outbox of `operations.channels`.
 
-May import: contracts, features, graph, history, lakehouse, operations, silver.
+May import: contracts, features, graph, history, lakehouse, ml, operations, silver.
 """

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -30,6 +31,8 @@ CHECKS = {
 }
 ACCEPTED = "crm_accepts_all"
 SHOWN = 10
+AS_OF = "as_of_date"
+RUNS = 50  # runs of the asset that are asked for the days that they told
 NO_SCORES = "there are no current scores yet."
 
 
@@ -55,7 +58,8 @@ def _risk_alerts(business: Business) -> dg.AssetsDefinition:
     def risk_alerts(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        days, run_id, now = newest_scores(lakehouse, business), context.run.run_id, now_utc()
+        run_id, now = context.run.run_id, now_utc()
+        days = newest_scores(lakehouse, business, _told_days(context.instance, lakehouse))
         if days is None:
             return materialized(lakehouse, table, None, {}, [not_judged(WITHIN_CAPS, NO_SCORES)])
         outbox = Outbox(lakehouse.settings.home_path)
@@ -139,6 +143,18 @@ def _crm_customers(business: Business) -> dg.AssetsDefinition:
     return crm_customers
 
 
+def _told_days(instance: dg.DagsterInstance, lakehouse: Lakehouse) -> set[date]:
+    """The days whose changes were told, also those without any: of the last runs of this asset, and of the alerts.
+
+    Without such runs, as in a new home of an old lake, nothing is known of the days without alerts, so none is told.
+    """
+    table = tables.RISK_ALERTS
+    runs = instance.fetch_materializations(dg.AssetKey(table.key), limit=RUNS).records
+    done = [run.asset_materialization for run in runs if run.asset_materialization is not None]
+    found = {date.fromisoformat(str(one.metadata[AS_OF].value)) for one in done if AS_OF in one.metadata}
+    return found | set(lakehouse.slices(table, AS_OF)) if found and lakehouse.exists(table) else found
+
+
 def _settle(lakehouse: Lakehouse, business: Business, run_id: str) -> int:
     """Adds the outcomes that are known since the last run; returns their number."""
     found = with_outcomes(lakehouse, business, alerts(lakehouse))
@@ -177,7 +193,7 @@ def _report(
     raised: Raised, new: Sequence[Row], rows: Sequence[Row], qualities: Sequence[RuleQuality]
 ) -> dict[str, Any]:
     days = raised.days
-    report: dict[str, Any] = {"as_of_date": str(days.day), "who object to profiling": int(raised.objected)}
+    report: dict[str, Any] = {AS_OF: str(days.day), "who object to profiling": int(raised.objected)}
     if days.is_first:
         report["compared with"] = "nothing: this is the first day, so nobody is known to have changed"
     elif days.model_changed:

@@ -1,4 +1,4 @@
-"""Finds the customers whom a rule is about: those who have changed since the former day of current scores.
+"""Finds the customers whom a rule is about: those who have changed since the former day whose changes were told.
 
 A rule tells of a change once. A rise is a rise as long as the lower score lies within its days, so only customers who
 had not risen yet on the former day count. Scores of two models are never compared.
@@ -32,10 +32,12 @@ class Days:
     Attributes:
         scores: the columns READ, a row per customer and day.
         day: whose changes are asked for.
+        told: the former day whose changes were told; None: the former day of which there are scores.
     """
 
     scores: "pd.DataFrame"
     day: date
+    told: date | None = None
 
     def of(self, day: date) -> "pd.DataFrame":
         """The scores of one day, by customer_key."""
@@ -43,8 +45,8 @@ class Days:
 
     @property
     def before(self) -> date | None:
-        """The former day of which scores are known; None on the first day."""
-        return max((day for day in self.scores[DAY].unique() if day < self.day), default=None)
+        """The former day to compare with; None on the first day."""
+        return self.told or max((day for day in self.scores[DAY].unique() if day < self.day), default=None)
 
     def version(self, day: date) -> str | None:
         """The model version that scored a day."""

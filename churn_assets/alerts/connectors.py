@@ -15,6 +15,7 @@ from churn_assets.operations.channels.webhook import sign
 HUBSPOT = "https://api.hubapi.com"
 SALESFORCE_API = "v60.0"
 JSON = {"Content-Type": "application/json"}
+UNANSWERED = "The CRM did not answer for each customer."
 Value = str | float | int | None
 
 
@@ -78,7 +79,9 @@ class HubSpot:
     line: CrmLine
 
     def give(self, batch: Sequence[Given], batch_id: str) -> dict[str, str]:
-        """See `Connector`. Of a batch with an error that names no record nothing counts as accepted."""
+        """See `Connector`. Of a batch with an error that names no record, or with records that are
+        neither among the results nor among the errors, nothing counts as accepted.
+        """
         base = resolved(self.line.url or HUBSPOT).get_secret_value().rstrip("/")
         token = resolved(self.line.token or "").get_secret_value()
         inputs = [
@@ -86,7 +89,7 @@ class HubSpot:
             for one in batch
         ]
         url = f"{base}/crm/v3/objects/{self.line.object}/batch/upsert"
-        answer = _json(
+        answer = _object(
             exchange(url, body_of({"inputs": inputs}), JSON | {"Authorization": f"Bearer {token}"})
         )
         errors = answer.get("errors") or []
@@ -95,7 +98,10 @@ class HubSpot:
         }
         if errors and not named:
             raise MessageRefused(f"The CRM answered with errors ({_code(errors[0], 'category')}).")
-        return {one.customer_key: named[one.own_id] for one in batch if one.own_id in named}
+        refused = {one.customer_key: named[one.own_id] for one in batch if one.own_id in named}
+        if len(answer.get("results") or []) != len(batch) - len(refused):
+            raise MessageRefused(UNANSWERED)
+        return refused
 
 
 @dataclass
@@ -113,9 +119,9 @@ class Salesforce:
         url = f"{base}/services/data/{SALESFORCE_API}/composite/sobjects/{kind}/{own}"
         headers = JSON | {"Authorization": f"Bearer {token}"}
         content = exchange(url, body_of({"allOrNone": False, "records": records}), headers, "PATCH")
-        results = json.loads(content)
+        results = _json(content)
         if not isinstance(results, list) or len(results) != len(batch):
-            raise Unavailable("The CRM did not answer for each customer.")
+            raise Unavailable(UNANSWERED)
         return {
             one.customer_key: _code((result.get("errors") or [{}])[0], "statusCode")
             for one, result in zip(batch, results, strict=True)
@@ -131,19 +137,25 @@ class Salesforce:
             "client_secret": resolved(self.line.client_secret or "").get_secret_value(),
         }
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        answer = _json(exchange(f"{base}/services/oauth2/token", urlencode(form).encode(), headers))
+        answer = _object(exchange(f"{base}/services/oauth2/token", urlencode(form).encode(), headers))
         token = answer.get("access_token")
         if not isinstance(token, str):
             raise Unavailable("The login gave no access token.")
         return token, str(answer.get("instance_url") or base).rstrip("/")
 
 
-def _json(content: bytes) -> dict[str, Any]:
+def _json(content: bytes) -> Any:
     try:
-        answer = json.loads(content)
+        return json.loads(content)
     except ValueError:
         raise Unavailable("The CRM did not answer in JSON.") from None
-    return answer if isinstance(answer, dict) else {}
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    answer = _json(content)
+    if not isinstance(answer, dict):
+        raise Unavailable(UNANSWERED)
+    return answer
 
 
 def _texts(values: Mapping[str, Value]) -> dict[str, str]:

@@ -101,7 +101,7 @@ def model_notice(
     """
     former, new = versions
     return Message(
-        id=f"model-{new}-{day}",
+        id=f"model-{new}-{before}",  # the same after a crash, when another day is the first that tells of it
         topic=TOPIC,
         rule=MODEL_CHANGED,
         subject="model",

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from math import sqrt
 from typing import Any
 
 from churn_assets.alerts.judging import ACKNOWLEDGED, SUPPRESSED
@@ -13,7 +12,6 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 
 LEFT = frozenset({"churned", "ended_in_gap"})  # outcomes of customers who left within gap and outcome window
 STAYED = "stayed"
-Z = 1.959963984540054  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,8 @@ class RuleQuality:
     @property
     def interval(self) -> tuple[float, float] | None:
         """Wilson's 95 % interval of the precision."""
+        from churn_assets.ml.metrics.classification import wilson
+
         return wilson(self.left, self.known) if self.known else None
 
     @property
@@ -53,14 +53,6 @@ class RuleQuality:
         if self.precision is None or not self.base_rate:
             return None
         return self.precision / self.base_rate
-
-
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share; `of` is at least 1."""
-    share, z2 = hits / of, Z * Z / of
-    middle = share + z2 / 2
-    half = Z * sqrt(share * (1 - share) / of + z2 / (4 * of))
-    return max(0.0, (middle - half) / (1 + z2)), min(1.0, (middle + half) / (1 + z2))
 
 
 def rule_qualities(rows: Iterable[Mapping[str, Any]], rates: Mapping[date, float]) -> list[RuleQuality]:

@@ -1,8 +1,8 @@
 """Raises the alerts of the newest day of current scores: finds changes, judges them, and makes their rows."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from churn_assets.alerts.changes import DAY, KEY, READ, Days, changes
@@ -49,8 +49,15 @@ class Raised:
         return int((now.loc[both] != before.loc[both]).sum())
 
 
-def newest_scores(lakehouse: Lakehouse, business: Business) -> Days | None:
-    """The current scores that rules read, as of the newest day; None before the first one."""
+def newest_scores(lakehouse: Lakehouse, business: Business, told: Iterable[date] = ()) -> Days | None:
+    """The current scores that rules read, as of the newest day; None before the first one.
+
+    Args:
+        lakehouse: where they lie.
+        business: its rules.
+        told: days whose changes were told. The newest day is compared with the last of them that is still kept, so that
+            what changed on a day whose alerts failed is told with the next one.
+    """
     if not lakehouse.exists(tables.CURRENT_SCORES):
         return None
     known = lakehouse.slices(tables.CURRENT_SCORES, DAY)
@@ -58,12 +65,13 @@ def newest_scores(lakehouse: Lakehouse, business: Business) -> Days | None:
         return None
     day = known[-1]
     back = max([r.within_days for r in business.file.alerts.rules if r.rose is not None], default=0)
-    before = known[-2] if len(known) > 1 else day
+    compared = max((d for d in {*told}.intersection(known) if d < day), default=None)
+    before = compared or max((d for d in known if d < day), default=day)
     # what a rule knew on the former day, and which model had scored the day before that
-    wanted = [d for d in known if d >= before - timedelta(days=back)] + known[-3:]
+    wanted = [d for d in known if d >= before - timedelta(days=back)] + [d for d in known if d < before][-1:]
     columns = list(dict.fromkeys([*READ, *COPIED, "value"]))
     scores = lakehouse.arrow(tables.CURRENT_SCORES, columns, [(DAY, "in", sorted({*wanted}))]).to_pandas()
-    return Days(scores, day)
+    return Days(scores, day, compared)
 
 
 def raise_alerts(lakehouse: Lakehouse, business: Business, days: Days) -> Raised:

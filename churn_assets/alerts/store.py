@@ -7,6 +7,7 @@ from typing import Any
 from churn_assets.alerts.judging import ACKNOWLEDGED, SUPPRESSED
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
+from churn_assets.operations.audit.chain import record
 from churn_assets.operations.log.writing import event
 
 Row = dict[str, Any]
@@ -68,6 +69,7 @@ def acknowledge(lakehouse: Lakehouse, ids: Iterable[str], by: str, note: str, no
 
     Raises:
         AlertError: one of them does not exist, was suppressed, or was acknowledged before; nothing was written.
+        AuditError: the act cannot be recorded; nothing was written.
     """
     wanted, done = list(dict.fromkeys(ids)), list[Row]()
 
@@ -75,6 +77,9 @@ def acknowledge(lakehouse: Lakehouse, ids: Iterable[str], by: str, note: str, no
         here = {row["alert_id"]: row for row in rows}
         for one in wanted:
             _require_open(one, here.get(one))
+        for one in wanted:
+            subject = here[one]["customer_key"]
+            record(lakehouse.settings, "alert_acknowledged", by, subject, customers=1, alert=one)
         done.extend(
             here[one]
             | {"state": ACKNOWLEDGED, "acknowledged_at": now, "acknowledged_by": by, "note": note or None}

@@ -67,7 +67,9 @@ class CurrentScore(BaseModel):
         description="Sources that are behind their promise; null where every source is on time.",
         examples=["usage known until 2026-06-24"],
     )
-    known_until: date = Field(description="Day until which the oldest source is known.")
+    known_until: date | None = Field(
+        description="Day until which the oldest source is known; null while a source is not known at all."
+    )
 
 
 class BriefCustomer(BaseModel):

@@ -67,7 +67,8 @@ def daily_scores_sensor(business: Business) -> dg.SensorDefinition:
         known = context.cursor == state or (context.cursor is None and _holds(lakehouse, day))
         context.update_cursor(state)
         if known:
-            return dg.SkipReason(f"Nothing new has passed silver since the scores of {day}.")
+            when = f"since the scores of {day}" if _holds(lakehouse, day) else f"to score {day} by"
+            return dg.SkipReason(f"Nothing new has passed silver {when}.")
         return traced(dg.RunRequest(run_key=f"daily-{day}-{state}"), NAME)
 
     return sensor

@@ -1,7 +1,7 @@
 """The section `alerts` of churn.yaml: which changes of a customer are told, to whom, how often and when."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -124,6 +124,20 @@ def _check_channel(name: str, place: Place, channels: Sequence[ChannelLine]) -> 
         place.refuse(f"the channel {name} tells no alerts", f"add {TOPIC} to its topics")
 
 
+def _check_digests(quiet: QuietHours, place: Place, channels: Sequence[ChannelLine]) -> None:
+    """Refuses quiet hours that last from the hour of a digest to midnight: it would wait for ever."""
+    for line in channels:
+        if line.kind != "email" or TOPIC not in line.topics:
+            continue
+        later = (datetime(2000, 1, 1, hour, tzinfo=UTC) for hour in range(line.digest_hour, 24))
+        if all(is_quiet((quiet.start, quiet.end), hour) for hour in later):
+            place.refuse(
+                f"the channel {line.name} sends the alerts of a day from hour {line.digest_hour} on, and all hours "
+                "from then to midnight are quiet, so it would never send any",
+                f"set channels.digest_hour of {line.name} to an hour that is not quiet",
+            )
+
+
 class Alerts(Section):
     """The rules, and what holds for all of them."""
 
@@ -160,7 +174,7 @@ def is_quiet(hours: tuple[int, int] | None, now: datetime) -> bool:
 
 
 def check_alerts(place: Place, features: Features, channels: Place, daily: Daily | None) -> None:
-    """Checks each rule and each CRM by itself, and that no two have one name."""
+    """Checks each rule and each CRM by itself, that no two have one name, and the quiet hours."""
     lines = [line for item in channels.items() if (line := peek(ChannelLine, item)) is not None]
     names: set[str] = set()
     for item in place.at("rules").items():
@@ -171,4 +185,7 @@ def check_alerts(place: Place, features: Features, channels: Place, daily: Daily
             item.at("name").refuse(f"two rules are called {rule.name}", "give each a name of its own")
         names.add(rule.name)
         rule.check(item, features, lines, daily or Daily())
+    hours = place.at("quiet_hours")
+    if hours.content() is not None and (quiet := peek(QuietHours, hours)) is not None:
+        _check_digests(quiet, hours, lines)
     check_crm(place.at("crm"))

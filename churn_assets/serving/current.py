@@ -58,10 +58,11 @@ def read_current(
         return f"the newest current scores are of {day}, before the scores of {newest}; run the job `daily`"
     scores = lakehouse.arrow(tables.CURRENT_SCORES, None, [("as_of_date", "=", day)])
     former = [("as_of_date", ">", day - timedelta(days=FORMER_DAYS)), ("as_of_date", "<=", day)]
+    known_until = pc.min(scores["known_until"]).as_py()
     about = CurrentDay(
         as_of_date=str(day),
         model_version=str(pc.max(scores["model_version"]).as_py()),
-        known_until=str(pc.min(scores["known_until"]).as_py()),
+        known_until=None if known_until is None else str(known_until),
         stale_from=_stale_from(business, day),
         customers=scores.num_rows,
     )

@@ -19,6 +19,7 @@ class Crm:
         records: own id -> fields.
         refused: own ids that it refuses.
         status: that it answers every request with, if not 200.
+        nonsense: that it answers every request with but a login; None: the answer of the public API.
     """
 
     port: int = 0
@@ -26,6 +27,7 @@ class Crm:
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     status: int = 200
+    nonsense: str | None = None
 
     @property
     def url(self) -> str:
@@ -61,7 +63,9 @@ class Crm:
             "message": "Anna",
             "context": {"ids": bad},
         }
-        return (207, {"results": [], "numErrors": 1, "errors": [error]}) if bad else (200, {"results": []})
+        results = [{"id": "512", "new": False, "properties": {}} for one in inputs if one["id"] not in bad]
+        answer = {"status": "COMPLETE", "results": results}
+        return (207, answer | {"numErrors": 1, "errors": [error]}) if bad else (200, answer)
 
     def _salesforce(self, record: dict[str, Any]) -> dict[str, Any]:
         assert record.pop("attributes") == {"type": "Contact"}
@@ -83,7 +87,8 @@ def crm() -> Iterator[Crm]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             server_side.requests.append((self.command, self.path, headers, body))
             status, content = server_side.answer(self.path, body)
-            told = json.dumps(content).encode()
+            odd = server_side.nonsense is not None and not self.path.endswith("/oauth2/token")
+            told = (str(server_side.nonsense) if odd else json.dumps(content)).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(told)))
             self.end_headers()

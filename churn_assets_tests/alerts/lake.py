@@ -41,13 +41,19 @@ def put_scores(house: Lakehouse, rows: Sequence[dict[str, Any]]) -> None:
     house.replace_rows(table, table.rows(list(rows)), "as_of_date", days, run_id="test")
 
 
-def raised(house: Lakehouse, business: Business, raise_on_error: bool = True) -> dg.ExecuteInProcessResult:
-    """Materialises the alerts."""
+def raised(
+    house: Lakehouse,
+    business: Business,
+    raise_on_error: bool = True,
+    instance: dg.DagsterInstance | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Materialises the alerts; without an instance as the first run of a home."""
     upstream = (tables.CURRENT_SCORES, tables.CURRENT_SNAPSHOT)
     return dg.materialize(
         [*alert_assets(business), *(dg.AssetSpec(table.key) for table in upstream)],
         selection=dg.AssetSelection.assets(tables.RISK_ALERTS.key),
         resources={"lakehouse": house},
+        instance=instance,
         raise_on_error=raise_on_error,
     )
 

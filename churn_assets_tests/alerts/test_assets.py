@@ -1,9 +1,11 @@
 """Alerts of a lake: raised once, told through the outbox, and one notice of a changed model."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 import pytest
 
 from churn_assets.alerts.delivery import note_deliveries
@@ -125,6 +127,56 @@ def test_what_was_written_and_not_queued_is_queued_by_the_next_run(
     assert Outbox(house.settings.home_path).state("files").waiting == 1
 
 
+def test_what_changed_on_a_day_whose_alerts_failed_is_told_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    business = business_of(tmp_path)
+    house, instance = lake(tmp_path, CALM), dg.DagsterInstance.ephemeral()
+    raised(house, business, instance=instance)
+    now = [score("a", 1, 0.5), score("b", 1, 0.1, **HIGH), score("c", 1)]
+    put_scores(house, now)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("churn_assets.alerts.assets.raise_alerts", killed)
+        with pytest.raises(KeyboardInterrupt):
+            raised(house, business, instance=instance)
+    put_scores(house, [row | {"as_of_date": day(2)} for row in now])
+    raised(house, business, instance=instance)
+    assert states(house) == {("a", "rose"): ("new", None), ("b", "high"): ("new", None)}
+    assert {row["compared_with"] for row in alerts(house)} == {day(0)}
+    before = alerts(house)
+    put_scores(house, [row | {"as_of_date": day(3)} for row in now])
+    for _ in range(2):
+        raised(house, business, instance=instance)
+        assert alerts(house) == before
+
+
+def test_a_changed_model_is_told_also_if_its_first_day_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    business = business_of(tmp_path)
+    house, instance = lake(tmp_path, CALM), dg.DagsterInstance.ephemeral()
+    raised(house, business, instance=instance)
+
+    def killed(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    for number, broken_step in ((1, "tell_new_model"), (2, "tell_alerts"), (3, "")):
+        put_scores(house, [score("a", number, 0.9, model_version="2", **HIGH)])
+        with monkeypatch.context() as broken:
+            if broken_step:
+                broken.setattr(f"churn_assets.alerts.assets.{broken_step}", killed)
+                with pytest.raises(KeyboardInterrupt):
+                    raised(house, business, instance=instance)
+            else:
+                raised(house, business, instance=instance)
+    [waiting] = Outbox(house.settings.home_path).waiting("files")
+    assert waiting.message.title == "Model version 2 is in charge"
+
+
 def test_without_a_channel_an_alert_is_only_shown(tmp_path: Path) -> None:
     business = business_of(tmp_path, channels=[])
     house = lake(tmp_path, CALM)
@@ -142,6 +194,9 @@ def test_an_alert_is_acknowledged_once_and_a_suppressed_one_never(tmp_path: Path
     told, suppressed = alerts(house)
     assert suppressed["state"] == "suppressed"
     [done] = acknowledge(house, [told["alert_id"]], "anna", "calls today", NOW)
+    [audit] = (house.settings.home_path / "audit").glob("*.jsonl")
+    acts = [json.loads(line) for line in audit.read_text().splitlines()]
+    assert [(a["by"], a["subject"]) for a in acts if a["act"] == "alert_acknowledged"] == [("anna", "a")]
     assert (done["state"], done["acknowledged_by"], done["note"]) == ("acknowledged", "anna", "calls today")
     outbox = Outbox(house.settings.home_path)
     deliver(outbox, business.file.channels, house.settings)

@@ -132,6 +132,21 @@ def test_a_closed_crm_is_given_nothing_and_all_waits(
     assert [len(json.loads(body)["inputs"]) for _, _, _, body in there.requests[1:]] == [100, 50]
 
 
+@pytest.mark.parametrize("kind", ["hubspot", "salesforce"])
+@pytest.mark.parametrize(
+    "nonsense", ["", "<html>", "[]", "{}", '"ok"', '{"status": "CANCELED", "results": []}']
+)
+def test_an_answer_that_does_not_tell_of_each_customer_accepts_none(
+    tmp_path: Path, there: Crm, kind: str, nonsense: str
+) -> None:
+    business, house = with_crm(tmp_path, kind), customers(tmp_path, 2)
+    there.nonsense = nonsense
+    done = pushed(house, business)
+    assert (done.accepted, done.waiting + len(done.refused)) == (0, 2)
+    there.nonsense = None
+    assert pushed(house, business).accepted == 2
+
+
 def test_an_unset_variable_is_told(tmp_path: Path, there: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CRM_TOKEN")
     done = pushed(customers(tmp_path, 1), with_crm(tmp_path, "hubspot"))

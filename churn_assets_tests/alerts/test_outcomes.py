@@ -4,10 +4,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from churn_assets.alerts.outcomes import with_outcomes
-from churn_assets.alerts.quality import leaving_rates, rule_qualities, wilson
+from churn_assets.alerts.quality import leaving_rates, rule_qualities
 from churn_assets.alerts.words import quality_cells, quality_sentence
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
@@ -120,15 +118,6 @@ def test_what_is_not_known_is_not_told_as_zero() -> None:
     assert (without_base.precision, without_base.lift) == (1.0, None)
     [nobody_left] = rule_qualities([alert(1, outcome="stayed")], {date(2025, 5, 31): 0.0})
     assert (nobody_left.precision, nobody_left.lift) == (0.0, None)
-
-
-@pytest.mark.parametrize(
-    ("hits", "of", "low", "high"),
-    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662)],
-)
-def test_wilson_gives_the_published_intervals(hits: int, of: int, low: float, high: float) -> None:
-    """Newcombe (1998), Statistics in Medicine 17, 857-872: 81 of 263 is 0.2553 to 0.3662."""
-    assert wilson(hits, of) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_rates_of_leaving_leave_out_what_is_neither(tmp_path: Path) -> None:

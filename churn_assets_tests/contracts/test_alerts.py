@@ -67,6 +67,31 @@ def test_two_rules_of_one_name_and_hours_that_are_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("start", "end", "digest", "sent"),
+    [
+        (19, 6, 20, False),
+        (19, 6, 19, False),
+        (19, 6, 18, True),
+        (19, 6, 3, True),
+        (1, 23, 12, True),
+        (22, 0, 22, False),
+    ],
+)
+def test_a_digest_that_quiet_hours_would_hold_back_for_ever_is_refused(
+    tmp_path: Path, start: int, end: int, digest: int, sent: bool
+) -> None:
+    mail = {"name": "team", "kind": "email", "host": "smtp.example.com", "sender": "churn@example.com"}
+    mail |= {"recipients": ["a@example.com"], "digest_hour": digest}
+    quiet = {"quiet_hours": {"start": start, "end": end}}
+    folder = business_copy(tmp_path, channels=[mail], alerts=quiet)
+    if sent:
+        assert load_business(folder).file.alerts.quiet == (start, end)
+        return
+    _, place, words = only_mistake(lambda: load_business(folder))
+    assert (place, "it would never send any" in words) == ("alerts.quiet_hours", True), words
+
+
+@pytest.mark.parametrize(
     ("edit", "place", "told"),
     [
         ({"token": "pat-123"}, ".token", "a secret does not stand in a file"),

@@ -54,6 +54,15 @@ def test_it_tells_the_newest_day_and_the_days_before(with_current: Lakehouse, bu
     assert declared <= set(found.tables[SNAPSHOTS].column_names)
 
 
+def test_a_source_that_is_not_known_at_all_leaves_the_day_unknown(
+    with_current: Lakehouse, business: Business
+) -> None:
+    unknown = {"as_of_date": MORNING, "known_until": None}
+    write(with_current, tables.CURRENT_SCORES, [row | unknown for row in current_rows(KEYS[:9])])
+    found = read_current(with_current, business, model(), NEWEST)
+    assert isinstance(found, Current) and found.about.known_until is None
+
+
 def test_without_them_it_says_why(lakehouse: Lakehouse, business: Business) -> None:
     told = read_current(lakehouse, business, model(), NEWEST)
     assert told == "scores/current_scores was never materialised; the job `daily` does so"

@@ -36,14 +36,14 @@ class CurrentDay:
     Attributes:
         as_of_date: of these scores; ISO, like all days here.
         model_version: that gave them. It may be a later one than that of the newest cohort.
-        known_until: the day up to which every source is known.
+        known_until: the day up to which every source is known; None if one is not known at all.
         stale_from: from this day on newer current scores are overdue; None when none are expected any more.
         customers: how many have a current score.
     """
 
     as_of_date: str
     model_version: str
-    known_until: str
+    known_until: str | None
     stale_from: str | None
     customers: int
 

@@ -16,6 +16,7 @@ from churn_assets.ml.metrics.classification import (
     compare_auc,
     evaluate,
     rank,
+    wilson,
 )
 
 
@@ -180,3 +181,12 @@ def test_tenure_bands_cover_every_customer_once() -> None:
     assert sum(metrics.n for metrics in bands.values()) == 4000
     edge = by_tenure(frame.head(1).assign(tenure_days=365))
     assert edge["6 to 12 months"].n == 1
+
+
+@pytest.mark.parametrize(
+    ("hits", "of", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662)],
+)
+def test_wilson_gives_the_published_intervals(hits: int, of: int, low: float, high: float) -> None:
+    """Newcombe (1998), Statistics in Medicine 17, 857-872: 81 of 263 is 0.2553 to 0.3662."""
+    assert wilson(hits, of) == pytest.approx((low, high), abs=5e-5)
