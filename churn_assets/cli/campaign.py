@@ -36,7 +36,9 @@ def _grid(title: str, head: "Sequence[str]", rows: "Sequence[Sequence[object]]")
 
     grid = RichTable(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for place, name in enumerate(head):
-        grid.add_column(name, justify="right" if place and isinstance(rows[0][place], int) else "left")
+        words = not any(" " in str(row[place]) for row in rows)  # an id that is cut cannot be copied
+        number = place and isinstance(rows[0][place], int)
+        grid.add_column(name, justify="right" if number else "left", no_wrap=words, overflow="fold")
     for row in rows:
         grid.add_row(*(escape(cell(value)) for value in row))
     return grid
@@ -112,7 +114,7 @@ def list_campaigns() -> None:
     if not found:
         click.echo("No campaign has been planned.")
         return
-    head = ("campaign", "state", "contacted", "holdout", "expected cost", "expected profit", "last act")
+    head = ("campaign", "state", "contacted", "holdout", "cost", "profit", "last act")
     rows = [
         (
             r.campaign_id,
@@ -125,7 +127,7 @@ def list_campaigns() -> None:
         )
         for r in found
     ]
-    output().print(_grid("Campaigns", head, rows))
+    output().print(_grid("Campaigns, with their expected cost and profit", head, rows))
 
 
 @campaign.command()
