@@ -117,7 +117,7 @@ def test_its_release_is_whole_and_names_everybody(shop: Lake) -> None:
     assert pointer is not None
     release = open_release(local_copy(root, pointer, Path(root)))
     verify(release, pointer)
-    not_looked_at_yet = {"drift", "model_performance", "people_balance"}
+    not_looked_at_yet = {"drift", "model_performance", "calibration", "people_balance"}
     never_run = {"risk_alerts", *OF_THIS_MORNING}  # by the job `daily`
     assert set(release.manifest.absent) == {"contacts"} | not_looked_at_yet | never_run
     people = release.table("customers").to_pandas()
