@@ -102,7 +102,7 @@ def test_everybody_who_is_known_has_a_row_with_a_score_or_a_reason(demo: Demo, r
 def test_it_holds_what_readers_need_and_says_what_each_column_means(demo: Demo, release: Release) -> None:
     never = "was never materialised"
     assert release.manifest.absent["risk_alerts"] == f"alerts/risk_alerts {never}"
-    daily = {"risk_alerts", *OF_THIS_MORNING}  # the demo runs no job `daily`, and none of its cohorts has matured since
+    daily = {"risk_alerts", *OF_THIS_MORNING}  # the demo runs no such job, and no cohort is judged yet
     assert release.manifest.absent.keys() == daily | {"calibration"}
     assert {"customer_months", "contacts", "churn_events", "model_performance", "drift", "champions"} <= set(
         release.tables
