@@ -10,6 +10,14 @@ from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Name, Section, Share
 from churn_assets.contracts.validation import peek
 
+# Columns that stand beside those of the offers when a plan is made.
+OF_A_PLAN = frozenset(
+    {
+        *("customer_key", "as_of_date", "probability", "value", "risk_tier", "value_tier", "segment"),
+        *("model_version", "excluded", "consent", "objected", "contacted_on"),
+    }
+)
+
 
 class OfferLine(Section):
     """One offer; money in the currency of the business."""
@@ -62,7 +70,7 @@ class Offers:
 
 
 def check_offers(place: Place, features: Features) -> Offers:
-    """Checks each offer, and that no two have one name."""
+    """Checks each offer, that no two have one name, and that none is called like a column of a plan."""
     found: list[OfferLine] = []
     complete = True
     for item in place.items():
@@ -72,6 +80,10 @@ def check_offers(place: Place, features: Features) -> Offers:
             continue
         if line.name in {other.name for other in found}:
             item.at("name").refuse(f"two offers are called {line.name}", "give each a name of its own")
+        if line.name in OF_A_PLAN:
+            item.at("name").refuse(
+                f"a plan has a column {line.name} already", "call the offer something else"
+            )
         line.check(item, features)
         found.append(line)
     return Offers(tuple(found), complete)

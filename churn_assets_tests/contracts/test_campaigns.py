@@ -118,6 +118,13 @@ def test_two_offers_of_one_name(tmp_path: Path) -> None:
     assert (mistake.path, mistake.problem) == ("offers[1].name", "two offers are called mail")
 
 
+def test_an_offer_is_not_called_like_a_column_of_a_plan(tmp_path: Path) -> None:
+    """An offer `consent` would stand for the customers' consent."""
+    folder = business_copy(tmp_path, **(_edits() | {"offers": [OFFER | {"name": "consent"}]}))
+    [mistake] = mistakes_of(lambda: load_business(folder))
+    assert (mistake.path, mistake.problem) == ("offers[0].name", "a plan has a column consent already")
+
+
 def test_a_control_needs_a_column_that_tells_the_arm(tmp_path: Path) -> None:
     monitoring = {"treated": [{"source": "retention_contacts"}]}
     folder = business_copy(tmp_path, monitoring=monitoring, **_edits())
