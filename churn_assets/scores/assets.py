@@ -23,7 +23,7 @@ from churn_assets.models.decisions import decided
 from churn_assets.models.undeclared_features import undeclared, without_values
 from churn_assets.months import add_months, month_end
 from churn_assets.scores.current_scores import current_scores_asset
-from churn_assets.scores.in_charge import FEATURES_AT_HAND, ONE_PROBABILITY, model_of
+from churn_assets.scores.in_charge import FEATURES_AT_HAND, ONE_PROBABILITY, model_of, require_probabilities
 from churn_assets.scores.lifetime_assets import lifetime_assets
 from churn_assets.scores.segment_drivers import COLUMNS, driver_rows
 from churn_assets.scores.segments import customer_segments
@@ -177,24 +177,12 @@ def _judge_scores(
     """
     import pyarrow.compute as pc
 
-    counts = require_unique(draft, ["customer_key", "as_of_date"], ONE_PROBABILITY)
-    expected = lakehouse.count(
+    snapshots = lakehouse.count(
         tables.CUSTOMER_SNAPSHOTS, pc.field("as_of_date").isin([month_end(m) for m in months])
     )
-    functions = [("probability", name) for name in ("count", "min", "max", "mean")]
-    found = draft.content.aggregate(["as_of_date"], functions).to_pylist()
-    given = sum(r["probability_count"] for r in found)
-    # all three, because minimum and maximum ignore NaN and the mean does not
-    inside = all(0 <= r[f"probability_{name}"] <= 1 for r in found for name in ("min", "max", "mean"))
-    if not counts["rows"] == expected == given or not inside:
-        raise CheckFailed(
-            ONE_PROBABILITY,
-            f"{expected:,} snapshots gave {counts['rows']:,} scores and {given:,} probabilities"
-            f"{'' if inside else ', not all of them from 0 to 1'}.",
-            "Materialise the snapshots of these cohorts again; if it persists, report it as a defect.",
-            {"snapshots": expected, "scores": counts["rows"], "probabilities": given, "from 0 to 1": inside},
-        )
-    return counts, sum(r["probability_mean"] * r["probability_count"] for r in found) / max(given, 1)
+    return require_probabilities(
+        draft, ["customer_key", "as_of_date"], snapshots, "Materialise the snapshots of these cohorts again"
+    )
 
 
 def _segments(business: Business) -> dg.AssetsDefinition:

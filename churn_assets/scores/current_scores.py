@@ -9,7 +9,7 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.features.current_snapshot import SOURCES_ON_TIME, on_time, replaced_days
 from churn_assets.graph.as_of_day import AskedDay
-from churn_assets.graph.checks import CheckFailed, not_judged, passed, require_unique
+from churn_assets.graph.checks import CheckFailed, not_judged, passed
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.graph.table_asset import materialized, table_asset
@@ -20,7 +20,7 @@ from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.decisions import decided
 from churn_assets.models.undeclared_features import undeclared
 from churn_assets.months import month_end, month_of
-from churn_assets.scores.in_charge import FEATURES_AT_HAND, ONE_PROBABILITY, model_of
+from churn_assets.scores.in_charge import FEATURES_AT_HAND, ONE_PROBABILITY, model_of, require_probabilities
 from churn_assets.scores.moves import current_scores, days_before
 from churn_assets.tracking.tracking import Tracking
 
@@ -182,19 +182,8 @@ def _judge(lakehouse: Lakehouse, draft: TableDraft, day: date) -> dict[str, int]
     """
     import pyarrow.compute as pc
 
-    counts = require_unique(draft, ["customer_key"], ONE_PROBABILITY)
-    expected = lakehouse.count(tables.CURRENT_SNAPSHOT, pc.field("as_of_date") == day)
-    functions = [("probability", name) for name in ("count", "min", "max", "mean")]
-    found = draft.content.aggregate(["as_of_date"], functions).to_pylist()
-    given = sum(r["probability_count"] for r in found)
-    # all three, because minimum and maximum ignore NaN and the mean does not
-    inside = all(0 <= r[f"probability_{name}"] <= 1 for r in found for name in ("min", "max", "mean"))
-    if not counts["rows"] == expected == given or not inside:
-        raise CheckFailed(
-            ONE_PROBABILITY,
-            f"{expected:,} snapshots gave {counts['rows']:,} scores and {given:,} probabilities"
-            f"{'' if inside else ', not all of them from 0 to 1'}.",
-            "Run the job `daily` for this day again; if it persists, report it as a defect.",
-            {"snapshots": expected, "scores": counts["rows"], "probabilities": given, "from 0 to 1": inside},
-        )
+    snapshots = lakehouse.count(tables.CURRENT_SNAPSHOT, pc.field("as_of_date") == day)
+    counts, _ = require_probabilities(
+        draft, ["customer_key"], snapshots, "Run the job `daily` for this day again"
+    )
     return counts
