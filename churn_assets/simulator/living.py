@@ -146,7 +146,8 @@ class LivingWorld:
             raise ValueError(f"there is no offer {wrong}; there are {', '.join(OFFERS[1:])}")
         if contacts.duplicated(["customer_id", "contact_on"]).any():
             raise ValueError("a customer is contacted twice on one day; name each once")
-        for when, part in contacts.groupby("contact_on"):
+        for when in sorted(set(contacts["contact_on"])):
+            part = contacts[contacts["contact_on"] == when]
             day = to_day(when)
             if day <= self.day:
                 raise ValueError(f"{when} has passed; the world is at the end of {to_date(self.day)}")

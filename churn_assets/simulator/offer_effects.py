@@ -70,7 +70,10 @@ def true_effects(
     codes = range(1, len(OFFERS))
     fits = np.stack([answers(state, day + after, slots, np.full(len(slots), code)) for code in codes])
     takes = np.stack(
-        [acceptance(people.persuadable, fit, np.int8(code)) for code, fit in zip(codes, fits, strict=True)]
+        [
+            acceptance(people.persuadable, fit, np.full(len(slots), code))
+            for code, fit in zip(codes, fits, strict=True)
+        ]
     )
     if not offers_work:
         return TrueEffects(untreated, np.repeat(untreated[:, None], len(codes), axis=1), takes.T)
