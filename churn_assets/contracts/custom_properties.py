@@ -112,6 +112,23 @@ class ServerProperties(CustomProperties):
     )
 
 
+class DatabaseProperties(CustomProperties):
+    """What is asked of a database."""
+
+    table: str | None = Field(None, description="the table or view, with its schema if needed: sales.orders")
+    query: str | None = Field(None, description="a SELECT statement in place of a table")
+    cursor: str | None = Field(
+        None,
+        description="for `delivery: changes`: the column that grows with every new or changed row, such as updated_at",
+    )
+    overlap: int | None = Field(
+        None,
+        ge=0,
+        description="how far before the newest value of the cursor each extract begins again, for rows that were "
+        "committed late: minutes (default 60), or a difference of numbers (default 1000)",
+    )
+
+
 class ColumnProperties(CustomProperties):
     """Alternative names and formats in which a column may be delivered."""
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from churn_assets.contracts.custom_properties import (
     ColumnProperties,
     ContractProperties,
+    DatabaseProperties,
     ServerProperties,
 )
 from churn_assets.contracts.json_schema import OneItemEach
@@ -19,6 +20,7 @@ from churn_assets.contracts.section import Distinct, Name
 
 Severity = Literal["warn", "null_value", "quarantine", "block"]
 FileFormat = Literal["csv", "jsonl", "parquet"]
+DatabaseKind = Literal["postgresql", "mysql", "sqlserver", "sqlite"]
 LogicalType = Literal["string", "date", "timestamp", "number", "integer", "boolean"]
 
 
@@ -180,7 +182,7 @@ class SchemaObject(Shape):
     quality: list[SchemaQuality] = Field([], description="rules for a month of the source; each at most once")
 
 
-class Server(Shape):
+class LocalServer(Shape):
     """Path of the extracts, relative to the landing zone, and their format."""
 
     server: str
@@ -189,6 +191,22 @@ class Server(Shape):
     format: FileFormat
     description: str | None = None
     customProperties: Annotated[list[CustomProperty], OneItemEach(ServerProperties)] = []
+
+
+class DatabaseServer(Shape):
+    """Address of a database that the source is extracted from."""
+
+    server: str
+    type: DatabaseKind
+    location: str = Field(
+        description="the address, postgresql://user@host:5432/database; `${NAME}` in it is replaced by the "
+        "environment variable NAME, or by the content of the file that NAME_FILE names"
+    )
+    description: str | None = None
+    customProperties: Annotated[list[CustomProperty], OneItemEach(DatabaseProperties)] = []
+
+
+Server = Annotated[LocalServer | DatabaseServer, Field(discriminator="type")]
 
 
 # All names of the standard; this project reads frequency, latency and generalAvailability.

@@ -1,11 +1,13 @@
-"""Reads the server of a contract and its customProperties: where the extracts lie and how they are written."""
+"""Reads the server of a contract and its customProperties: where its rows are and how they are written."""
 
 import codecs
 from dataclasses import dataclass
 from encodings.aliases import aliases
+from typing import get_args
 
 from churn_assets.contracts.custom_properties import ServerProperties
-from churn_assets.contracts.odcs import FileFormat, Server
+from churn_assets.contracts.database import Database, read_database
+from churn_assets.contracts.odcs import DatabaseKind, FileFormat, LocalServer
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.source import Compression
 from churn_assets.contracts.validation import own_properties, peek, property_place
@@ -23,6 +25,7 @@ ENCODING_NAMES = {
     "utf-32": "UTF-32",
     **{f"cp125{n}": f"windows-125{n}" for n in range(9)},
 }
+DATABASES = frozenset(get_args(DatabaseKind))
 # Python calls these encodings, too, but no program writes its tables in them.
 NO_TEXT = frozenset(
     {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7", "mbcs", "oem"}
@@ -31,20 +34,23 @@ NO_TEXT = frozenset(
 
 @dataclass(frozen=True)
 class ReadServer:
-    """Path, format, delimiter, encoding and compression of the extracts."""
+    """Path, format, delimiter, encoding and compression of the extracts, and the database that they come from."""
 
     path: str
     format: FileFormat
     delimiter: str
     encoding: str
     compression: Compression | None
+    database: Database | None = None
 
 
 def read_server(place: Place) -> ReadServer:
     """Reads the server of a contract; uses defaults for what could not be read."""
     here = place.at("customProperties")
+    if place.at("type").content() in DATABASES:
+        return ReadServer("", "parquet", ",", "UTF-8", None, read_database(place))
     own = own_properties(ServerProperties, here) or ServerProperties()
-    server = peek(Server, place)
+    server = peek(LocalServer, place)
     if server is None:
         return ReadServer("", "csv", own.delimiter, "UTF-8", own.compression)
     return ReadServer(

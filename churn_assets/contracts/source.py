@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Literal
 
 from churn_assets.contracts.custom_properties import Delivery, Role
+from churn_assets.contracts.database import Database
 from churn_assets.contracts.odcs import FileFormat, LogicalType, Severity
 
 Compression = Literal["gz", "zst"]
@@ -127,7 +128,7 @@ class Source:
 
     `customer` is the name of the column with the natural id of the customer, `merged_into` that of the column with the
     id of the customer that this one was merged into. `encoding` is one that Python knows. `compression` is that of
-    files whose names do not tell it.
+    files whose names do not tell it. `database` is where its extracts come from; None if somebody else delivers them.
     """
 
     name: str
@@ -154,6 +155,7 @@ class Source:
     latency_days: int
     first_month: str | None
     reach: Reach = Reach()
+    database: Database | None = None
 
     def column(self, name: str) -> Column:
         """Returns the column of that name; raises KeyError if there is none."""

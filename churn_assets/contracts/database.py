@@ -1,0 +1,83 @@
+"""Reads the server of a contract whose source is a database: where it lies, and what is asked of it."""
+
+import re
+from dataclasses import dataclass
+
+from churn_assets.contracts.channels import FROM_ENVIRONMENT
+from churn_assets.contracts.custom_properties import ContractProperties, DatabaseProperties
+from churn_assets.contracts.odcs import DatabaseKind, DatabaseServer
+from churn_assets.contracts.place import Place
+from churn_assets.contracts.validation import own_properties, peek, property_place
+from churn_assets.settings import SECRET_PARAMETER
+
+PASSWORD = re.compile(r"://[^/?#@:]*:([^@]*)@")
+BY_CURSOR = frozenset({"changes", "as_needed"})  # deliveries
+
+
+@dataclass(frozen=True)
+class Database:
+    """A table or query of a database.
+
+    Attributes:
+        kind: of the database.
+        location: SQLAlchemy URL; `${NAME}` in it stands for an environment variable.
+        table, query: what is asked; one of them is None.
+        cursor: the column that tells new and changed rows; None: every extract holds all rows.
+        overlap: how far before the newest known cursor value an extract begins, in minutes, or as a difference of
+            numbers; None: the default of the cursor's type.
+    """
+
+    kind: DatabaseKind
+    location: str
+    table: str | None
+    query: str | None
+    cursor: str | None
+    overlap: int | None
+
+
+def read_database(place: Place) -> Database | None:
+    """Reads a server of a database; None if it is not one, or cannot be read."""
+    server = peek(DatabaseServer, place)
+    if server is None:
+        return None
+    here = place.at("customProperties")
+    own = own_properties(DatabaseProperties, here)
+    _check_location(server.location, place.at("location"))
+    if own is None:
+        return None
+    if (own.table is None) == (own.query is None):
+        here.refuse("a database needs either `table` or `query`", "give one of them")
+        return None
+    if own.overlap is not None and own.cursor is None:
+        property_place(here, "overlap").refuse("without a cursor there is no overlap", "remove it")
+    query = own.query.strip().rstrip(";") if own.query else None
+    return Database(server.type, server.location, own.table, query, own.cursor, own.overlap)
+
+
+def check_delivery(database: Database, own: ContractProperties, place: Place) -> None:
+    """Checks that the cursor goes with the delivery; `place` is that of the server."""
+    here = place.at("customProperties")
+    if own.delivery in BY_CURSOR and database.cursor is None:
+        here.refuse(
+            f"a database that delivers `{own.delivery}` needs a cursor",
+            "name the column that tells new and changed rows, such as updated_at, or write `delivery: full`",
+        )
+    elif own.delivery not in BY_CURSOR and database.cursor is not None:
+        property_place(here, "cursor").refuse(
+            f"a source that delivers `{own.delivery}` is read whole", "remove it, or write `delivery: changes`"
+        )
+
+
+def _check_location(location: str, place: Place) -> None:
+    """Reports a location that is no address, or holds a password."""
+    if "://" not in location and not FROM_ENVIRONMENT.fullmatch(location):
+        place.refuse(
+            "the location is no address", "write postgresql://user@host/database, or ${NAME} of an environment variable"
+        )
+    plain = FROM_ENVIRONMENT.sub("", location)
+    written = PASSWORD.search(plain)
+    if (written and written[1]) or SECRET_PARAMETER.sub(r"\1", plain) != plain:
+        place.refuse(
+            "a secret does not stand in a file",
+            "write ${NAME} in its place, and set the environment variable NAME",
+        )
