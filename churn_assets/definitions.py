@@ -26,11 +26,12 @@ from churn_assets.automation.retraining_sensors import (
     retrain_on_degradation_sensor,
     retrain_on_new_data_sensor,
 )
-from churn_assets.automation.schedules import schedules
+from churn_assets.automation.schedules import extract_schedules, schedules
 from churn_assets.bronze.assets import bronze_assets
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.cross_checks.assets import cross_check_assets
+from churn_assets.extracts.assets import extract_assets
 from churn_assets.features.assets import feature_assets
 from churn_assets.gold.assets import gold_assets
 from churn_assets.graph.as_of_day import ASKED_DAY
@@ -61,6 +62,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
     """New definitions of the business that the settings name; tests and the command line call this too."""
     business = load_business(settings.business_path)
     assets = [
+        *extract_assets(business),
         *bronze_assets(business),
         *silver_assets(business),
         *cross_check_assets(business),
@@ -81,7 +83,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         assets=with_freshness(assets, business),
         asset_checks=[*punctuality_checks(business), channels_check(business)],
         jobs=jobs(business),
-        schedules=schedules(business),
+        schedules=[*schedules(business), *extract_schedules(business)],
         sensors=[
             ingest_new_files_sensor(business),
             daily_scores_sensor(business),

@@ -22,7 +22,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import build_defs, tracking_of
 from churn_assets.deployment.dagster_home import prepare_dagster_home
 from churn_assets.graph.as_of_day import ASKED_DAY
-from churn_assets.graph.names import CHURN_MODEL, DAILY
+from churn_assets.graph.names import CHURN_MODEL, DAILY, EXTRACT
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.session import prepare, running_tasks
@@ -138,7 +138,10 @@ def require_months(settings: Settings, jobs: Sequence[str], months: Sequence[str
 
 
 def _job_of(settings: Settings, job: str, months: Sequence[str]) -> dg.JobDefinition:
-    """The job, which has these months; MonthsError otherwise."""
+    """The job, which has these months; MonthsError otherwise, or if the business has no such job."""
+    business = load_business(settings.business_path)
+    if job == EXTRACT and not any(source.database for source in business.sources):
+        raise MonthsError(f"No source of {business.name} is a database, so there is nothing to extract.")
     definition = build_defs(settings).resolve_job_def(job)
     partitions = definition.partitions_def
     known = list(partitions.get_partition_keys()) if partitions else []

@@ -2,6 +2,6 @@
 
 The rules that decide what to run are pure functions. No module here transforms data or fits a model.
 
-May import: alerts, bronze, contracts, features, graph, history, lakehouse, models, monitoring, operations, retention,
-serving, silver, sources.
+May import: alerts, bronze, contracts, extracts, features, graph, history, lakehouse, models, monitoring, operations,
+retention, serving, silver, sources.
 """

@@ -38,9 +38,8 @@ def freshness_policies(business: Business) -> dict[str, dg.FreshnessPolicy]:
             policies[f"bronze/{source.name}"] = monthly
     for source in (s for s in business.sources if s.comes_regularly):
         late = timedelta(days=source.frequency_days + source.latency_days)
-        policies[f"bronze/{source.name}"] = dg.FreshnessPolicy.time_window(
-            fail_window=late + GRACE, warn_window=late
-        )
+        on_time = dg.FreshnessPolicy.time_window(fail_window=late + GRACE, warn_window=late)
+        policies |= dict.fromkeys((f"bronze/{source.name}", f"extracts/{source.name}"), on_time)
     return policies
 
 

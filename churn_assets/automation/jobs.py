@@ -15,6 +15,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.graph.names import (
     COLLECT,
     DAILY,
+    EXTRACT,
     INGEST,
     MONITOR,
     MONTH_END,
@@ -102,4 +103,19 @@ def jobs(business: Business) -> list[Any]:
             dg.AssetSelection.assets(tables.EVENTS.key, tables.AUDIT_ACTS.key),
             description="Takes the log and the audit of this home into the lake.",
         ),
+        *extract_job(business),
+    ]
+
+
+def extract_job(business: Business) -> list[Any]:
+    """The job `extract`, if the business has a source that is extracted."""
+    if not any(source.database for source in business.sources):
+        return []
+    return [
+        dg.define_asset_job(
+            EXTRACT,
+            dg.AssetSelection.groups("extracts"),
+            description="Asks the databases for what is new, and puts the answers into the landing zone. For a month "
+            "that is over, it asks again where the source can tell what it held then.",
+        )
     ]

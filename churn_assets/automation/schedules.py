@@ -10,8 +10,20 @@ import dagster as dg
 from churn_assets.automation.traced_requests import traced
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.calendar import Calendar
-from churn_assets.graph.names import COLLECT, DAILY, INGEST, MONTH_END, PUNCTUALITY, TIDY
+from churn_assets.extracts.due import is_due
+from churn_assets.graph.names import (
+    COLLECT,
+    DAILY,
+    EXTRACT,
+    INGEST,
+    MONTH_END,
+    PUNCTUALITY,
+    TIDY,
+    extracts_of,
+)
 from churn_assets.graph.partitions import last_ingest_month, range_tags, snapshot_months
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.sources.live.records import records
 
 RequestOf = Callable[[dg.ScheduleEvaluationContext], dg.RunRequest | dg.SkipReason]
 GRACE = timedelta(days=3)
@@ -105,3 +117,41 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
             once_a_day(TIDY),
         ),
     ]
+
+
+def extract_schedules(business: Business) -> list[dg.ScheduleDefinition]:
+    """The schedule of the sources that are databases; none without such a source.
+
+    It ticks late in the evening, so that what a day has brought is known as of that day, and scored next morning.
+    """
+    live = [source for source in business.sources if source.database]
+    if not live:
+        return []
+
+    @dg.schedule(
+        name="evening_extracts",
+        cron_schedule="15 23 * * *",
+        execution_timezone="UTC",
+        job_name=EXTRACT,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Every evening at 23:15, asks the databases whose `frequency` says so, and all on the last day "
+        "of a month. The sensor ingests what they answer.",
+    )
+    def schedule(
+        context: dg.ScheduleEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.RunRequest | dg.SkipReason:
+        today = context.scheduled_execution_time.date()
+        if business.file.calendar.over(today):
+            return dg.SkipReason(f"The calendar in churn.yaml ended with {business.file.calendar.end}.")
+        landing = lakehouse.settings.landing_uri
+        due = [source for source in live if is_due(source, records(landing, source), today)]
+        if not due:
+            return dg.SkipReason("No database is due today.")
+        asked = dg.RunRequest(
+            run_key=f"extracts-{today}",
+            partition_key=last_ingest_month(business),
+            asset_selection=[dg.AssetKey(extracts_of(source).key) for source in due],
+        )
+        return traced(asked, "evening_extracts")
+
+    return [schedule]

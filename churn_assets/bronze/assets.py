@@ -11,6 +11,7 @@ from churn_assets.contracts.source import Source
 from churn_assets.counts import counted
 from churn_assets.graph.checks import NOT_COMMITTED, CheckFailed, ingest_commands, passed
 from churn_assets.graph.metadata import table_metadata
+from churn_assets.graph.names import extracts_of
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
@@ -37,6 +38,7 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         table,
         business,
         description=f"{source.description} All delivered rows ({source.format}), unchanged.",
+        deps=[extracts_of(source).key] if source.database else [],
         partitions=ingest_months(business),
         checks={EVERY_ROW: "The table holds as many rows of each file as its reader counted."},
         reports={

@@ -123,7 +123,7 @@ def simulate(
     nargs=-1,
     required=True,
     metavar="JOB...",
-    type=click.Choice(["ingest", "snapshot", "train", "score", "monitor"]),
+    type=click.Choice(["extract", "ingest", "snapshot", "train", "score", "monitor"]),
 )
 @click.option(
     "--from", "first", required=True, type=month_of_word, metavar="YYYY-MM", help="First month, YYYY-MM."
@@ -134,7 +134,8 @@ def simulate(
 def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
     """Run jobs, one after the other, for a range of months in this process; the UI shows the runs like any other.
 
-    JOB is one of ingest, snapshot, train, score, monitor. Several share one Spark session:
+    JOB is one of extract, ingest, snapshot, train, score, monitor; extract asks sources that are databases. Several
+    share one Spark session:
 
     \b
       churn-assets run ingest snapshot score --from 2026-06

@@ -64,7 +64,8 @@ def check_delivery(database: Database, own: ContractProperties, place: Place) ->
         )
     elif own.delivery not in BY_CURSOR and database.cursor is not None:
         property_place(here, "cursor").refuse(
-            f"a source that delivers `{own.delivery}` is read whole", "remove it, or write `delivery: changes`"
+            f"a source that delivers `{own.delivery}` is read whole",
+            "remove it, or write `delivery: changes`",
         )
 
 
@@ -72,7 +73,8 @@ def _check_location(location: str, place: Place) -> None:
     """Reports a location that is no address, or holds a password."""
     if "://" not in location and not FROM_ENVIRONMENT.fullmatch(location):
         place.refuse(
-            "the location is no address", "write postgresql://user@host/database, or ${NAME} of an environment variable"
+            "the location is no address",
+            "write postgresql://user@host/database, or ${NAME} of an environment variable",
         )
     plain = FROM_ENVIRONMENT.sub("", location)
     written = PASSWORD.search(plain)

@@ -1,5 +1,6 @@
 """Names that assets, jobs and sensors share, so that they need not import each other."""
 
+from churn_assets.contracts.source import Source
 from churn_assets.lakehouse.tables import Table
 
 # The limit of this pool is one run, so that only one process at a time has a JVM.
@@ -8,7 +9,7 @@ POOL = "spark"
 # Jobs; the command line has a command of the same name for most of them.
 INGEST, SNAPSHOT, TRAIN, SCORE, MONITOR = "ingest", "snapshot", "train", "score", "monitor"
 MONTH_END, SETTLE, PUNCTUALITY, TIDY = "month_end", "settle", "punctuality", "tidy"
-COLLECT = "collect"
+COLLECT, EXTRACT = "collect", "extract"
 DAILY = "daily"
 
 # Tags of a run: the reason as text, and for a training which of the two reasons requested it.
@@ -21,3 +22,8 @@ MONTHLY_PAGE = Table("monitoring", "monthly_page", "one page per month, as metad
 RELEASE = Table("serving", "release", "one immutable folder per release")
 SERVING_STATUS = Table("serving", "status", "one JSON file, replaced after every run")
 PUBLICATION = Table("serving", "publication", "one database with the tables of the newest release")
+
+
+def extracts_of(source: Source) -> Table:
+    """The extracts of a source that this product makes itself: files in the landing zone."""
+    return Table("extracts", source.name, "one file per extract")

@@ -1,0 +1,6 @@
+"""Asks the sources that are databases, and puts what they answer into the landing zone as extracts.
+
+Bronze reads these files like those that others deliver; it does not know where they come from.
+
+May import: contracts, graph, lakehouse, sources.
+"""

@@ -1,0 +1,178 @@
+"""extracts/<source>: one asset per source that is a database."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
+from churn_assets.graph.checks import CheckFailed, passed, warned
+from churn_assets.graph.metadata import table_metadata
+from churn_assets.graph.names import extracts_of
+from churn_assets.graph.partitions import ingest_months, partition_range
+from churn_assets.graph.table_asset import table_asset
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import month_of, spoken
+from churn_assets.settings import without_secrets
+from churn_assets.sources.databases.extract import CannotAskAgain, Extract, extract_month, extract_new
+from churn_assets.sources.live.cursors import Cursor
+from churn_assets.sources.live.errors import ExtractError
+
+ANSWERED = "source_answered"
+MOVED = "cursor_moved"
+SAME_COLUMNS = "columns_as_before"
+EVERY_MONTH = "months_can_be_asked"
+NONE_NEW = "No file was made by this question; earlier extracts stay."
+
+
+def _extract_asset(business: Business, source: Source) -> dg.AssetsDefinition:
+    table = extracts_of(source)
+    database = source.database
+    if database is None:
+        raise ValueError(f"{source.name} has no database")
+    what = database.table or "a query"
+    cursor = f", by the cursor {database.cursor}" if database.cursor else ", whole"
+
+    @table_asset(
+        table,
+        business,
+        description=f"{source.description} Extracts of {what} ({database.kind}){cursor}, as files in the landing zone.",
+        partitions=ingest_months(business),
+        checks={ANSWERED: "The source was asked, and its whole answer is in the landing zone."},
+        reports={
+            EVERY_MONTH: "Each month of the run is the open one, or the source can tell what it held then.",
+            SAME_COLUMNS: "The columns and their types are those of the extract before.",
+        }
+        | (
+            {MOVED: "The newest value of the cursor is newer than at the extract before."}
+            if database.cursor
+            else {}
+        ),
+        kinds=(database.kind, "parquet"),
+        owner=source.owner,
+        spark=False,
+    )
+    def extracts(
+        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+    ) -> dg.MaterializeResult[Any]:
+        now = datetime.now(UTC)
+        done: list[Extract] = []
+        refused: dict[str, str] = {}
+        with lakehouse.alone_with(table):
+            for month in partition_range(context):
+                with lakehouse.staging(table, run_id=context.run.run_id) as folder:
+                    try:
+                        done.append(_asked(business, source, lakehouse, folder, month, now))
+                    except CannotAskAgain as why:
+                        refused[month] = str(why)
+                    except ExtractError as error:
+                        remedy = f"Then run `churn-assets run extract --from {month}`."
+                        evidence = {"month": month, "found": str(error)}
+                        raise CheckFailed(ANSWERED, str(error), remedy, evidence, NONE_NEW) from None
+        return dg.MaterializeResult(
+            asset_key=table.key,
+            metadata=_told(lakehouse, source, done),
+            check_results=[
+                passed(ANSWERED, {"extracts": len(done)}),
+                _months(refused),
+                _columns(done),
+                *([_moved(source, done)] if database.cursor else []),
+            ],
+        )
+
+    return extracts
+
+
+def _asked(
+    business: Business, source: Source, lakehouse: Lakehouse, folder: str, month: str, now: datetime
+) -> Extract:
+    landing = lakehouse.settings.landing_uri
+    if month == month_of(now.date()):
+        return extract_new(source, landing, folder, now)
+    first = month == business.file.calendar.start
+    return extract_month(source, landing, folder, month, first, now)
+
+
+def _told(lakehouse: Lakehouse, source: Source, done: Sequence[Extract]) -> dict[str, Any]:
+    rows = [
+        (
+            e.name,
+            e.record.rows,
+            e.size,
+            _shown(source, e.before),
+            _shown(source, e.newest),
+            f"{e.seconds:.1f}",
+        )
+        for e in done
+    ]
+    told: dict[str, Any] = {
+        "dagster/row_count": sum(e.record.rows for e in done),
+        "dagster/uri": without_secrets(f"{lakehouse.settings.landing_uri}/{source.path}"),
+        "bytes": sum(e.size for e in done),
+        "seconds": round(sum(e.seconds for e in done), 2),
+        "extracts": table_metadata(["file", "rows", "bytes", "cursor from", "cursor to", "seconds"], rows),
+    }
+    if done and (left_out := done[-1].record.left_out):
+        told["columns that the contract does not name"] = ", ".join(left_out)
+    if done and source.database and source.database.cursor:
+        told |= {
+            "cursor from": _shown(source, done[0].before),
+            "cursor to": _shown(source, done[-1].newest),
+        }
+    return told
+
+
+def _shown(source: Source, cursor: Cursor | None) -> str:
+    """A cursor value for Dagster's pages, which hold no natural id and nothing personal."""
+    if cursor is None:
+        return "-"
+    name = source.database.cursor if source.database else None
+    secret = {c.field for c in source.columns if c.personal or c.name in source.ids}
+    return "not shown, as it is an id" if name in secret and not cursor.is_time else str(cursor)
+
+
+def _months(refused: dict[str, str]) -> dg.AssetCheckResult:
+    if not refused:
+        return passed(EVERY_MONTH, {})
+    found = f"Not asked: {spoken([*refused])}. {next(iter(refused.values()))} Earlier extracts of these months stay."
+    return warned(EVERY_MONTH, found, {"why": table_metadata(["month", "why"], sorted(refused.items()))})
+
+
+def _columns(done: Sequence[Extract]) -> dg.AssetCheckResult:
+    changes = [change for extract in done for change in extract.changes]
+    if not changes:
+        return passed(SAME_COLUMNS, {})
+    found = f"{'; '.join(changes)}. Look whether the contract must change with the source."
+    return warned(SAME_COLUMNS, found, {"changes": "\n".join(changes)})
+
+
+def _moved(source: Source, done: Sequence[Extract]) -> dg.AssetCheckResult:
+    """Judges extracts of what is new; a month that is asked again tells nothing of the cursor."""
+    new = [e for e in done if e.record.month is None]
+    if not new:
+        return passed(MOVED, {})
+    [extract] = new
+    evidence = {"before": _shown(source, extract.before), "newest": _shown(source, extract.newest)}
+    if extract.ahead is not None:
+        found = f"The newest value, {extract.ahead}, lies in the future. The next extract begins at this one's time."
+        return warned(MOVED, found, evidence)
+    if extract.newest is None:
+        return warned(
+            MOVED, "No row is as new as those of the extract before, or none has a value.", evidence
+        )
+    if extract.before is not None and extract.newest.value == extract.before.value:
+        return warned(MOVED, "Nothing is newer than at the extract before: is the source behind?", evidence)
+    if extract.before is not None and extract.newest.value < extract.before.value:  # type: ignore[operator]
+        found = (
+            "The newest value is older than at the extract before. If the database was restored from a backup, delete "
+            "the extracts made since; the next one asks for their rows again."
+        )
+        return warned(MOVED, found, evidence)
+    return passed(MOVED, evidence)
+
+
+def extract_assets(business: Business) -> list[dg.AssetsDefinition]:
+    """One asset per source that is a database."""
+    return [_extract_asset(business, source) for source in business.sources if source.database]

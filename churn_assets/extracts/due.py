@@ -1,0 +1,25 @@
+"""When a source is asked again."""
+
+from datetime import date, datetime, timedelta
+
+from churn_assets.contracts.source import Source
+from churn_assets.months import month_end, month_of
+from churn_assets.sources.live.records import Record
+
+
+def is_due(source: Source, known: list[Record], today: date) -> bool:
+    """Whether a source is asked today: after the days of its `frequency`, and always on the last day of a month.
+
+    So the cohort of a month end sees the whole month. A source that delivers `once` is asked once.
+    """
+    taken = [record.taken_at for record in known if record.month is None]
+    if not taken:
+        return True
+    if source.delivery == "once" or _day(max(taken)) == today:
+        return False
+    is_month_end = today == month_end(month_of(today))
+    return is_month_end or today - _day(max(taken)) >= timedelta(days=source.frequency_days)
+
+
+def _day(moment: datetime) -> date:
+    return moment.date()
