@@ -46,7 +46,7 @@ def snapshot(address: Address, database: Database) -> "Iterator[Snapshot]":
             options: dict[str, Any] = {"isolation_level": isolation} if isolation else {}
             if database.kind == "postgresql":
                 options["postgresql_readonly"] = True
-            connection = plain.execution_options(stream_results=True, max_row_buffer=BATCH, **options)
+            connection = plain.execution_options(**options)
             _begin(connection, database)
             yield Snapshot(connection, database)
             connection.rollback()
@@ -152,7 +152,9 @@ class Snapshot:
         """
         from churn_assets.sources.live.rows import table_of
 
-        result = self.connection.execute(self._statement(columns, start, before))
+        streamed = {"stream_results": True, "max_row_buffer": BATCH}
+        statement = self._statement(columns, start, before)
+        result = self.connection.execute(statement, execution_options=streamed)
         names = [*result.keys()]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
