@@ -15,7 +15,7 @@ BY_CURSOR = frozenset({"changes", "as_needed"})  # deliveries
 
 
 @dataclass(frozen=True)
-class Database:
+class SourceDatabase:
     """A table or query of a database.
 
     Attributes:
@@ -35,7 +35,7 @@ class Database:
     overlap: int | None
 
 
-def read_database(place: Place) -> Database | None:
+def read_database(place: Place) -> SourceDatabase | None:
     """Reads a server of a database; None if it is not one, or cannot be read."""
     server = peek(DatabaseServer, place)
     if server is None:
@@ -51,10 +51,10 @@ def read_database(place: Place) -> Database | None:
     if own.overlap is not None and own.cursor is None:
         property_place(here, "overlap").refuse("without a cursor there is no overlap", "remove it")
     query = own.query.strip().rstrip(";") if own.query else None
-    return Database(server.type, server.location, own.table, query, own.cursor, own.overlap)
+    return SourceDatabase(server.type, server.location, own.table, query, own.cursor, own.overlap)
 
 
-def check_delivery(database: Database, own: ContractProperties, place: Place) -> None:
+def check_delivery(database: SourceDatabase, own: ContractProperties, place: Place) -> None:
     """Checks that the cursor goes with the delivery; `place` is that of the server."""
     here = place.at("customProperties")
     if own.delivery in BY_CURSOR and database.cursor is None:

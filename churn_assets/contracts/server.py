@@ -6,7 +6,7 @@ from encodings.aliases import aliases
 from typing import get_args
 
 from churn_assets.contracts.custom_properties import ServerProperties
-from churn_assets.contracts.database import Database, read_database
+from churn_assets.contracts.database import SourceDatabase, read_database
 from churn_assets.contracts.odcs import DatabaseKind, FileFormat, LocalServer
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.source import Compression
@@ -41,7 +41,7 @@ class ReadServer:
     delimiter: str
     encoding: str
     compression: Compression | None
-    database: Database | None = None
+    database: SourceDatabase | None = None
 
 
 def read_server(place: Place) -> ReadServer:

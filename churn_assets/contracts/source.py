@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Literal
 
 from churn_assets.contracts.custom_properties import Delivery, Role
-from churn_assets.contracts.database import Database
+from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.odcs import FileFormat, LogicalType, Severity
 
 Compression = Literal["gz", "zst"]
@@ -155,7 +155,7 @@ class Source:
     latency_days: int
     first_month: str | None
     reach: Reach = Reach()
-    database: Database | None = None
+    database: SourceDatabase | None = None
 
     def column(self, name: str) -> Column:
         """Returns the column of that name; raises KeyError if there is none."""

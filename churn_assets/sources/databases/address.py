@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from churn_assets.contracts.channels import FROM_ENVIRONMENT
-from churn_assets.contracts.database import Database
+from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.odcs import DatabaseKind
 from churn_assets.settings import HIDDEN, without_secrets
 from churn_assets.sources.live.errors import ExtractError
@@ -26,7 +26,7 @@ SHORTEST_SECRET = 3  # characters; the replacement of a shorter one would make m
 
 
 @dataclass(frozen=True)
-class Driver:
+class DatabaseDriver:
     """How SQLAlchemy reaches a kind of database.
 
     Attributes:
@@ -46,8 +46,8 @@ class Driver:
     connect: Mapping[str, Any]
 
 
-DRIVERS: dict[DatabaseKind, Driver] = {
-    "postgresql": Driver(
+DRIVERS: dict[DatabaseKind, DatabaseDriver] = {
+    "postgresql": DatabaseDriver(
         ("postgresql", "postgres"),
         "postgresql+psycopg",
         "psycopg",
@@ -55,7 +55,7 @@ DRIVERS: dict[DatabaseKind, Driver] = {
         "REPEATABLE READ",
         {"connect_timeout": CONNECT_SECONDS, "application_name": "churn-assets"},
     ),
-    "mysql": Driver(
+    "mysql": DatabaseDriver(
         ("mysql", "mariadb"),
         "mysql+pymysql",
         "pymysql",
@@ -63,7 +63,7 @@ DRIVERS: dict[DatabaseKind, Driver] = {
         "REPEATABLE READ",
         {"connect_timeout": CONNECT_SECONDS, "read_timeout": ANSWER_SECONDS},
     ),
-    "sqlserver": Driver(
+    "sqlserver": DatabaseDriver(
         ("mssql", "sqlserver"),
         "mssql+pyodbc",
         "pyodbc",
@@ -71,7 +71,7 @@ DRIVERS: dict[DatabaseKind, Driver] = {
         "SNAPSHOT",
         {"timeout": CONNECT_SECONDS},
     ),
-    "sqlite": Driver(("sqlite",), "sqlite", "sqlite3", "", None, {"timeout": CONNECT_SECONDS}),
+    "sqlite": DatabaseDriver(("sqlite",), "sqlite", "sqlite3", "", None, {"timeout": CONNECT_SECONDS}),
 }
 
 
@@ -139,7 +139,7 @@ def _secret(name: str, environ: Mapping[str, str]) -> str:
         ) from None
 
 
-def address_of(database: Database, environ: Mapping[str, str] = os.environ) -> Address:
+def address_of(database: SourceDatabase, environ: Mapping[str, str] = os.environ) -> Address:
     """Returns the database to connect to; connects to nothing.
 
     Raises:
@@ -179,7 +179,7 @@ def address_of(database: Database, environ: Mapping[str, str] = os.environ) -> A
     return Address(engine, shown, found)
 
 
-def _no_address(database: Database, driver: Driver) -> ExtractError:
+def _no_address(database: SourceDatabase, driver: DatabaseDriver) -> ExtractError:
     example = (
         "sqlite:////folder/file.db"
         if database.kind == "sqlite"

@@ -10,7 +10,7 @@ from itertools import chain
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churn_assets.contracts.database import Database
+from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.words import closest, listed
 from churn_assets.months import add_months, month_end, month_start
@@ -20,7 +20,7 @@ from churn_assets.sources.databases.address import Address, address_of
 from churn_assets.sources.databases.reading import Snapshot, again_if_lost, snapshot
 from churn_assets.sources.live.cursors import Cursor, is_beyond
 from churn_assets.sources.live.errors import ExtractError
-from churn_assets.sources.live.landing_files import Draft, publish, remove_unfinished, without
+from churn_assets.sources.live.landing_files import ExtractDraft, publish, remove_unfinished, without
 from churn_assets.sources.live.records import Record, changed_columns, digest_of, known_until, records
 
 
@@ -142,7 +142,7 @@ def extract_month(
     return _extract(source, landing, folder, question, known[-1] if known else None, environ)
 
 
-def _database(source: Source) -> Database:
+def _database(source: Source) -> SourceDatabase:
     if source.database is None:
         raise ValueError(f"{source.name} has no database")
     return source.database
@@ -211,12 +211,12 @@ def _end(question: Question, newest: Cursor | None) -> tuple[Cursor | None, Curs
 
 def _read(
     source: Source, address: Address, folder: str, question: Question
-) -> tuple[Draft, Cursor | None, tuple[str, ...]]:
+) -> tuple[ExtractDraft, Cursor | None, tuple[str, ...]]:
     """The rows as a draft, their newest cursor value, and the columns of the table that were left out."""
     database = _database(source)
     fs, path = filesystem(folder)
     fs.create_dir(path)
-    draft, newest = Draft(folder), None
+    draft, newest = ExtractDraft(folder), None
     try:
         with snapshot(address, database) as rows:
             wanted, left_out = _known_columns(rows, source, database)
@@ -249,7 +249,7 @@ def _aliases(source: Source) -> set[str]:
 
 
 def _known_columns(
-    rows: Snapshot, source: Source, database: Database
+    rows: Snapshot, source: Source, database: SourceDatabase
 ) -> tuple[list[str] | None, tuple[str, ...]]:
     """The columns of the table that the contract names, with the cursor, and the others; None for a query.
 
@@ -275,7 +275,7 @@ def _known_columns(
     return wanted, tuple(name for name in there if name not in wanted)
 
 
-def _newest(table: pa.Table, database: Database, before: Cursor | None) -> Cursor | None:
+def _newest(table: pa.Table, database: SourceDatabase, before: Cursor | None) -> Cursor | None:
     """The newest cursor value of a table and of those before it.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from churn_assets.contracts.database import Database
+from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.words import closest, listed
 from churn_assets.progress import note
 from churn_assets.sources.databases.address import ANSWER_SECONDS, DRIVERS, Address
@@ -31,7 +31,7 @@ class Lost(ExtractError):
 
 
 @contextmanager
-def snapshot(address: Address, database: Database) -> "Iterator[Snapshot]":
+def snapshot(address: Address, database: SourceDatabase) -> "Iterator[Snapshot]":
     """A transaction in which every statement sees the same rows. It reads only, and is rolled back at the end.
 
     Raises:
@@ -64,7 +64,7 @@ def _is_of_driver(error: Exception, address: Address) -> bool:
     return own is not None and isinstance(error, own)
 
 
-def _begin(connection: "Connection", database: Database) -> None:
+def _begin(connection: "Connection", database: SourceDatabase) -> None:
     """Begins the transaction; times are in UTC, and a statement has a limit, where the database knows one."""
     if database.kind == "sqlite":
         connection.exec_driver_sql("BEGIN")
@@ -105,7 +105,7 @@ def again_if_lost(read: Callable[[], Done], waits: Sequence[float] = WAITS) -> D
 class Snapshot:
     """The rows of a table or query at one moment."""
 
-    def __init__(self, connection: "Connection", database: Database) -> None:
+    def __init__(self, connection: "Connection", database: SourceDatabase) -> None:
         self.connection, self.database = connection, database
 
     def table_columns(self) -> list[str]:
@@ -199,7 +199,7 @@ class Snapshot:
         return text(f"({escaped}) AS asked")  # type: ignore[return-value]
 
 
-def _place(database: Database) -> tuple[str | None, str]:
+def _place(database: SourceDatabase) -> tuple[str | None, str]:
     """Schema and name of the table."""
     schema, _, name = (database.table or "").rpartition(".")
     return schema or None, name

@@ -75,7 +75,7 @@ class Cursor:
         return replace(self, value=moment)
 
     def before(self, overlap: int | None) -> "Cursor":
-        """The value from which the next extract begins, see `Database.overlap`."""
+        """The value from which the next extract begins, see `SourceDatabase.overlap`."""
         if isinstance(self.value, int):
             return replace(self, value=self.value - (OVERLAP_NUMBERS if overlap is None else overlap))
         minutes = OVERLAP_MINUTES if overlap is None else overlap

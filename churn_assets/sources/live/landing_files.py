@@ -17,7 +17,7 @@ from churn_assets.sources.live.rows import cast, common_type, kind_of
 PART = ".part"
 
 
-class Draft:
+class ExtractDraft:
     """Rows of an extract in a folder of its own.
 
     A part is a Parquet file of tables with the same types. When a type changes on the way, a new part begins, and at

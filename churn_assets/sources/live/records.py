@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from churn_assets.contracts.database import Database
+from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.source import Source
 from churn_assets.settings import filesystem
 from churn_assets.sources.landing import EXTRACT
@@ -62,7 +62,7 @@ class Record:
         return cls(**found)
 
 
-def digest_of(database: Database) -> str:
+def digest_of(database: SourceDatabase) -> str:
     """Digest of what is asked; changes when the table, the query or the cursor of the contract changes."""
     asked = json.dumps([database.table, database.query, database.cursor])
     return blake2s(asked.encode(), digest_size=8).hexdigest()

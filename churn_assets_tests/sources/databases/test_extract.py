@@ -29,13 +29,13 @@ from churn_assets_tests.sources.databases.shop import EVENING, contract
 source = contract(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
 where = sys.argv[5]
 if where == "rows":
-    read = extract.Draft.add
+    read = extract.ExtractDraft.add
     def add(self, table):
         read(self, table)
         os.kill(os.getpid(), signal.SIGKILL)
-    extract.Draft.add = add
+    extract.ExtractDraft.add = add
 elif where == "finish":
-    extract.Draft.finish = lambda self, footer: os.kill(os.getpid(), signal.SIGKILL)
+    extract.ExtractDraft.finish = lambda self, footer: os.kill(os.getpid(), signal.SIGKILL)
 else:
     import pyarrow.fs as pafs
     from churn_assets.sources.live import landing_files
