@@ -3,6 +3,7 @@
 import shlex
 from datetime import UTC, date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -21,14 +22,16 @@ RANKS = {1: "[red]decides labels or dates[/]", 2: "[yellow]may lose rows or feat
 
 @click.command(options_metavar="FOLDER --from FILES... [OPTIONS]")
 @click.argument("folder", metavar="", type=click.Path(path_type=Path))
-@click.argument("more", nargs=-1, metavar="", type=click.Path(path_type=Path))
+@click.argument("more", nargs=-1, metavar="")
 @click.option(
     "--from",
     "first",
     required=True,
     metavar="FILES...",
-    type=click.Path(path_type=Path),
-    help="Files, or folders that hold some.",
+    help="Files, folders that hold some, or the address of a database: '${CRM_URL}'.",
+)
+@click.option(
+    "--table", "tables", multiple=True, metavar="NAME", help="Only these tables of the database; repeatable."
 )
 @click.option("--land", is_flag=True, help="Also copy the files into the landing zone, CHURN_LANDING.")
 @click.option(
@@ -45,18 +48,20 @@ RANKS = {1: "[red]decides labels or dates[/]", 2: "[yellow]may lose rows or feat
 @click.option("--all", "everything", is_flag=True, help="Print all guesses to review, not the first ones.")
 def init(
     folder: Path,
-    more: tuple[Path, ...],
-    first: Path,
+    more: tuple[str, ...],
+    first: str,
+    tables: tuple[str, ...],
     land: bool,
     extract_date: datetime | None,
     cut_by_month: bool,
     everything: bool,
 ) -> None:
-    """Draft a business from files: FOLDER/churn.yaml and FOLDER/contracts/*.yaml, with a comment beside each guess.
+    """Draft a business from files or databases: FOLDER/churn.yaml and FOLDER/contracts/*.yaml. Guesses have comments.
 
     \b
       churn-assets init my_business --from exports/*.csv
       churn-assets init my_business --from exports/ --land
+      churn-assets init my_business --from '${CRM_URL}' --table invoices --table customers
 
     It reads CSV in any usual dialect, JSON lines and Parquet, plain, .gz or .zst. Files of one name apart from a date
     are one source: sales_2024-01.csv, sales-202402.csv. So is a landing folder sales/extract_date=2024-01-31/.
@@ -70,10 +75,13 @@ def init(
     or what --extract-date states. One file with years of history becomes known on one day: months before it see
     nothing, and no model can learn from them. Bring several extracts, each under its own day, or use --cut-by-month.
 
+    An address such as postgresql://user@host/database, or the name of the environment variable that holds it, drafts
+    contracts that read the tables themselves; a password is never written.
+
     Nothing is overwritten. If FOLDER has a business, --land only copies files.
     """
+    from churn_assets.drafting.databases import is_address
     from churn_assets.drafting.doubt import DraftError
-    from churn_assets.drafting.draft import draft
     from churn_assets.drafting.write import business_in, place_files, write_draft
     from churn_assets.settings import is_uri
 
@@ -89,10 +97,12 @@ def init(
         raise click.UsageError(
             "--land copies to a local folder only. Copy the files to CHURN_LANDING by other means."
         )
+    if land and any(map(is_address, (first, *more))):
+        raise click.UsageError("--land copies files. A database is read by `churn-assets run extract`.")
     today = datetime.now(UTC).date()
     try:
         day = extract_date.date() if extract_date else None
-        found = draft((first, *more), today, day, by_month=cut_by_month)
+        found = _drafted((first, *more), tables, today, day, cut_by_month)
         placed = place_files(found, Path(settings.landing_uri)) if land else None
         if not existing:
             write_draft(found, folder)
@@ -108,6 +118,28 @@ def init(
             highlight=False,
         )
     _tell_next(found, folder, land, today, console)
+
+
+def _drafted(
+    given: tuple[str, ...], tables: tuple[str, ...], today: date, day: date | None, by_month: bool
+) -> "BusinessDraft":
+    """The draft of files and of databases."""
+    from churn_assets.drafting.databases import DatabaseToDraft, FoundTables, find_tables, is_address
+    from churn_assets.drafting.draft import draft
+
+    files = [Path(name) for name in given if not is_address(name)]
+    addresses = [name for name in given if is_address(name)]
+    if tables and not addresses:
+        raise click.UsageError("--table goes with the address of a database after --from.")
+    with TemporaryDirectory() as folder:
+        read = FoundTables([], [])
+        for number, address in enumerate(addresses):
+            place = Path(folder) / str(number)
+            place.mkdir()
+            some = find_tables(DatabaseToDraft(address, tables), place, today)
+            read.groups.extend(some.groups)
+            read.doubts.extend(some.doubts)
+        return draft(files, today, day, by_month, read if addresses else None)
 
 
 def _tell(found: "BusinessDraft", folder: Path, console: "Console", everything: bool) -> None:
@@ -156,6 +188,12 @@ def _tell_next(found: "BusinessDraft", folder: Path, landed: bool, today: date, 
             f"churn-assets run ingest --from {plan.start} --to {plan.last}",
             f"churn-assets run snapshot --from {first} --to {closed}",
             f"churn-assets run train score --from {closed}",
+        ]
+    elif any(source.group.table for source in found.sources):
+        lines += [
+            f"churn-assets run extract --from {plan.start} --to {month_of(today)}",
+            "churn-assets check",
+            f"churn-assets run ingest --from {plan.start} --to {month_of(today)}",
         ]
     else:
         lines += [

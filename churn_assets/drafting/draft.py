@@ -1,4 +1,4 @@
-"""A whole business as drafted from files."""
+"""A whole business as drafted from files and tables."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from churn_assets.drafting.calendar_and_label import ChurnPlan, plan_of
 from churn_assets.drafting.columns import DraftColumn
 from churn_assets.drafting.customer_id import find_customers, relate
 from churn_assets.drafting.cut_by_month import cut_by_month
+from churn_assets.drafting.databases import FoundTables, with_cursor
 from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.extracts import with_absence, with_days, with_delivery
 from churn_assets.drafting.file_names import group_files
@@ -32,6 +33,7 @@ def draft(
     today: date,
     extract_date: date | None = None,
     by_month: bool = False,
+    tables: FoundTables | None = None,
 ) -> BusinessDraft:
     """Returns the business that the files suggest.
 
@@ -40,20 +42,26 @@ def draft(
         today: events after it are mistakes; a history that ended long before it has an end.
         extract_date: day of the files whose names and folders state none.
         by_month: cut a single file of events into an extract per month.
+        tables: of databases.
 
     Raises:
         DraftError: a file cannot be read, no file has a customer, or none tells who left.
     """
-    found, without = find_customers([read_source(group) for group in group_files(paths)])
+    given = list(paths)
+    groups = group_files(given) if given or tables is None else []
+    groups += tables.groups if tables else []
+    if twice := sorted({g.name for g in groups if [o.name for o in groups].count(g.name) > 1}):
+        raise DraftError(f"Two sources would be called {twice[0]}. Leave one out, or rename its files.")
+    found, without = find_customers([read_source(group) for group in groups])
     if not found:
         raise DraftError(
             "No column names the customer in any file: none is called like one, and no ids are shared. "
             "Rename the column to customer_id in the export."
         )
     known = [with_role(source) for source in found]
-    known = [cut_by_month(source) for source in known] if by_month else known
+    known = [s if s.group.table else cut_by_month(s) for s in known] if by_month else known
     dated = with_days(known, extract_date, today)
-    sources = _apart(relate([with_states(with_delivery(with_key(source))) for source in dated]))
+    sources = _apart(relate([with_states(with_cursor(with_delivery(with_key(source)))) for source in dated]))
     plan = plan_of(sources, today)
     if plan is None:
         raise DraftError(
@@ -61,7 +69,11 @@ def draft(
             "a start and an end. Add the file of subscriptions or of purchases."
         )
     sources = [with_absence(source, month_range(plan.start, plan.last)) for source in sources]
-    doubts = [*plan.doubts, *(doubt for source in sources for doubt in source.doubts)]
+    doubts = [
+        *(tables.doubts if tables else ()),
+        *plan.doubts,
+        *(doubt for source in sources for doubt in source.doubts),
+    ]
     for source in without:
         files = ", ".join(file.name for file in source.group.files[:2])
         doubts.append(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from churn_assets.contracts.odcs import DatabaseKind
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.names import source_name
 from churn_assets.months import month_end
@@ -55,12 +56,27 @@ class GivenFile:
 
 
 @dataclass(frozen=True)
+class SampledTable:
+    """The table of a database that a file is a sample of; `complete`: the sample holds all rows."""
+
+    kind: DatabaseKind
+    location: str
+    table: str
+    complete: bool
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
 class FileGroup:
-    """The files of one source, oldest first; `folder` is the landing folder that they are in already."""
+    """The files of one source, oldest first; `folder` is the landing folder that they are in already.
+
+    `table` is the table that the one file is a sample of.
+    """
 
     name: str
     files: tuple[GivenFile, ...]
     folder: str | None = None
+    table: SampledTable | None = None
 
 
 def day_in_name(stem: str) -> DayInName:

@@ -71,6 +71,8 @@ def contract_yaml(source: DraftSource, business: str) -> str:
 
 
 def _files(source: DraftSource) -> str:
+    if table := source.group.table:
+        return f"the table {table.table}{'' if table.complete else '; guesses rest on a sample of its rows'}"
     files = source.group.files
     first, last = files[0].name, files[-1].name
     sample = "" if source.complete else "; guesses rest on a sample of their rows"
@@ -78,6 +80,11 @@ def _files(source: DraftSource) -> str:
 
 
 def _server(source: DraftSource) -> dict[str, Any]:
+    if table := source.group.table:
+        asked = {"table": table.table} | ({"cursor": table.cursor} if table.cursor else {})
+        own = [{"property": name, "value": value} for name, value in asked.items()]
+        database = {"server": "database", "type": table.kind, "location": table.location}
+        return database | {"customProperties": own}
     first = source.samples[0]
     path = source.group.folder or source.name
     server: dict[str, Any] = {"server": "landing", "type": "local", "path": path, "format": first.format}

@@ -72,7 +72,8 @@ class DraftSource:
     @property
     def complete(self) -> bool:
         """Whether the sample holds all rows of all files."""
-        return all(sample.complete for sample in self.samples)
+        cut = self.group.table is not None and not self.group.table.complete
+        return not cut and all(sample.complete for sample in self.samples)
 
     def column(self, name: str) -> DraftColumn:
         """Returns the column of that name in the lake."""

@@ -12,7 +12,6 @@ import pytest
 from churn_assets.automation.jobs import extract_job
 from churn_assets.automation.schedules import extract_schedules
 from churn_assets.bronze.assets import bronze_assets
-from churn_assets.bronze.reading import read_extracts
 from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
@@ -31,7 +30,7 @@ from churn_assets.sources.databases.extract import extract_new
 from churn_assets.sources.landing import list_extracts
 from churn_assets.sources.live.records import Record, records
 from churn_assets_tests.checks import evaluations
-from churn_assets_tests.lakes import edit_yaml, settings_for, small_business
+from churn_assets_tests.lakes import edit_yaml, settings_for, small_business, to_bronze
 from churn_assets_tests.sources.databases.shop import contract
 
 if TYPE_CHECKING:
@@ -192,7 +191,7 @@ def _loaded(folder: Path, source: Source, landing: Path, other: Path, file: Path
         with sqlite3.connect(file) as connection:
             rows.to_sql(name, connection, index=False, if_exists="replace")
         connection.close()
-        draft = other / "draft" / f"{name}-{extract.extract_date}-{number}"
+        draft = other.parent / "draft" / f"{name}-{extract.extract_date}-{number}"
         draft.mkdir(parents=True)
         now = datetime.combine(extract.extract_date, datetime.min.time(), UTC) + timedelta(
             hours=23, seconds=number % 60
@@ -203,18 +202,28 @@ def _loaded(folder: Path, source: Source, landing: Path, other: Path, file: Path
 
 def test_a_database_gives_the_same_rows_as_files(spark: "SparkSession", tmp_path: Path) -> None:
     """Up to the typed rows that silver judges, the refused ones included."""
-    folder = small_business(tmp_path, calendar={"start": "2025-01", "end": "2025-12"})
-    business, landing, other = load_business(folder), tmp_path / "files", tmp_path / "database"
-    plan = SimulationPlan(customers=60, start=date(2025, 1, 1), months=3, seed=3)
-    simulate_telecom(plan, landing, tmp_path / "truth")
-    for name in ("customers", "subscriptions"):
-        source = business.source(name)
-        live = _loaded(folder, source, landing, other, tmp_path / "crm.db")
-        both = []
-        for asked, place in ((source, landing), (live, other)):
-            staged = str(tmp_path / f"staged-{name}-{place.name}")
-            frame = read_extracts(spark, asked, list_extracts(str(place), asked), staged)
-            columns = [*(c.name for c in asked.columns), "extract_date", "refused_rule"]
-            both.append(sorted(map(str, conform(frame, asked).select(*columns).toArrow().to_pylist())))
-        assert len(both[0]) > 60
-        assert both[0] == both[1]
+    both: list[dict[str, list[str]]] = []
+    names, months = ("customers", "subscriptions"), ["2025-01", "2025-02", "2025-03"]
+    files: dict[str, Source] = {}
+    for home in ("files", "database"):
+        folder = small_business(tmp_path, calendar={"start": "2025-01", "end": "2025-12"})
+        settings = settings_for(tmp_path / home, folder)
+        landing = Path(settings.landing_uri)
+        if home == "files":
+            plan = SimulationPlan(customers=60, start=date(2025, 1, 1), months=3, seed=3)
+            simulate_telecom(plan, landing, tmp_path / "truth")
+            files = {name: load_business(folder).source(name) for name in names}
+        else:
+            for source in files.values():
+                _loaded(folder, source, tmp_path / "files" / "landing", landing, tmp_path / "crm.db")
+        lakehouse, business = Lakehouse(settings), load_business(folder)
+        to_bronze(lakehouse, business, months, names)
+        found = {}
+        for source in map(business.source, names):
+            columns = [*(c.name for c in source.columns), "extract_date", "refused_rule"]
+            rows = conform(lakehouse.read(tables.bronze(source)), source).select(*columns)
+            found[source.name] = sorted(map(str, rows.toArrow().to_pylist()))
+        both.append(found)
+    of_files, of_database = both
+    assert all(len(rows) > 60 for rows in of_files.values())
+    assert of_files == of_database

@@ -139,6 +139,21 @@ def _secret(name: str, environ: Mapping[str, str]) -> str:
         ) from None
 
 
+def kind_of_location(location: str, environ: Mapping[str, str] = os.environ) -> DatabaseKind:
+    """Returns the kind of database that an address names.
+
+    Raises:
+        ExtractError: a variable is not set, or the address names none of the kinds.
+    """
+    backend = with_secrets(location, environ)[0].partition("://")[0].partition("+")[0]
+    for kind, driver in DRIVERS.items():
+        if backend in driver.names:
+            return kind
+    raise ExtractError(
+        f"The address names none of {', '.join(DRIVERS)}. Write postgresql://user@host/database."
+    )
+
+
 def address_of(database: SourceDatabase, environ: Mapping[str, str] = os.environ) -> Address:
     """Returns the database to connect to; connects to nothing.
 
