@@ -137,7 +137,8 @@ class Snapshot:
         from sqlalchemy import column as named
         from sqlalchemy import select
 
-        one = select(named(column)).select_from(self._rows()).where(named(column).is_not(None)).limit(1)
+        wanted: ColumnElement[Any] = named(column)
+        one = select(wanted).select_from(self._rows()).where(wanted.is_not(None)).limit(1)
         return self.connection.execute(one).scalar()
 
     def batches(
