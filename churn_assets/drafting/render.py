@@ -82,9 +82,8 @@ def _files(source: DraftSource) -> str:
 def _server(source: DraftSource) -> dict[str, Any]:
     if table := source.group.table:
         asked = {"table": table.table} | ({"cursor": table.cursor} if table.cursor else {})
-        own = [{"property": name, "value": value} for name, value in asked.items()]
         database = {"server": "database", "type": table.kind, "location": table.location}
-        return database | {"customProperties": own}
+        return database | {"customProperties": [{"property": n, "value": v} for n, v in asked.items()]}
     first = source.samples[0]
     path = source.group.folder or source.name
     server: dict[str, Any] = {"server": "landing", "type": "local", "path": path, "format": first.format}
