@@ -120,7 +120,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class _Group:
-    """Customers to compare. `others` might have been chosen and were not; `tests` see `Estimate.differs`."""
+    """Customers to compare. `others` might have been chosen and were not; `tests` see `Contrast.differs`."""
 
     scope: str
     campaign_id: str

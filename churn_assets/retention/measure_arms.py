@@ -12,7 +12,7 @@ from churn_assets.retention.arms import PLANNED
 from churn_assets.retention.contacts import KEY
 from churn_assets.retention.measure_estimates import (
     Codes,
-    Estimate,
+    Contrast,
     Floats,
     estimate,
     newcombe,
@@ -102,7 +102,7 @@ class Arms:
 
 
 @dataclass(frozen=True)
-class Difference:
+class ArmsCompared:
     """How the arms differ, treated less control.
 
     Attributes:
@@ -114,7 +114,7 @@ class Difference:
         profit: of all treated customers; None where no margin or cost is known.
     """
 
-    churn: Estimate
+    churn: Contrast
     difference: Range
     adjusted: Range | None
     prevented: Range | None
@@ -126,7 +126,7 @@ class Difference:
         return _times(self.churn, -float(arms.sizes[0]))
 
 
-def compared(arms: Arms) -> Difference | None:
+def compared(arms: Arms) -> ArmsCompared | None:
     """How the arms differ; None where too few left or stayed to tell, or the arms are too small."""
     if not arms.decidable:
         return None
@@ -138,7 +138,7 @@ def compared(arms: Arms) -> Difference | None:
     if plain is None or best is None:
         return None
     stay = estimate(-arms.lost, arms.treated, strata, customer, scores)
-    return Difference(
+    return ArmsCompared(
         churn=best,
         difference=_plain(arms, plain),
         adjusted=_range(adjusted),
@@ -148,7 +148,7 @@ def compared(arms: Arms) -> Difference | None:
     )
 
 
-def _plain(arms: Arms, plain: Estimate) -> Range:
+def _plain(arms: Arms, plain: Contrast) -> Range:
     """The difference without adjustment: of one campaign with an interval that also holds for few churners."""
     if arms.stratum.any():
         return plain.value, *plain.interval
@@ -183,10 +183,10 @@ def _profit(arms: Arms) -> Range | None:
     return _times(found, float(treated.sum())) if found else None
 
 
-def _range(found: Estimate | None) -> Range | None:
+def _range(found: Contrast | None) -> Range | None:
     return (found.value, *found.interval) if found else None
 
 
-def _times(found: Estimate, factor: float) -> Range:
+def _times(found: Contrast, factor: float) -> Range:
     low, high = sorted(factor * end for end in found.interval)
     return factor * found.value, low, high

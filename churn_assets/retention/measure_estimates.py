@@ -23,7 +23,7 @@ LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Contrast:
     """A difference between the arms, treated less control.
 
     Attributes:
@@ -61,7 +61,7 @@ def estimate(
     strata: Codes,
     customer: Codes,
     covariates: Sequence[Floats] = (),
-) -> Estimate | None:
+) -> Contrast | None:
     """The difference between the arms.
 
     Args:
@@ -90,10 +90,10 @@ def estimate(
     size = np.bincount(strata)[strata]
     leverage = np.clip(((design @ inverse) * design).sum(axis=1) + 1 / size, 0, 1 - 1e-9)
     single = (inverse @ design.T)[0] * rest / (1 - leverage)
-    influence = np.bincount(customer, single)
+    influence = np.bincount(customer, single).astype(np.float64)
     error = float(np.sqrt((influence**2).sum()))
     value = float((inverse @ design.T @ own)[0])
-    return Estimate(value, error, float(freedom), influence) if error > 0 else None
+    return Contrast(value, error, float(freedom), influence) if error > 0 else None
 
 
 def _within(values: Floats, strata: Codes) -> Floats:
@@ -118,7 +118,7 @@ def newcombe(left: int, of: int, control_left: int, control: int) -> tuple[float
 
 
 def share_prevented(
-    effect: Estimate, outcome: Floats, treated: NDArray[np.bool_], customer: Codes
+    effect: Contrast, outcome: Floats, treated: NDArray[np.bool_], customer: Codes
 ) -> tuple[float, float, float] | None:
     """Share of the treated customers' churn that was prevented, with its 95 % interval.
 

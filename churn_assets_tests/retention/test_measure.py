@@ -22,7 +22,7 @@ from churn_assets.retention.measure import (
     Measured,
     measure,
 )
-from churn_assets.retention.measure_arms import Arms, Difference, compared
+from churn_assets.retention.measure_arms import Arms, ArmsCompared, compared
 from churn_assets_tests.retention.measured_campaigns import HORIZON, JUNE, Truth, campaign, many
 
 LATER = JUNE + timedelta(days=HORIZON)
@@ -49,7 +49,7 @@ def within(found: tuple[float, float, float] | None, truth: float) -> bool:
     return found[1] <= truth <= found[2]
 
 
-def drawn(draws: int, **more: Any) -> list[tuple[Difference, Truth]]:
+def drawn(draws: int, **more: Any) -> list[tuple[ArmsCompared, Truth]]:
     """What the arms of many campaigns of 30 days tell, where it can be told."""
     rng, found = np.random.default_rng(11), []
     for _ in range(draws):
