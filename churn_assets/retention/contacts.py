@@ -1,7 +1,7 @@
 """Past contacts as known on a day: when each customer was last contacted, and what became of randomised contacts."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
@@ -86,6 +86,14 @@ def cohort_of(day: date) -> date:
     return own if day == own else month_end(add_months(month_of(day), -1))
 
 
+def window_after(day: date, gap_days: int) -> date:
+    """The as_of_date whose outcome window is the first to begin after a contact of this day."""
+    before = cohort_of(day)
+    if day <= before + timedelta(days=gap_days):
+        return before
+    return month_end(add_months(month_of(before), 1))
+
+
 def with_outcomes(lakehouse: Lakehouse, contacts: "pd.DataFrame", day: date) -> "pd.DataFrame":
     """Contacts and controls with as_of_date and `churned`: whether the customer left in the outcome window after it.
 
@@ -111,6 +119,8 @@ def by_offer(
 ) -> "Mapping[str, pd.DataFrame]":
     """Offer -> its contacts and the controls, of customers whom the offer may go to.
 
+    A control that is told an offer would have got it, and is a control of this offer only.
+
     Args:
         contacts: see `with_outcomes`.
         offers: their names.
@@ -119,6 +129,7 @@ def by_offer(
     joined = contacts.merge(fits, on=[KEY, AS_OF], how="left")
     found = {}
     for name in offers:
-        here = joined[name].eq(True) & (joined["control"] | (joined["treated"] & (joined["offer"] == name)))
+        its = (joined["offer"] == name) | (joined["control"] & ~joined["offer"].isin(list(offers)))
+        here = joined[name].eq(True) & its & (joined["control"] | joined["treated"])
         found[name] = joined.loc[here, ["campaign", "treated", "churned", "accepted"]]
     return found
