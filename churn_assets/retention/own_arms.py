@@ -23,7 +23,7 @@ OF_PLANS = [KEY, "campaign_id", "holdout_id", "arm", "offer", "listed_on"]
 
 
 def own_plans(lakehouse: Lakehouse, business: Business, section: Campaigns, day: date) -> "pd.DataFrame":
-    """OF_PLANS of everybody in an arm of the campaigns that were exported up to the day; of the merged their survivors."""
+    """OF_PLANS of everybody in an arm of the campaigns that were exported up to the day; survivors of the merged."""
     import pandas as pd
 
     parts = [pd.DataFrame(columns=OF_PLANS)]
