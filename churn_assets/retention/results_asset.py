@@ -37,6 +37,9 @@ NO_CAMPAIGN = "churn.yaml declares no `campaigns`, so nothing is measured."
 def campaign_results_asset(business: Business) -> dg.AssetsDefinition:
     """The asset with the results of campaigns."""
     table = tables.CAMPAIGN_RESULTS
+    contacts = (rule.source for rule in business.file.monitoring.treated)
+    names = [business.label_source.name, *contacts, *(s.name for s in business.tells_who_is_gone)]
+    silver = [tables.silver(business.source(name)).key for name in dict.fromkeys(names)]
 
     @table_asset(
         table,
@@ -49,9 +52,7 @@ def campaign_results_asset(business: Business) -> dg.AssetsDefinition:
         deps=[
             tables.CAMPAIGN_PLAN.key,
             tables.CUSTOMER_SEGMENTS.key,
-            tables.silver(business.label_source).key,
-            *(tables.silver(business.source(rule.source)).key for rule in business.file.monitoring.treated),
-            *(tables.silver(s).key for s in business.tells_who_is_gone),
+            *silver,
             tables.RECONCILIATION.key,
         ],
         partitions=snapshot_months(business),
