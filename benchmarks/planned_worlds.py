@@ -141,7 +141,7 @@ def judged(copy: Copy) -> pd.DataFrame:
     contacts = made.rename(columns={"customer_id": KEY, "contacted_on": DAY})
     contacts["treated"], contacts["control"] = made["arm"] == "treated", made["arm"] == "control"
     contacts["accepted"] = made["accepted"].astype(object).where(contacts["treated"], None)
-    contacts["refused"] = False
+    contacts["refused"], contacts["source"] = False, "retention_contacts"
     if copy.policy == PLAN and copy.plans:
         contacts = with_own_arms(contacts[CONTACT_COLUMNS], pd.concat([_listed(plan) for plan in copy.plans]))
     contacts = contacts[CONTACT_COLUMNS].reset_index(drop=True)

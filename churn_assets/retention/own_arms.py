@@ -73,5 +73,5 @@ def with_own_arms(contacts: "pd.DataFrame", plans: "pd.DataFrame") -> "pd.DataFr
         own[held & rows["offer"].notna()].assign(treated=False, control=True, accepted=None),
         rows[held].assign(treated=False, control=True, accepted=None, campaign=drawn[held], offer=None),
     ]
-    arms = [part.assign(refused=False)[CONTACT_COLUMNS] for part in parts if len(part)]
+    arms = [part.assign(refused=False, source="plan")[CONTACT_COLUMNS] for part in parts if len(part)]
     return pd.concat([contacts[~ours], *arms], ignore_index=True)

@@ -1,6 +1,8 @@
 """Effects are measured on our own campaigns as they were randomised, the holdout included."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -8,9 +10,19 @@ import pytest
 
 from churn_assets.contracts.offers import OfferLine
 from churn_assets.history.treatments import DAY
+from churn_assets.lakehouse import tables
+from churn_assets.months import month_end
+from churn_assets.operations.campaigns.record import acted, find_campaign, plan_recorded
+from churn_assets.retention.cohort import read_basis
 from churn_assets.retention.contacts import AS_OF, CONTACT_COLUMNS, KEY, by_offer, cohort_of
 from churn_assets.retention.effects import effect_of
 from churn_assets.retention.own_arms import OF_PLANS, with_own_arms
+from churn_assets.retention.planning import plan_rows, planning, record_of
+from churn_assets_tests.retention.measured_lakes import list_contacts
+from churn_assets_tests.retention.planned_lakes import CUSTOMERS, LAST, business_with, key, planned_lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 LISTED = date(2025, 7, 3)
 
@@ -26,7 +38,7 @@ def _plan(
 
 def _contacts(rows: list[tuple[str, str, bool | None]], offer: str = "call") -> pd.DataFrame:
     """Contacts that came back: (customer, campaign, accepted)."""
-    told = [(key, LISTED, campaign, offer, True, False, False, accepted) for key, campaign, accepted in rows]
+    told = [(key, LISTED, "contacts", campaign, offer, True, False, False, accepted) for key, campaign, accepted in rows]
     return pd.DataFrame(told, columns=CONTACT_COLUMNS)
 
 
@@ -126,3 +138,27 @@ def test_own_campaigns_move_the_estimate_to_the_truth() -> None:
     effect = effect_of(offer, by_offer(contacts, ["call"], fits)["call"])
     assert effect.prevented == pytest.approx(0.5, abs=0.1)
     assert effect.control == held.sum() and LISTED - timedelta(days=3) == contacts[AS_OF].iloc[0]
+
+
+def test_a_plan_rests_on_exported_campaigns_with_their_holdout(spark: "SparkSession", tmp_path: Path) -> None:
+    business = business_with(tmp_path)
+    house, section, july = planned_lake(tmp_path, business), business.file.campaigns, month_end("2025-07")
+    assert section is not None
+    found = planning(house, business, section, july)
+    plan_recorded(house, [record_of(found)])
+    house.replace_rows(tables.CAMPAIGN_PLAN, plan_rows(found.plan.rows), "as_of_date", [july], run_id="made")
+    rows = found.plan.rows
+    mails = rows[rows["offer"] == "discount_10"]
+    numbers = [n for n in range(CUSTOMERS) if key(n) in set(mails.loc[mails["arm"] == "planned", KEY])]
+    list_contacts(business, house, numbers[1:], found.campaign_id, date(2025, 8, 4))
+    before = read_basis(house, business, section, LAST).effects["discount_10"]
+    campaign = find_campaign(house, found.campaign_id)
+    acted(house, campaign, at=datetime(2025, 8, 3, tzinfo=UTC), by="Ada", what="exported", state="approved")
+    effect = read_basis(house, business, section, LAST).effects["discount_10"]
+    held = mails[mails["arm"] == "holdout"]
+    assert len(held) and effect.control - before.control >= len(held), (
+        "a plan knows its holdout, no source does"
+    )
+    assert effect.treated - before.treated >= len(numbers), "also the one who was never reached"
+    same = read_basis(house, business, section, date(2025, 8, 2)).effects["discount_10"]
+    assert same.control <= before.control, "nothing of the export is known before it"
