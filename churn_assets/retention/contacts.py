@@ -1,7 +1,7 @@
 """Past contacts as known on a day: when each customer was last contacted, and what became of randomised contacts."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
@@ -89,14 +89,6 @@ def cohort_of(day: date) -> date:
     """The as_of_date that a contact follows: the last month end on or before its day."""
     own = month_end(month_of(day))
     return own if day == own else month_end(add_months(month_of(day), -1))
-
-
-def window_after(day: date, gap_days: int) -> date:
-    """The as_of_date whose outcome window is the first to begin after a contact of this day."""
-    before = cohort_of(day)
-    if day <= before + timedelta(days=gap_days):
-        return before
-    return month_end(add_months(month_of(before), 1))
 
 
 def with_outcomes(lakehouse: Lakehouse, contacts: "pd.DataFrame", day: date) -> "pd.DataFrame":
