@@ -114,12 +114,12 @@ def _with_action(rows: "pd.DataFrame", business: Business) -> "pd.DataFrame":
     """
     actions = {rule.name: rule.action for rule in business.file.alerts.rules}
     quiet = {segment.name for segment in business.file.segments.rules if not segment.contact}
-    for place in rows.index[rows["segment"].isin(list(quiet))]:
-        if action := actions[rows.at[place, "rule"]]:
-            rows.at[place, "action"] = action
-        elif rows.at[place, "held"] is None:
-            rows.at[place, "held"] = f"no contact: the segment {rows.at[place, 'segment']} recommends none"
-    return rows.drop(columns="segment")
+    silent = rows["segment"].isin(list(quiet))
+    own = rows["rule"].map(actions).astype(object)
+    why = "no contact: the segment " + rows["segment"].astype(object) + " recommends none"
+    held = rows["held"].mask(silent & own.isna() & rows["held"].isna(), why)
+    told = rows.assign(action=rows["action"].mask(silent & own.notna(), own), held=held)
+    return told.drop(columns="segment")
 
 
 def _became_true(lakehouse: Lakehouse, business: Business, days: Days) -> Mapping[str, Mapping[str, date]]:

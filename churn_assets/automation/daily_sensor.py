@@ -80,14 +80,12 @@ class Asked:
         found = instance.get_run_records(dg.RunsFilter(tags={RUN_KEY: self.run_key}), limit=1)
         if not found:
             return self  # the tick ended before its run was made
-        record, again = (
-            found[0],
-            f"`churn-assets daily` runs it again; its log says why ({found[0].dagster_run.run_id})",
-        )
+        record = found[0]
         if record.dagster_run.status == dg.DagsterRunStatus.SUCCESS:
             return NOTHING
         if self.attempt >= MOST_ATTEMPTS:
-            return f"{MOST_ATTEMPTS} runs have failed, so this sensor waits for something new. {again}."
+            last = f"The log of {record.dagster_run.run_id} says why; `churn-assets daily` runs it again."
+            return f"{MOST_ATTEMPTS} runs have failed, so this sensor waits for something new. {last}"
         if now.timestamp() - (record.end_time or 0) < PAUSE.total_seconds():
             return f"A run has failed; this sensor asks again {PAUSE.seconds // 60} minutes after it."
         return Asked(self.state, self.key, self.attempt + 1)

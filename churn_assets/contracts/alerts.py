@@ -63,7 +63,7 @@ class AlertRule(Section):
     action: str | None = Field(
         None,
         min_length=1,
-        description="what to do about a customer whose segment recommends no contact; without it, nobody is told of them",
+        description="what to do about a customer whose segment recommends no contact; without it, these are not told",
     )
     channels: Annotated[list[Name], Distinct] = Field(
         [], description="the channels that are told; default: all that have the topic `alerts`"

@@ -1,4 +1,4 @@
-"""Where a feature could be observed: a window whole, the time since an event; what was not observed is null, never 0."""
+"""Where a feature could be observed: a whole window, or the time since an event. What was not is null, never 0."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta

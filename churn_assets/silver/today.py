@@ -1,4 +1,4 @@
-"""Which day it is in a business: by the clock, or in a simulated world that goes on day by day, by its newest extract."""
+"""Which day it is in a business: by the clock; in a simulated world that goes on day by day, by its newest extract."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,7 +13,7 @@ def today_of(lakehouse: Lakehouse, business: Business, clock: date | None = None
 
     A simulated world that goes on day by day (`churn-assets demo --days 7`) lives in a calendar that is over by the
     clock. While extracts of days wait to come, today is the day after the newest extract in the landing zone, so that
-    its last month is open and not incomplete. Any other calendar ends by the clock, whatever its sources have delivered.
+    its last month is open and not incomplete. Any other calendar ends by the clock, whatever was delivered.
 
     Args:
         lakehouse: for its home and the landing zone.

@@ -50,7 +50,7 @@ def raised(
     instance: dg.DagsterInstance | None = None,
     asked: date | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Materialises the alerts; without an instance as the first run of a home. `asked`: a day that was computed again."""
+    """Materialises the alerts; without an instance as the first run of a home. `asked`: a day computed again."""
     upstream = (tables.CURRENT_SCORES, tables.CURRENT_SNAPSHOT)
     return dg.materialize(
         [*alert_assets(business), *(dg.AssetSpec(table.key) for table in upstream)],

@@ -375,8 +375,13 @@ def test_what_is_recommended_is_something_to_do(tmp_path: Path) -> None:
         {"name": "high", "entered": "high"},
         {"name": "rose", "rose": 0.15, "action": "Ask what is missing."},
     ]
-    business = business_of(tmp_path, alerts={"rules": rules})
-    [quiet, *_] = [segment for segment in business.file.segments.rules if not segment.contact]
+    segments = {
+        "risk": {"high": 0.9, "elevated": 0.7},
+        "value": {"feature": "tickets_count_1m", "high": 0.67, "middle": 0.33},
+        "rules": [{"name": "steady", "action": "Leave in peace.", "contact": False}],
+    }
+    business = business_of(tmp_path, alerts={"rules": rules}, segments=segments)
+    [quiet] = business.file.segments.rules
     house = lake(tmp_path, CALM)
     silent = {"segment": quiet.name, "action": quiet.action}
     put_scores(

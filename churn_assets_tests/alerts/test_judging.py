@@ -15,15 +15,15 @@ A, B = rule("a", rose=0.1), rule("b", entered="high")
 
 
 def change(customer: str, importance: float = 1.0, by: str = "a") -> dict[str, Any]:
-    row = {"customer_key": customer, "rule": by, "importance": importance, "held": None}
-    return row | {"compared_with": day(-1)}
+    return {"customer_key": customer, "rule": by, "importance": importance, "held": None}
 
 
 def judge(
     rows: list[dict[str, Any]], alerts: Alerts, number: int = 0, former: list[dict[str, Any]] | None = None
 ) -> dict[tuple[str, str], str | None]:
     """(customer, rule) -> why it was suppressed, in the order of the alerts; "known" of those that were there."""
-    new = judged(pd.DataFrame(rows), alerts, day(number), former or [])
+    compared = [{"compared_with": day(number - 1), **row} for row in rows]
+    new = judged(pd.DataFrame(compared), alerts, day(number), former or [])
     assert all((row["state"] == SUPPRESSED) is bool(row["why"]) for row in new)
     return {(row["customer_key"], row["rule"]): row["why"] for row in new}
 
@@ -75,7 +75,7 @@ def test_a_suppressed_alert_starts_no_cool_down_and_a_rule_may_have_its_own() ->
 
 def test_the_same_day_again_adds_only_what_is_new_and_keeps_within_the_cap() -> None:
     alerts = section(A, cap=2)
-    first = judged(pd.DataFrame([change("x")]), alerts, day(0), [])
+    first = judged(pd.DataFrame([change("x") | {"compared_with": day(-1)}]), alerts, day(0), [])
     former = [past("x", 0, state=NEW)]
     assert [row["alert_id"] for row in first] == [former[0]["alert_id"]]
     again = judge([change("x"), change("y", 2), change("z", 3)], alerts, 0, former)
