@@ -30,7 +30,7 @@ SOURCES_ON_TIME = "sources_are_on_time"
 
 
 @dataclass(frozen=True)
-class Told:
+class SourcesTold:
     """What is told of the sources beside every snapshot and score of a day.
 
     Attributes:
@@ -83,7 +83,7 @@ def current_snapshot_asset(business: Business) -> dg.AssetsDefinition:
         day = _day(business, asked_day, now)
         known = known_sources(business, now, day)
         built = customer_snapshots(lakehouse, business, [day], now)
-        told_of = Told(*_in_short(known), unknown_windows(business, now, day))
+        told_of = SourcesTold(*_in_short(known), unknown_windows(business, now, day))
         built = replace(built, snapshots=told_of.beside(built.snapshots))
         where = replaced_days(lakehouse, table, day, business.file.daily.keep_days)
         commit, population, counts = write_snapshots(lakehouse, table, built, where, context.run.run_id)
@@ -125,15 +125,15 @@ def _in_short(known: Sequence[KnownSource]) -> tuple[str | None, date | None]:
     return "; ".join(source.told for source in known if source.behind) or None, oldest
 
 
-def told_of_day(lakehouse: Lakehouse, day: date) -> Told | None:
+def told_of_day(lakehouse: Lakehouse, day: date) -> SourcesTold | None:
     """What the snapshots of a day tell of the sources; None if they hold no such day, or were made before they did."""
     import pyarrow.compute as pc
 
-    table, names = tables.CURRENT_SNAPSHOT, [field.name for field in fields(Told)]
+    table, names = tables.CURRENT_SNAPSHOT, [field.name for field in fields(SourcesTold)]
     if not set(names) <= set(lakehouse.columns(table)):
         return None
     found = lakehouse.aggregate(table, names, [("customer_key", "count")], pc.field("as_of_date") == day)
-    return Told(*(found[name][0].as_py() for name in names)) if found.num_rows else None
+    return SourcesTold(*(found[name][0].as_py() for name in names)) if found.num_rows else None
 
 
 def on_time(known: Sequence[KnownSource]) -> dg.AssetCheckResult:

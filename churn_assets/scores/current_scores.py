@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
-from churn_assets.features.current_snapshot import SOURCES_ON_TIME, Told, replaced_days, told_of_day
+from churn_assets.features.current_snapshot import SOURCES_ON_TIME, SourcesTold, replaced_days, told_of_day
 from churn_assets.graph.as_of_day import AskedDay
 from churn_assets.graph.checks import CheckFailed, not_judged, passed, warned
 from churn_assets.graph.metadata import table_metadata
@@ -102,7 +102,7 @@ def current_scores_asset(business: Business) -> dg.AssetsDefinition:
     return scores
 
 
-def _on_time(told: Told) -> dg.AssetCheckResult:
+def _on_time(told: SourcesTold) -> dg.AssetCheckResult:
     """The check SOURCES_ON_TIME by what the snapshots tell: a file that came since does not change it."""
     evidence = {"known until": str(told.known_until or "not known yet")}
     if told.behind is None:
@@ -110,7 +110,7 @@ def _on_time(told: Told) -> dg.AssetCheckResult:
     return warned(SOURCES_ON_TIME, f"Behind: {told.behind}.", evidence)
 
 
-def _day(lakehouse: Lakehouse, asked: AskedDay) -> tuple[date, Told]:
+def _day(lakehouse: Lakehouse, asked: AskedDay) -> tuple[date, SourcesTold]:
     """The day that is asked for, else the newest of which there are snapshots, and what they tell of the sources.
 
     Raises:
@@ -164,7 +164,7 @@ def _scored(
     earlier: "Mapping[str, DataFrame]",
     model: "PortableModel",
     champion: Champion,
-    told: Told,
+    told: SourcesTold,
 ) -> "DataFrame":
     """The rows of the day, with what is told of sources."""
     from pyspark.sql import functions as F
