@@ -149,6 +149,7 @@ def catalogue(business: Business) -> list[Table]:
         LIFETIME_QUALITY,
         CAMPAIGN_PLAN,
         BUDGET_CURVE,
+        CAMPAIGN_RESULTS,
         RISK_ALERTS,
         *([CRM_CUSTOMERS] if business.file.alerts.crm else []),
         MODEL_PERFORMANCE,
