@@ -50,7 +50,7 @@ from churn_assets.lakehouse.catalogue.operations import (
     PROBLEMS,
     SERVICE_LEVELS,
 )
-from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN
+from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN, LIFETIME_VALUES
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
     CURRENT_SCORES,
@@ -89,6 +89,7 @@ __all__ = [
     "FINDINGS",
     "INCIDENTS",
     "LIFETIME_QUALITY",
+    "LIFETIME_VALUES",
     "MIDMONTH_LABELS",
     "MIDMONTH_SNAPSHOTS",
     "MODEL_PERFORMANCE",
@@ -146,6 +147,7 @@ def catalogue(business: Business) -> list[Table]:
         EXPECTED_LIFETIMES,
         RETENTION_CURVES,
         LIFETIME_QUALITY,
+        *([LIFETIME_VALUES] if business.file.economics.lifetime else []),
         CAMPAIGN_PLAN,
         BUDGET_CURVE,
         RISK_ALERTS,

@@ -2,5 +2,5 @@
 
 Effects are measured on randomised contacts as known at the as_of_date; a plan never uses anything known later.
 
-May import: contracts, graph, history, lakehouse, operations, reporting.
+May import: contracts, graph, history, lakehouse, ml.lifetime_value, operations, reporting.
 """
