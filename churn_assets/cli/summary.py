@@ -197,14 +197,14 @@ def _values(lakehouse: Lakehouse, business: Business) -> str | None:
     amount = "unknown" if mean is None else f"{mean:,.0f} {currency} on average"
     judged = {
         None: "Not judged yet, so the plan counts with economics.lifetime_value.",
-        True: f"Those predicted as of {first['judged_as_of_date']} came out better than the same lifetime for everybody, "
-        "so the plan uses them.",
-        False: f"Those predicted as of {first['judged_as_of_date']} are not shown to be better than the same lifetime for "
-        "everybody, so the plan counts with economics.lifetime_value.",
+        True: f"Those predicted as of {first['judged_as_of_date']} came out better than the same lifetime for "
+        "everybody, so the plan uses them.",
+        False: f"Those predicted as of {first['judged_as_of_date']} are not shown to be better than the same lifetime "
+        "for everybody, so the plan counts with economics.lifetime_value.",
     }[first["better_than_constant"]]
     return (
-        f"[bold]Lifetime values[/] as of {first['as_of_date']}, {first['value_horizon_months']} months ahead: {amount}. "
-        f"{judged}"
+        f"[bold]Lifetime values[/] as of {first['as_of_date']}, {first['value_horizon_months']} months ahead: "
+        f"{amount}. {judged}"
     )
 
 

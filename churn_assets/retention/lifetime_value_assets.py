@@ -28,8 +28,8 @@ BETTER_THAN_CONSTANT = "better_than_constant"
 REPORTS = {
     CAME_TRUE: "Of values that were predicted earlier, no tenth is off by more than a tenth of it and beyond chance "
     "(99.5 % intervals).",
-    BETTER_THAN_CONSTANT: "Such values came out better than the same lifetime for everybody: a lower squared error, beyond "
-    "chance (95 % interval of the paired difference). Only then does the plan use them.",
+    BETTER_THAN_CONSTANT: "Such values came out better than the same lifetime for everybody: a lower squared error, "
+    "beyond chance (95 % interval of the paired difference). Only then does the plan use them.",
 }
 NOBODY_SCORED = "no cohort of this run has been scored."
 Values = Mapping[date, "CohortValues"]
@@ -53,8 +53,9 @@ def _lifetime_values(business: Business, terms: LifetimeTerms) -> dg.AssetsDefin
         business,
         description=(
             f"What each scored customer is expected to bring within {terms.horizon_months} months, discounted, with an "
-            "interval: margin per month times expected months of those with a contract, margin of the expected purchases "
-            "(BG/NBD and Gamma-Gamma) of the others. Values predicted earlier are compared with what was earned since."
+            "interval: margin per month times expected months of those with a contract, margin of the expected "
+            "purchases (BG/NBD and Gamma-Gamma) of the others. Values predicted earlier are compared with "
+            "what was earned since."
         ),
         deps=[
             tables.CUSTOMER_SEGMENTS.key,
@@ -64,7 +65,8 @@ def _lifetime_values(business: Business, terms: LifetimeTerms) -> dg.AssetsDefin
         ],
         partitions=snapshot_months(business),
         checks={
-            ONE_VALUE: "Every customer of a cohort with values has one row; no value is below 0 or outside its interval."
+            ONE_VALUE: "Every customer of a cohort with values has one row; no value is below 0 or outside its "
+            "interval."
         },
         reports=REPORTS,
         kinds=("deltalake",),

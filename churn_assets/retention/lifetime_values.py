@@ -183,8 +183,8 @@ def _by_purchases(
 def _told(bg_nbd: BgNbd, gamma_gamma: GammaGamma, customers: int) -> str:
     one, two = bg_nbd, gamma_gamma
     return (
-        f"BG/NBD by week: r {one.r:.3g}, alpha {one.alpha:.3g}, a {one.a:.3g}, b {one.b:.3g}; Gamma-Gamma: p {two.p:.3g}, "
-        f"q {two.q:.3g}, v {two.v:.4g}; of {customers:,} customers."
+        f"BG/NBD by week: r {one.r:.3g}, alpha {one.alpha:.3g}, a {one.a:.3g}, b {one.b:.3g}; Gamma-Gamma: "
+        f"p {two.p:.3g}, q {two.q:.3g}, v {two.v:.4g}; of {customers:,} customers."
     )
 
 

@@ -86,11 +86,11 @@ def _purchases(table: "pd.DataFrame", day: date) -> Purchases:
     import pandas as pd
 
     first, last = pd.to_datetime(table["first"]), pd.to_datetime(table["last"])
-    days, spent = table["days"].to_numpy(dtype=float), table["spent"].to_numpy(dtype=float)
+    days, spent = table["days"].to_numpy(dtype=np.float64), table["spent"].to_numpy(dtype=np.float64)
     history = PurchaseHistory(
         days - 1,
-        ((last - first).dt.days / 7).to_numpy(dtype=float),
-        ((pd.Timestamp(day) - first).dt.days / 7).to_numpy(dtype=float),
+        np.asarray((last - first).dt.days / 7, dtype=np.float64),
+        np.asarray((pd.Timestamp(day) - first).dt.days / 7, dtype=np.float64),
     )
     total = float(spent.sum())
     kept = float(np.clip(table["net"].sum() / total, 0.0, 1.0)) if total > 0 else 1.0

@@ -114,7 +114,7 @@ def _earned(lakehouse: Lakehouse, business: Business, since: date, months: int) 
 
 def tenth_rows(found: Backtest) -> list[tuple[object, ...]]:
     """The tenths under TENTHS_TOLD, the highest first."""
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
             at,
             tenth.customers,
@@ -134,8 +134,8 @@ def told_of(judged: JudgedValues, currency: str) -> str:
     how = "better than" if found.is_better else "not shown to be better than"
     return (
         f"Of {found.customers:,} customers of {judged.judged_as_of}, {found.predicted:,.2f} {currency} of margin each "
-        f"were predicted for {judged.followed} months, and {found.earned:,.2f} were earned. The prediction is {how} the "
-        f"same lifetime for everybody (root mean squared error {found.error:,.2f} against "
+        f"were predicted for {judged.followed} months, and {found.earned:,.2f} were earned. The prediction is {how} "
+        f"the same lifetime for everybody (root mean squared error {found.error:,.2f} against "
         f"{found.constant_error:,.2f}; fall of the squared error {found.gain:,.3g}, 95 % interval "
         f"{found.gain_low:,.3g} to {found.gain_high:,.3g})."
     )

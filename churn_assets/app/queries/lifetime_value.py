@@ -27,8 +27,9 @@ class LifetimeTotals:
 
 def tells_values(store: ReleaseStore) -> bool:
     """Whether the release tells the value of somebody; those of earlier versions have no such column."""
-    columns = store.catalogue.get("customers", {}).get("columns", ())
-    if VALUE not in {column["name"] for column in columns}:
+    if not store.has("customers"):
+        return False
+    if not store.rows("SELECT 1 FROM (DESCRIBE customers) WHERE column_name = ?", [VALUE]):
         return False
     return bool(store.rows(f"SELECT 1 FROM customers WHERE {VALUE} IS NOT NULL LIMIT 1"))
 

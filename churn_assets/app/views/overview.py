@@ -118,13 +118,13 @@ def _lifetime(page: Page) -> None:
     if found is None:
         return
     formats = page.formats
-    lacking = f" Of {formats.number(found.unknown)} customers it is not known." if found.unknown else ""
+    lacking = f" Customers whose value is not known: {formats.number(found.unknown)}." if found.unknown else ""
     st.markdown(
         f"In the next {formats.number(found.months)} months all scored customers are expected to bring "
-        f"**{formats.money(found.everybody)}** of margin, those at high risk **{formats.money(found.high)}**, in today's "
-        f"money.{lacking}",
-        help="Margin per month times the months that a customer is expected to stay, or the margin of the purchases that "
-        "are expected. Later money counts less.",
+        f"**{formats.money(found.everybody)}** of margin, those at high risk **{formats.money(found.high)}**, in "
+        f"today's money.{lacking}",
+        help="Margin per month times the months that a customer is expected to stay, or the margin of the purchases "
+        "that are expected. Later money counts less.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Tables of retention campaigns: what customers are worth, whom to contact with what, and what more budget would earn."""
+"""Tables of retention campaigns: what customers are worth, whom to contact, and what more budget would earn."""
 
 from dataclasses import replace
 
@@ -132,30 +132,30 @@ LIFETIME_VALUES = Table(
         LakeColumn(
             "monthly_margin",
             "double",
-            "`economics.lifetime.revenue` by month times `margin`; of purchases: the mean month within the horizon. Null "
-            "where the revenue is not known; below 0 it counts as 0.",
+            "`economics.lifetime.revenue` by month times `margin`; of purchases: the mean month within the horizon. "
+            "Null where the revenue is not known; below 0 it counts as 0.",
             f"{MONEY} per month",
         ),
         LakeColumn(
             "lifetime_value",
             "double",
-            "Margin that the customer is expected to bring within the horizon, discounted to the as_of_date; null where "
-            "the margin is not known.",
+            "Margin that the customer is expected to bring within the horizon, discounted to the as_of_date; null "
+            "where the margin is not known.",
             MONEY,
         ),
         LakeColumn(
             "lifetime_value_low",
             "double",
-            "Lower end of the 95 % interval of this mean; it knows the error of the model, and takes the margin per month "
-            "of a contract as it is.",
+            "Lower end of the 95 % interval of this mean; it knows the error of the model, and takes the margin per "
+            "month of a contract as it is.",
             MONEY,
         ),
         LakeColumn("lifetime_value_high", "double", "Upper end of that interval.", MONEY),
         LakeColumn(
             "value_if_kept",
             "double",
-            "The part of it that comes after the next outcome window, given that the customer does not leave in it: what "
-            "is lost with a customer who leaves.",
+            "The part of it that comes after the next outcome window, given that the customer does not leave in it: "
+            "what is lost with a customer who leaves.",
             MONEY,
         ),
         LakeColumn(

@@ -124,7 +124,7 @@ def fit_bg_nbd(seen: PurchaseHistory, seed: int = 0) -> BgNbd:
     known = PurchaseHistory(part[:, 0], part[:, 1], part[:, 2])
     start = np.log([0.5, max(float(np.mean(known.age)) / 4, 1e-3), 1.0, 3.0])
     logs, covariance = _maximum(lambda at: bg_nbd_log_likelihood(at, known), weight, start, "BG/NBD")
-    return BgNbd(*(float(value) for value in np.exp(logs)), covariance * len(rows) / len(seen.repeats))
+    return _bg_nbd(logs, covariance * len(rows) / len(seen.repeats))
 
 
 def fit_gamma_gamma(purchases: Floats, mean: Floats, seed: int = 0) -> GammaGamma:
@@ -142,10 +142,12 @@ def fit_gamma_gamma(purchases: Floats, mean: Floats, seed: int = 0) -> GammaGamm
     logs, covariance = _maximum(
         lambda at: gamma_gamma_log_likelihood(at, part[:, 0], part[:, 1]), weight, start, "Gamma-Gamma"
     )
-    p, q, v = (float(value) for value in np.exp(logs))
-    if q <= 1:
-        raise NoFit(f"The spend of a purchase has no finite mean in the Gamma-Gamma model (q = {q:.3g}).")
-    return GammaGamma(p, q, v, covariance * len(rows) / told.sum())
+    found = _gamma_gamma(logs, covariance * len(rows) / told.sum())
+    if found.q <= 1:
+        raise NoFit(
+            f"The spend of a purchase has no finite mean in the Gamma-Gamma model (q = {found.q:.3g})."
+        )
+    return found
 
 
 def alive(model: BgNbd, seen: PurchaseHistory) -> Floats:
@@ -203,10 +205,10 @@ def relative_errors(
     """Returns the standard error of the logarithm of purchases times spend, by the errors of the parameters."""
 
     def count(logs: Floats) -> Floats:
-        return np.log(np.maximum(expected_purchases(_bg_nbd(logs), seen, ahead), 1e-300))
+        return np.log(np.maximum(expected_purchases(_bg_nbd(logs, bg_nbd.covariance), seen, ahead), 1e-300))
 
     def spend(logs: Floats) -> Floats:
-        return np.log(expected_spend(_gamma_gamma(logs), purchases, mean))
+        return np.log(expected_spend(_gamma_gamma(logs, gamma_gamma.covariance), purchases, mean))
 
     variance = np.zeros(len(seen.repeats))
     for told, logs, covariance in (
@@ -219,12 +221,14 @@ def relative_errors(
     return np.sqrt(np.maximum(variance, 0.0))
 
 
-def _bg_nbd(logs: Floats) -> BgNbd:
-    return BgNbd(*(float(value) for value in np.exp(logs)), np.zeros((4, 4)))
+def _bg_nbd(logs: Floats, covariance: Floats) -> BgNbd:
+    r, alpha, a, b = (float(value) for value in np.exp(logs))
+    return BgNbd(r, alpha, a, b, covariance)
 
 
-def _gamma_gamma(logs: Floats) -> GammaGamma:
-    return GammaGamma(*(float(value) for value in np.exp(logs)), np.zeros((3, 3)))
+def _gamma_gamma(logs: Floats, covariance: Floats) -> GammaGamma:
+    p, q, v = (float(value) for value in np.exp(logs))
+    return GammaGamma(p, q, v, covariance)
 
 
 def _left_odds(model: BgNbd, seen: PurchaseHistory) -> Floats:

@@ -76,4 +76,4 @@ def _grid(start: float, end: float) -> Floats:
 def _areas(grid: Floats, rate_per_year: float) -> Floats:
     """Returns the weights of survival at the months of a grid in its discounted area, by trapezoids."""
     width = np.diff(grid) * (1 + rate_per_year) ** (-(grid[1:] + grid[:-1]) / 24)
-    return (np.append(width, 0.0) + np.append(0.0, width)) / 2
+    return np.asarray((np.append(width, 0.0) + np.append(0.0, width)) / 2, dtype=np.float64)

@@ -22,7 +22,7 @@ from churn_assets.ml.lifetime_value.purchases import (
     relative_errors,
 )
 
-# Repeat purchases, recency and age in weeks, mean spend; the tenth of CDNOW that Fader, Hardie & Lee (2005) published on.
+# Repeat purchases, recency and age in weeks, mean spend: the tenth of CDNOW of Fader, Hardie & Lee (2005).
 CDNOW = Path(__file__).with_name("cdnow_tenth.csv")
 NOTHING = np.zeros((4, 4))
 PUBLISHED = BgNbd(0.243, 4.414, 0.793, 2.426, NOTHING)
@@ -144,5 +144,5 @@ def test_what_cannot_be_fitted_is_told() -> None:
         fit_bg_nbd(once)
     with pytest.raises(NoFit, match="0 customers have spent money"):
         fit_gamma_gamma(np.ones(200), np.zeros(200))
-    with pytest.raises(NoFit, match="no maximum|cannot be told apart|no finite mean"):
+    with pytest.raises(NoFit, match=r"no maximum|cannot be told apart|no finite mean"):
         fit_gamma_gamma(np.ones(200), np.full(200, 9.99))
