@@ -50,7 +50,7 @@ from churn_assets.lakehouse.catalogue.operations import (
     PROBLEMS,
     SERVICE_LEVELS,
 )
-from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN, LIFETIME_VALUES
+from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN, CAMPAIGN_RESULTS
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
     CURRENT_SCORES,
@@ -60,6 +60,7 @@ from churn_assets.lakehouse.catalogue.scores import (
     RETENTION_CURVES,
 )
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
+from churn_assets.lakehouse.catalogue.values import LIFETIME_VALUES
 from churn_assets.months import month_end, month_start
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "BUDGET_CURVE",
     "CAMPAIGNS",
     "CAMPAIGN_PLAN",
+    "CAMPAIGN_RESULTS",
     "CHAMPIONS",
     "CHANGES",
     "CHURN_EVENTS",

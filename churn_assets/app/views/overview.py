@@ -118,7 +118,9 @@ def _lifetime(page: Page) -> None:
     if found is None:
         return
     formats = page.formats
-    lacking = f" Customers whose value is not known: {formats.number(found.unknown)}." if found.unknown else ""
+    lacking = (
+        f" Customers whose value is not known: {formats.number(found.unknown)}." if found.unknown else ""
+    )
     st.markdown(
         f"In the next {formats.number(found.months)} months all scored customers are expected to bring "
         f"**{formats.money(found.everybody)}** of margin, those at high risk **{formats.money(found.high)}**, in "
