@@ -152,6 +152,7 @@ def catalogue(business: Business) -> list[Table]:
         *([LIFETIME_VALUES] if business.file.economics.lifetime else []),
         CAMPAIGN_PLAN,
         BUDGET_CURVE,
+        CAMPAIGN_RESULTS,
         RISK_ALERTS,
         *([CRM_CUSTOMERS] if business.file.alerts.crm else []),
         MODEL_PERFORMANCE,

@@ -17,6 +17,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end
 from churn_assets.operations.campaigns.record import PLANNED, campaigns, plan_recorded
 from churn_assets.retention.lifetime_value_assets import lifetime_value_assets
+from churn_assets.retention.results_asset import campaign_results_asset
 
 if TYPE_CHECKING:
     from churn_assets.retention.planning import Planning
@@ -237,4 +238,8 @@ def _report(found: "Sequence[Planning]") -> dict[str, Any]:
 
 def retention_assets(business: Business) -> list[dg.AssetsDefinition]:
     """Returns the assets of retention campaigns."""
-    return [*lifetime_value_assets(business), _campaign_plan(business)]
+    return [
+        *lifetime_value_assets(business),
+        _campaign_plan(business),
+        campaign_results_asset(business),
+    ]
