@@ -62,6 +62,7 @@ def _lifetime_values(business: Business, terms: LifetimeTerms) -> dg.AssetsDefin
             tables.CUSTOMER_SNAPSHOTS.key,
             rests_on.key,
             tables.CUSTOMER_MONTHS.key,
+            tables.CHURN_LABELS.key,
         ],
         partitions=snapshot_months(business),
         checks={

@@ -33,7 +33,7 @@ from churn_assets.retention.purchases import purchases_known
 if TYPE_CHECKING:
     import pandas as pd
 
-KEY = "customer_key"
+KEY, TENURE = "customer_key", "tenure_days"
 SURVIVAL, PURCHASES = "survival", "purchases"
 KNOTS = (3, 6, 12)  # months of the survival columns of scores/expected_lifetimes
 DAYS_A_MONTH = 365.25 / 12
@@ -84,7 +84,12 @@ def revenue_of(business: Business, terms: LifetimeTerms) -> Feature:
 
 
 def cohort_values(
-    lakehouse: Lakehouse, business: Business, day: date, horizon: float, rate_per_year: float
+    lakehouse: Lakehouse,
+    business: Business,
+    day: date,
+    horizon: float,
+    rate_per_year: float,
+    view: "pd.DataFrame | None" = None,
 ) -> CohortValues:
     """Returns the values of a cohort, by what was known at its as_of_date.
 
@@ -94,6 +99,7 @@ def cohort_values(
         day: the as_of_date.
         horizon: months to count.
         rate_per_year: to discount with.
+        view: expected lifetimes, as rows of scores/expected_lifetimes; None: those that are stored.
 
     Raises:
         NoValues: what they rest on does not exist.
@@ -101,31 +107,48 @@ def cohort_values(
     past = _margins(lakehouse, business, day)
     if business.file.label.policy == "inactivity":
         return _by_purchases(lakehouse, business, day, past, horizon, rate_per_year)
-    return _by_survival(lakehouse, business, day, past, horizon, rate_per_year)
+    lifetimes = stored_lifetimes(lakehouse, day) if view is None else view
+    return _by_survival(lifetimes, business, day, past, horizon, rate_per_year)
 
 
 def _margins(lakehouse: Lakehouse, business: Business, day: date) -> "pd.Series":
-    """Margin per month of the past, by customer_key; NaN where the revenue is not known."""
+    """Margin per month of the past, by customer_key; NaN where the revenue is not known.
+
+    Of who came within the window, the months since then count, at least one.
+    """
     terms = terms_of(business)
     feature = revenue_of(business, terms)
     wanted: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
-    found = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, [KEY, feature.name], wanted).to_pandas()
-    revenue = found.set_index(KEY)[feature.name].astype(float).sort_index()
+    columns = [KEY, TENURE, feature.name]
+    found = (
+        lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, columns, wanted).to_pandas().set_index(KEY).sort_index()
+    )
     if feature.months is None:
         raise ValueError(f"{feature.name} has no window in months")
-    margins: pd.Series = revenue.clip(lower=0.0) * terms.margin / feature.months
+    months = (found[TENURE].astype(float) / DAYS_A_MONTH).clip(1.0, feature.months).fillna(feature.months)
+    margins: pd.Series = found[feature.name].astype(float).clip(lower=0.0) * terms.margin / months
     return margins
 
 
-def _by_survival(
-    lakehouse: Lakehouse, business: Business, day: date, past: "pd.Series", horizon: float, rate: float
-) -> CohortValues:
+def stored_lifetimes(lakehouse: Lakehouse, day: date) -> "pd.DataFrame":
+    """Returns the rows of scores/expected_lifetimes of a day.
+
+    Raises:
+        NoValues: there are none.
+    """
     wanted: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
-    if not lakehouse.exists(tables.EXPECTED_LIFETIMES):
-        raise NoValues("Nobody's lifetime is expected yet; scores/expected_lifetimes says why.")
-    view = lakehouse.arrow(tables.EXPECTED_LIFETIMES, None, wanted).to_pandas().set_index(KEY).sort_index()
-    if view.empty:
+    told = lakehouse.exists(tables.EXPECTED_LIFETIMES)
+    view = lakehouse.arrow(tables.EXPECTED_LIFETIMES, None, wanted).to_pandas() if told else None
+    if view is None or view.empty:
         raise NoValues(f"Nobody's lifetime is expected as of {day}; scores/expected_lifetimes says why.")
+    found: pd.DataFrame = view
+    return found
+
+
+def _by_survival(
+    lifetimes: "pd.DataFrame", business: Business, day: date, past: "pd.Series", horizon: float, rate: float
+) -> CohortValues:
+    view = lifetimes.set_index(KEY).sort_index()
     observed = int(view["horizon_months"].iloc[0])
     at = [m for m in KNOTS if m <= observed]
     if not at:

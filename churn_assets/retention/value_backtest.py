@@ -9,6 +9,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.history.people import survivors
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.tables import Table
 from churn_assets.ml.lifetime_value.backtest import TENTHS, Backtest, backtest
 from churn_assets.months import add_months, month_index, month_of, month_range
 from churn_assets.reporting.figures import BLUE, GREY, ORANGE, as_png, blank
@@ -17,8 +18,12 @@ from churn_assets.retention.lifetime_values import (
     NoValues,
     cohort_values,
     revenue_of,
+    stored_lifetimes,
     terms_of,
 )
+from churn_assets.scores.expected_lifetimes import cohort_lifetimes
+from churn_assets.scores.lifetime_quality import landmark
+from churn_assets.scores.past_snapshots import NoView, features_of, past_snapshots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,32 +60,66 @@ def judged_values(lakehouse: Lakehouse, business: Business, day: date, horizon: 
     Raises:
         NoValues: nothing was predicted long enough ago, or too few customers were there.
     """
-    landmark = _landmark(lakehouse, business, day, horizon)
-    followed = min(_months_between(landmark, day), horizon)
-    then = cohort_values(lakehouse, business, landmark, followed, 0.0)
-    if then.observed_months is not None and then.observed_months < followed:
-        followed = then.observed_months
-        if followed < LEAST_FOLLOWED:
-            raise NoValues(f"As of {landmark} outcomes had been observed {followed} months ahead.")
-        then = cohort_values(lakehouse, business, landmark, followed, 0.0)
+    judged_as_of, view = _earlier(lakehouse, business, day, horizon)
+    followed = min(_months_between(judged_as_of, day), horizon)
+    if view is not None:
+        followed = min(followed, int(view["horizon_months"].iloc[0]))
+    if followed < LEAST_FOLLOWED:
+        raise NoValues(
+            f"The customers of {judged_as_of} can be followed {followed} months; {LEAST_FOLLOWED} are needed."
+        )
+    then = cohort_values(lakehouse, business, judged_as_of, followed, 0.0, view)
     predicted = then.rows.set_index(KEY)["lifetime_value"]
     merged = survivors(lakehouse, business)
     known = predicted.notna() & ~predicted.index.isin([*merged, *merged.values()])
     if known.sum() < TENTHS or then.plain[known].mean() <= 0:
-        raise NoValues(f"The margin of too few customers of {landmark} is known.")
+        raise NoValues(f"The margin of too few customers of {judged_as_of} is known.")
     keys = predicted.index[known.to_numpy()]
-    earned = _earned(lakehouse, business, landmark, followed).reindex(keys, fill_value=0.0)
+    earned = _earned(lakehouse, business, judged_as_of, followed).reindex(keys, fill_value=0.0)
     return JudgedValues(
-        landmark,
+        judged_as_of,
         followed,
         backtest(*(values.to_numpy(dtype=float) for values in (predicted[keys], earned, then.plain[keys]))),
     )
 
 
-def _landmark(lakehouse: Lakehouse, business: Business, day: date, horizon: int) -> date:
+def _earlier(
+    lakehouse: Lakehouse, business: Business, day: date, horizon: int
+) -> "tuple[date, pd.DataFrame | None]":
+    """The as_of_date to judge at, and its expected lifetimes; None for values by purchases.
+
+    The lifetimes are those that were stored; where none were stored early enough, those of the same view, learned anew
+    from what was known then.
+    """
+    if business.file.label.policy == "inactivity":
+        return _landmark(lakehouse, business, day, horizon, tables.CUSTOMER_SNAPSHOTS), None
+    try:
+        stored = _landmark(lakehouse, business, day, horizon, tables.EXPECTED_LIFETIMES)
+    except NoValues:
+        return _learned_anew(lakehouse, business, day)
+    return stored, stored_lifetimes(lakehouse, stored)
+
+
+def _learned_anew(lakehouse: Lakehouse, business: Business, day: date) -> "tuple[date, pd.DataFrame]":
+    """An earlier as_of_date, and the lifetimes that could have been expected then.
+
+    Raises:
+        NoValues: the history is too short, or too few customers had left.
+    """
+    if not (lakehouse.exists(tables.CHURN_LABELS) and lakehouse.exists(tables.CUSTOMER_SNAPSHOTS)):
+        raise NoValues(f"No outcome was known by {day}.")
+    features = features_of(lakehouse, business)
+    try:
+        past = past_snapshots(lakehouse, business, day, features)
+        earlier = landmark(past)
+        view = cohort_lifetimes(lakehouse, business, past.known_on(earlier), earlier, features)
+    except NoView as error:
+        raise NoValues(str(error)) from error
+    return earlier, view.rows.to_pandas()
+
+
+def _landmark(lakehouse: Lakehouse, business: Business, day: date, horizon: int, table: Table) -> date:
     """The as_of_date with as much history before it as can be followed after it."""
-    inactivity = business.file.label.policy == "inactivity"
-    table = tables.CUSTOMER_SNAPSHOTS if inactivity else tables.EXPECTED_LIFETIMES
     days: Sequence[date] = lakehouse.slices(table, "as_of_date") if lakehouse.exists(table) else []
     start = month_index(business.file.calendar.start)
     rated = [

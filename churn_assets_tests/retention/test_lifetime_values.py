@@ -17,9 +17,19 @@ from churn_assets.retention.lifetime_value_assets import (
     ONE_VALUE,
     lifetime_value_assets,
 )
+from churn_assets.retention.lifetime_values import cohort_values
 from churn_assets_tests.checks import evaluations, require_blocked
 from churn_assets_tests.lakes import not_as_declared
-from churn_assets_tests.retention.valued_lakes import JUNE, LAST, MONTHS, key, valued_business, valued_lake
+from churn_assets_tests.retention.valued_lakes import (
+    JUNE,
+    LAST,
+    MONTHS,
+    REVENUE,
+    key,
+    valued_business,
+    valued_lake,
+)
+from churn_assets_tests.scored_cohorts import write
 
 NAME = "retention/lifetime_values"
 
@@ -124,7 +134,7 @@ def test_without_an_earlier_prediction_nothing_is_judged(tmp_path: Path, busines
     result = made(house, business, MONTHS[:1])
     for name in (CAME_TRUE, BETTER_THAN_CONSTANT):
         found = evaluations(result)[f"{NAME}:{name}"]
-        assert "No value was predicted 3 months before 2025-06-30" in str(found.description)
+        assert "No outcome was known by 2025-06-30" in str(found.description)
     rows = house.arrow(tables.LIFETIME_VALUES).to_pylist()
     assert {row["better_than_constant"] for row in rows} == {None}
 
@@ -167,3 +177,20 @@ def test_values_outside_their_interval_are_never_written(
         evidence = require_blocked(result, instance, tables.LIFETIME_VALUES, ONE_VALUE)
     assert "values out of order" in evidence
     assert not house.exists(tables.LIFETIME_VALUES)
+
+
+def test_the_revenue_of_a_new_customer_is_divided_by_the_months_since_they_came(
+    tmp_path: Path, business: Business
+) -> None:
+    house = valued_lake(tmp_path, business)
+    rows = house.arrow(tables.CUSTOMER_SNAPSHOTS, None, [("as_of_date", "=", JUNE)]).to_pylist()
+    tenures = {key(0): 15.0, key(1): 45.0, key(2): 800.0}
+    write(
+        house,
+        tables.customer_snapshots(business),
+        [r | {"tenure_days": tenures.get(r["customer_key"], 300.0)} for r in rows],
+    )
+    margins = cohort_values(house, business, JUNE, 24, 0.1).rows.set_index("customer_key")["monthly_margin"]
+    revenue = {row["customer_key"]: row[REVENUE] for row in rows}
+    for who, months in ((key(0), 1.0), (key(1), 45 / (365.25 / 12)), (key(2), 3.0)):
+        assert margins[who] == pytest.approx(0.5 * revenue[who] / months)
