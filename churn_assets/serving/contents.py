@@ -377,7 +377,6 @@ def _business(business: Business) -> dict[str, Any]:
         "segments": file.segments.model_dump(),
         "customer_months": [column.model_dump() for column in file.customer_months],
         "capacity": file.training.capacity,
-        "lifetime": file.economics.lifetime.model_dump() if file.economics.lifetime else None,
         "rise": file.alerts.rise,
         "score_days": file.service_levels.score_days,
         "calendar": file.calendar.model_dump(mode="json"),
