@@ -25,6 +25,7 @@ from churn_assets.retention.contacts import (
 )
 from churn_assets.retention.draws import holdout_months
 from churn_assets.retention.effects import OfferEffect, effects_of
+from churn_assets.retention.own_arms import own_plans, with_own_arms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +74,8 @@ def read_basis(lakehouse: Lakehouse, business: Business, section: Campaigns, day
     cohort: pd.DataFrame = lakehouse.arrow(tables.CUSTOMER_SEGMENTS, SCORED, of_day).to_pandas()
     cohort = cohort.sort_values(KEY, ignore_index=True)
     contacts = contacts_known(lakehouse, business, day)
-    judged = with_outcomes(lakehouse, contacts, day)
+    arms = with_own_arms(contacts, own_plans(lakehouse, business, section, day))
+    judged = with_outcomes(lakehouse, arms, day)
     offers = business.file.offers
     rules = _rules(lakehouse, business, section, [day, *judged[AS_OF].unique()], judged)
     now = rules[rules[AS_OF] == day].drop(columns=AS_OF)
