@@ -26,14 +26,7 @@ from churn_assets.monitoring.people_balance import ALL
 from churn_assets.months import spoken
 from churn_assets.operations.campaigns.record import campaigns
 from churn_assets.retention.arms import CONTACTED
-from churn_assets.retention.results_told import (
-    ALL,
-    CAMPAIGN,
-    NO_RESULT,
-    PLAN,
-    longest_matured,
-    newest_results,
-)
+from churn_assets.retention.results_told import all_campaigns
 from churn_assets.silver.today import today_of
 
 if TYPE_CHECKING:
@@ -187,15 +180,9 @@ def _plan(lakehouse: Lakehouse, business: Business) -> str | None:
 
 def _measured(lakehouse: Lakehouse) -> str | None:
     """What all campaigns brought, those of plans first; None before the first was measured."""
-    whole = [
-        row
-        for row in longest_matured(newest_results(lakehouse))
-        if row["campaign_id"] == ALL and row["scope"] == CAMPAIGN
-    ]
-    if not whole:
+    row = all_campaigns(lakehouse)
+    if row is None:
         return None
-    # a sentence about a plan without any result says less than a result of other contacts
-    row = min(whole, key=lambda r: (r["status"] in NO_RESULT, r["origin"] != PLAN))
     arms = f"{row['treated']:,} contacts against {row['control']:,} left alone"
     return textwrap.shorten(f"{row['origin']} ({arms}): {row['told']}", FINDING_WIDTH, placeholder=" ...")
 

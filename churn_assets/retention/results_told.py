@@ -31,3 +31,13 @@ def longest_matured(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if group not in chosen or row["status"] != NOT_MATURED:
             chosen[group] = row
     return list(chosen.values())
+
+
+def all_campaigns(lakehouse: Lakehouse) -> dict[str, Any] | None:
+    """The newest row that tells what all campaigns together brought; None before anything was measured.
+
+    A result goes before a row that has none yet, and plans go before other contacts.
+    """
+    rows = longest_matured(newest_results(lakehouse))
+    whole = [row for row in rows if row["campaign_id"] == ALL and row["scope"] == CAMPAIGN]
+    return min(whole, key=lambda row: (row["status"] in NO_RESULT, row["origin"] != PLAN), default=None)
