@@ -57,8 +57,8 @@ EVIDENCE = {
         (
             found(NOT_DECIDABLE, customers_needed=700, months_needed=0.7, **EVIDENCE),
             (
-                "Not decidable yet: 1,000 customers and 48 who left say too little. About 700 more customers would show "
-                "the expected effect, 3 more weeks of campaigns like this."
+                "Not decidable yet: 1,000 customers and 48 who left say too little. About 700 more customers would "
+                "show the expected effect, 3 more weeks of campaigns like this."
             ),
         ),
         (
