@@ -20,7 +20,7 @@ from churn_assets.months import month_end
 from churn_assets.operations.campaigns.record import plan_recorded
 from churn_assets.retention.approval import approve, close
 from churn_assets.retention.assets import retention_assets
-from churn_assets.retention.planning import plan_of, plan_rows, planning, record_of
+from churn_assets.retention.planning import curve_rows, plan_of, plan_rows, planning, record_of
 from churn_assets.retention.results import results
 from churn_assets.retention.results_asset import AS_PLANNED, CHECKS, NOT_FROM_GAPS, REPORTS
 from churn_assets.retention.results_told import all_campaigns, longest_matured, newest_results
@@ -60,6 +60,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, business: Business) -> Path:
     assert section is not None
     found = planning(house, business, section, JULY)
     plan_recorded(house, [record_of(found)])
+    house.replace_rows(tables.BUDGET_CURVE, curve_rows(found), "as_of_date", [JULY], run_id="made")
     house.replace_rows(tables.CAMPAIGN_PLAN, plan_rows(found.plan.rows), "as_of_date", [JULY], run_id="made")
     return folder
 
