@@ -50,7 +50,7 @@ from churn_assets.lakehouse.catalogue.operations import (
     PROBLEMS,
     SERVICE_LEVELS,
 )
-from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN
+from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN, CAMPAIGN_RESULTS
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
     CURRENT_SCORES,
@@ -60,6 +60,7 @@ from churn_assets.lakehouse.catalogue.scores import (
     RETENTION_CURVES,
 )
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
+from churn_assets.lakehouse.catalogue.values import LIFETIME_VALUES
 from churn_assets.months import month_end, month_start
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "BUDGET_CURVE",
     "CAMPAIGNS",
     "CAMPAIGN_PLAN",
+    "CAMPAIGN_RESULTS",
     "CHAMPIONS",
     "CHANGES",
     "CHURN_EVENTS",
@@ -89,6 +91,7 @@ __all__ = [
     "FINDINGS",
     "INCIDENTS",
     "LIFETIME_QUALITY",
+    "LIFETIME_VALUES",
     "MIDMONTH_LABELS",
     "MIDMONTH_SNAPSHOTS",
     "MODEL_PERFORMANCE",
@@ -146,8 +149,10 @@ def catalogue(business: Business) -> list[Table]:
         EXPECTED_LIFETIMES,
         RETENTION_CURVES,
         LIFETIME_QUALITY,
+        *([LIFETIME_VALUES] if business.file.economics.lifetime else []),
         CAMPAIGN_PLAN,
         BUDGET_CURVE,
+        CAMPAIGN_RESULTS,
         RISK_ALERTS,
         *([CRM_CUSTOMERS] if business.file.alerts.crm else []),
         MODEL_PERFORMANCE,
