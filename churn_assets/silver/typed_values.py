@@ -67,8 +67,8 @@ def typed_value(raw: "Column", column: ContractColumn, source: Source, kind: str
         number = cast
         # NaN and Infinity parse but are not valid measurements.
         return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
-    if not column.formats and (column.transform or source.format == "parquet"):
-        return cast
+    if kind != "string" or (not column.formats and (column.transform or source.format == "parquet")):
+        return cast  # formats are those of text; a day that was delivered as such has none
     if column.type == "date":
         parsed = [moment(raw, f).cast("date") for f in column.formats]
         return F.coalesce(*parsed) if parsed else F.when(raw.rlike(ISO_DATE), cast)
