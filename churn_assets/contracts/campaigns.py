@@ -96,6 +96,15 @@ class ChannelCapacity(Section):
     contacts: int = Field(ge=0, description="the most customers who can be contacted over it in a month")
 
 
+class ReachLine(Section):
+    """By which column of the customers a channel reaches them."""
+
+    channel: Name = Field(description="a channel of an offer")
+    column: str = Field(
+        description="the `contact` column of an entity that a contact over this channel needs, such as `phone`"
+    )
+
+
 class Campaigns(Section):
     """How a month's campaign is planned; money in the currency of the business."""
 
@@ -136,6 +145,11 @@ class Campaigns(Section):
     list_days: int = Field(
         14, ge=1, description="days for which an exported list may be used; then it is deleted"
     )
+    reach: list[ReachLine] = Field(
+        [],
+        description="the column that each channel needs; a list with names leaves out who has nothing there. A channel "
+        "that is not named reaches everybody who has any `contact` column",
+    )
     contacts: list[ContactLine] = Field([])
 
     def check(self, place: Place, offers: Offers, features: Features, sources: Sources) -> None:
@@ -154,6 +168,7 @@ class Campaigns(Section):
             if limit.channel in limited:
                 here.refuse(f"{limit.channel} has two capacities", "remove one")
             limited.add(limit.channel)
+        self._check_reach(place, used, sources)
         for position, name in enumerate(self.exclude):
             here = place.at("exclude", position)
             found = features.names.find(name, here, f"there is no feature {name}")
@@ -163,6 +178,21 @@ class Campaigns(Section):
                     f"{feature.name} is a category, which is neither true nor above 0",
                     "name a number or a column of true and false",
                 )
+
+    def _check_reach(self, place: Place, channels: Names, sources: Sources) -> None:
+        """Checks that each channel is used, is named once, and is reached by a `contact` column."""
+        columns = Names(
+            tuple(dict.fromkeys(name for source in sources.all for name in source.reach.contact)),
+            complete=len(sources.all) == len(sources.contracts),
+        )
+        named: set[str] = set()
+        for position, line in enumerate(self.reach):
+            here = place.at("reach", position)
+            channels.find(line.channel, here.at("channel"), f"no offer uses the channel {line.channel}")
+            if line.channel in named:
+                here.at("channel").refuse(f"{line.channel} has two columns", "remove one")
+            named.add(line.channel)
+            columns.find(line.column, here.at("column"), f"no contract has a `contact` column {line.column}")
 
 
 def _is_countable(feature: Feature, sources: Sources) -> bool:

@@ -50,7 +50,7 @@ from churn_assets.lakehouse.catalogue.operations import (
     PROBLEMS,
     SERVICE_LEVELS,
 )
-from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN
+from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN, OFFER_EFFECTS
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
     CURRENT_SCORES,
@@ -92,6 +92,7 @@ __all__ = [
     "MIDMONTH_LABELS",
     "MIDMONTH_SNAPSHOTS",
     "MODEL_PERFORMANCE",
+    "OFFER_EFFECTS",
     "PEOPLE_BALANCE",
     "PROBLEMS",
     "QUARANTINE",
@@ -148,6 +149,7 @@ def catalogue(business: Business) -> list[Table]:
         LIFETIME_QUALITY,
         CAMPAIGN_PLAN,
         BUDGET_CURVE,
+        OFFER_EFFECTS,
         RISK_ALERTS,
         *([CRM_CUSTOMERS] if business.file.alerts.crm else []),
         MODEL_PERFORMANCE,

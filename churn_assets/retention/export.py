@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -31,8 +32,12 @@ from churn_assets.settings import Settings
 from churn_assets.spreadsheets import harmless
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
+# Columns of a list besides those of the identity.
+OF_THE_LIST = frozenset({*tables.CAMPAIGN_PLAN.types, "offer_words", "arm", "use_until"})
 FOLDER, UNTIL = "exports", ".until-"
 LAST_DAY = re.compile(rf"{re.escape(UNTIL)}(\d{{4}}-\d\d-\d\d)")
 TREATED = "treated"  # the arm with which contacts of the list come back
@@ -47,7 +52,7 @@ class ExportedList:
         file: where it lies.
         customers: on the list.
         without_consent: planned customers who do not consent any more, or objected.
-        unreachable: planned customers without any contact data; 0 in a list without identity.
+        unreachable: planned customers whom the channel of their offer does not reach; 0 in a list without identity.
         expires_on: last day on which it may be used.
     """
 
@@ -150,7 +155,7 @@ def _change(
 def _listed(
     lakehouse: Lakehouse, business: Business, planned: "pd.DataFrame", with_identity: bool
 ) -> "tuple[pd.DataFrame, int]":
-    """Planned customers who consent now, and how many more have no contact data.
+    """Planned customers who consent now, and how many more cannot be reached over the channel of their offer.
 
     Raises:
         CampaignError: names are wanted, and no contract tells who consents.
@@ -170,10 +175,35 @@ def _listed(
         return rows, 0
     people = identity_rows(lakehouse, business, objected).to_pandas().drop_duplicates(KEY)
     people = people.drop(columns=[n for n in (CONSENT, CONTACT_KNOWN_AT, OWNER) if n in people.columns])
-    contact = [name for name in people.columns if name not in (KEY, "customer_id")]
-    joined = rows.merge(people, on=KEY, how="left")
-    reachable = joined[contact].notna().any(axis=1) if contact else joined["customer_id"].notna()
+    can = people.set_index(KEY).reindex(rows[KEY])
+    reachable = _reachable(can, rows["channel"].to_numpy(), business)
+    joined = rows.merge(people.rename(columns=_own_names(people.columns)), on=KEY, how="left")
     return joined[reachable], int((~reachable).sum())
+
+
+def _own_names(names: "Iterable[str]") -> dict[str, str]:
+    """New names of the columns of the identity that are called like a column of the list."""
+    return {name: f"contact_{name}" for name in names if name != KEY and name in OF_THE_LIST}
+
+
+def _reachable(
+    people: "pd.DataFrame", channels: "NDArray[np.object_]", business: Business
+) -> "NDArray[np.bool_]":
+    """Whether each customer can be reached over the channel of their offer.
+
+    Args:
+        people: the identity of each planned customer; missing where there is none.
+        channels: of their offers.
+        business: with `campaigns.reach`. A channel that is not named there reaches whoever has any contact data.
+    """
+    section = business.file.campaigns
+    needed = {line.channel: line.column for line in (section.reach if section else ())}
+    contact = [name for name in people.columns if name != "customer_id"]
+    found = (people[contact].notna().any(axis=1) if contact else people["customer_id"].notna()).to_numpy()
+    for channel, column in needed.items():
+        here = channels == channel
+        found[here] = people[column].notna().to_numpy()[here]
+    return found
 
 
 def _content(rows: "pd.DataFrame", business: Business, expires_on: date, kind: Format) -> bytes:

@@ -31,6 +31,7 @@ REQUIRED = {
     "offers[]": "name channel contact_cost cost",
     "campaigns": "budget",
     "campaigns.capacity[]": "channel contacts",
+    "campaigns.reach[]": "channel column",
     "campaigns.contacts[]": "source",
     "segments": "risk value rules",
     "segments.risk": "high elevated",

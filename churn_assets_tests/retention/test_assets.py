@@ -22,6 +22,7 @@ from churn_assets.retention.planning import plan_of, planning
 from churn_assets_tests.checks import evaluations
 from churn_assets_tests.lakes import business_copy, not_as_declared, settings_for
 from churn_assets_tests.retention.planned_lakes import (
+    CAMPAIGNS,
     CUSTOMERS,
     LAST,
     MONTHS,
@@ -123,14 +124,41 @@ def test_the_same_customers_stay_in_the_holdout(lake: Lakehouse, business: Busin
     assert held[date(2025, 6, 30)] != held[date(2025, 7, 31)], "July begins another half year"
 
 
-def test_a_month_scored_again_moves_nobody_of_an_approved_campaign(
-    lake: Lakehouse, business: Business
+@pytest.mark.parametrize("is_approved", [True, False])
+def test_a_month_scored_again_moves_nobody_of_a_campaign(
+    lake: Lakehouse, business: Business, is_approved: bool
 ) -> None:
     """The tiers of July, by which the holdout of the half-year was drawn, are others in October."""
     made(lake, business, ["2025-07"])
-    approve(lake, "retention-2025-07", "Ada")
+    if is_approved:
+        approve(lake, "retention-2025-07", "Ada")
     july = date(2025, 7, 31)
     arms = plan_of(lake, july).set_index("customer_key")["arm"]
+    scored_again(lake, july)
+    made(lake, business, ["2025-07"])
+    made(lake, business)
+    for day in (july, LAST):
+        now = plan_of(lake, day).set_index("customer_key")["arm"].reindex(arms.index)
+        held, contacted = arms == "holdout", arms.isin(["planned", "exploration"])
+        assert held.any() and contacted.any()
+        assert not now[held].isin(["planned", "exploration"]).any()
+        assert not (now[contacted] == "holdout").any()
+
+
+def test_another_share_draws_the_holdout_of_a_plan_anew_until_it_is_approved(
+    lake: Lakehouse, business: Business, tmp_path: Path
+) -> None:
+    made(lake, business)
+    before = plan_of(lake, LAST).set_index("customer_key")["arm"]
+    (tmp_path / "more").mkdir()
+    more = business_with(tmp_path / "more", campaigns={**CAMPAIGNS, "holdout": 0.3})
+    made(lake, more)
+    after = plan_of(lake, LAST).set_index("customer_key")["arm"]
+    assert (after == "holdout").sum() > 2 * (before == "holdout").sum()
+
+
+def scored_again(lake: Lakehouse, july: date) -> None:
+    """Other tiers of the month."""
     rows = lake.arrow(tables.CUSTOMER_SEGMENTS, None, [("as_of_date", "=", july)]).to_pylist()
     tiers = [{"risk_tier": f"tier {n % 7}", "value_tier": f"tier {n % 11}"} for n in range(CUSTOMERS)]
     lake.replace_rows(
@@ -140,12 +168,6 @@ def test_a_month_scored_again_moves_nobody_of_an_approved_campaign(
         [july],
         run_id="made",
     )
-    made(lake, business)
-    now = plan_of(lake, LAST).set_index("customer_key")["arm"].reindex(arms.index)
-    held, contacted = arms == "holdout", arms.isin(["planned", "exploration"])
-    assert held.any() and contacted.any()
-    assert not now[held].isin(["planned", "exploration"]).any()
-    assert not (now[contacted] == "holdout").any()
 
 
 def test_a_plan_uses_nothing_known_later(lake: Lakehouse, business: Business) -> None:
