@@ -50,7 +50,7 @@ class Page:
         """The day of this run (UTC)."""
         return self.now.date()
 
-    def record_export(self, what: str, customers: int, **facts: str | bool) -> None:
+    def record_export(self, what: str, customers: int, **facts: Any) -> None:
         """Records that rows about customers leave as a file; `facts` are more of what the audit keeps.
 
         Raises:

@@ -93,7 +93,8 @@ def _newest_current(lakehouse: "Lakehouse") -> date:
     days = lakehouse.slices(tables.CURRENT_SCORES, "as_of_date") if there else []
     if not days:
         raise click.UsageError("No day has been scored yet; `churn-assets daily` scores the newest one.")
-    return max(days)
+    newest: date = max(days)
+    return newest
 
 
 def _day(lakehouse: "Lakehouse", month: str | None) -> date:

@@ -100,15 +100,14 @@ def _show_list(page: Page, found: Fresh) -> None:
         st.info("No customer fits these filters. Remove one of them.", icon=":material/info:")
         return
     columns = _columns(page)
+    arms = zip(listed.rows["planned_arm"], listed.rows["planned_offer"], strict=True)
+    planned: list[Any] = [planned_told(arm, offer) for arm, offer in arms]
     rows = listed.rows.assign(
         customer=[page.address("customer", customer=key) for key in listed.rows["customer_key"]]
         if "customer" in page.places
         else None,
         outcome=listed.rows["outcome"].map(contacts.OUTCOMES, na_action="ignore"),
-        planned=[
-            planned_told(arm, offer)
-            for arm, offer in zip(listed.rows["planned_arm"], listed.rows["planned_offer"], strict=True)
-        ],
+        planned=planned,
         points_week=100 * listed.rows["change_week"],
         points_month_end=100 * listed.rows["change_month_end"],
     )

@@ -99,7 +99,7 @@ def _show_curve(page: Page, campaign: Campaign, points: list[CurvePoint]) -> Non
     )
     of = {round(point.budget, 2): point for point in points}
     own = next((budget for budget, point in of.items() if point.is_declared), next(iter(of)))
-    budget = chosen(
+    budget: Any = chosen(
         st.select_slider,
         "Budget",
         list(of),
@@ -247,7 +247,7 @@ def _show_holdout(page: Page, campaign: Campaign) -> None:
 
 
 def _shows(page: Page, prevented: float) -> str:
-    if pd.isna(prevented):
+    if prevented != prevented:  # missing
         return "nothing: nobody to compare"
     return "none" if prevented > 1 else f"{page.formats.percent(prevented)} of the churn"
 
