@@ -50,7 +50,12 @@ from churn_assets.lakehouse.catalogue.operations import (
     PROBLEMS,
     SERVICE_LEVELS,
 )
-from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN, OFFER_EFFECTS
+from churn_assets.lakehouse.catalogue.retention import (
+    BUDGET_CURVE,
+    CAMPAIGN_PLAN,
+    CAMPAIGN_RESULTS,
+    OFFER_EFFECTS,
+)
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
     CURRENT_SCORES,
@@ -67,6 +72,7 @@ __all__ = [
     "BUDGET_CURVE",
     "CAMPAIGNS",
     "CAMPAIGN_PLAN",
+    "CAMPAIGN_RESULTS",
     "CHAMPIONS",
     "CHANGES",
     "CHURN_EVENTS",
