@@ -65,6 +65,15 @@ def campaign_tables(lakehouse: Lakehouse) -> "dict[str, pa.Table] | str":
     }
 
 
+def results_table(lakehouse: Lakehouse) -> "pa.Table | str":
+    """What campaigns brought, by the newest knowledge; or why nothing is known."""
+    table = tables.CAMPAIGN_RESULTS
+    if not lakehouse.exists(table):
+        return f"{table.path} was never materialised"
+    day = max(lakehouse.slices(table, "as_of_date"), default=None)
+    return f"{table.path} holds no result" if day is None else _of_day(lakehouse, table, day)
+
+
 def _of_day(lakehouse: Lakehouse, table: Table, day: date) -> "pa.Table":
     names = [column.name for column in table.columns]
     return lakehouse.arrow(table, names, [("as_of_date", "=", day)])

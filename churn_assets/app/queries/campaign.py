@@ -155,6 +155,19 @@ def holdout_power(store: ReleaseStore) -> "pd.DataFrame":
     return store.frame("SELECT months, prevented, holdout_needed FROM campaign_holdout ORDER BY months")
 
 
+def results(store: ReleaseStore) -> "pd.DataFrame":
+    """What campaigns brought, by the newest knowledge: rows of retention/campaign_results of whole campaigns and of all
+    together, those first, then the newest campaign; within one by days.
+    """
+    return store.frame(
+        """
+        SELECT * FROM campaign_results
+        WHERE as_of_date = (SELECT max(as_of_date) FROM campaign_results) AND scope = 'campaign'
+        ORDER BY campaign_id <> 'all', started_on DESC, campaign_id, origin, days
+        """
+    )
+
+
 def planned_sql(store: ReleaseStore) -> str:
     """SQL of customer_key, `planned_arm` and `planned_offer` (in words) of the newest campaign, a row per customer in
     an arm; no row where the release holds no plan.

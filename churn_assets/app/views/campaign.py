@@ -17,6 +17,7 @@ from churn_assets.app.queries import campaign as query
 from churn_assets.app.queries.campaign import Campaign, CurvePoint
 from churn_assets.app.views.campaign_acts import show_acts
 from churn_assets.app.views.campaign_requests import requests_of
+from churn_assets.app.views.campaign_results import show_results
 from churn_assets.app.views.campaign_words import REASONS
 from churn_assets.counts import counted
 from churn_assets.reporting.words import capitalised
@@ -51,6 +52,7 @@ def show(page: Page) -> None:
     with right:
         _show_holdout(page, campaign)
     show_acts(page, campaign, asked)
+    show_results(page)
 
 
 def _show_plan(page: Page, campaign: Campaign) -> None:

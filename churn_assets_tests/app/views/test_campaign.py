@@ -15,6 +15,8 @@ from churn_assets.serving.release.writing import write_release
 from churn_assets.settings import Settings
 from churn_assets_tests.api.releases import SCORED, publish_identities, tables
 from churn_assets_tests.app.conftest import Open
+from churn_assets_tests.app.scored_months import MORNING_KEYS
+from churn_assets_tests.app.views.test_morning import publish as publish_morning
 from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
 from churn_assets_tests.serving.release.campaigns import (
     DIGEST,
@@ -67,7 +69,7 @@ def test_it_tells_the_plan_the_offers_the_reasons_and_the_holdout(home: Settings
     told = figures(page)
     assert told["Contacted customers"][0] == str(len(OUT))
     assert told["Expected cost"][0] == f"€{3.5 * len(OUT):,.0f}"
-    offers, reasons, power = (part.value for part in page.dataframe)
+    offers, reasons, power, _ = (part.value for part in page.dataframe)
     assert set(offers["words"]) == set(WORDS.values()) and set(offers["condition"]) == {"everybody"}
     assert offers["contacted"].sum() == len(OUT) and offers["held"].sum() == len(SCORED) / 10
     assert reasons["customers"].sum() == len(SCORED)
@@ -238,19 +240,25 @@ def test_a_damaged_request_is_told_and_the_page_stands(tmp_path: Path, opened: O
     assert "approve" in keys_of(page)
 
 
-def test_the_work_list_and_the_customer_tell_the_planned_offer(home: Settings, opened: Open) -> None:
+def test_the_work_list_tells_the_planned_offer_and_who_must_be_left_alone(
+    home: Settings, opened: Open
+) -> None:
     shown = opened(home, "at_risk", rows="100").dataframe[0].value.set_index("customer_key")["planned"]
     rows = {row["customer_key"]: row for row in plan_rows(SCORED)}
     for key, told in shown.items():
         row = rows[str(key)]
         expected = {"holdout": "leave alone (holdout)", None: None}.get(row["arm"], WORDS.get(row["offer"]))
         assert told == expected or (expected is None and told != told), key
+
+
+def test_a_customer_tells_the_planned_offer_or_why_there_is_none(tmp_path: Path, opened: Open) -> None:
+    settings = publish_morning(tmp_path, **campaign_tables(MORNING_KEYS))
     for number, said in (
         (1, WORDS["service_credit"]),
-        (0, "leave alone (holdout)"),
+        (20, "leave alone (holdout)"),
         (7, "no offer is expected to"),
     ):
-        page = opened(home, "customer", customer=SCORED[number])
+        page = opened(settings, "customer", customer=MORNING_KEYS[number])
         no_errors(page)
         line = next(part.value for part in page.markdown if "Campaign" in part.value).replace("\\", "")
         assert f"{ID} (planned)" in line and said in line
@@ -267,3 +275,32 @@ def test_requests_of_other_campaigns_change_nothing(home: Settings) -> None:
     assert found is not None and found.state == "planned"
     mine = newest_campaign(store, [other, replace(early, answered_at=LATER)])
     assert mine is not None and (mine.state, mine.since) == ("approved", LATER)
+
+
+def test_results_are_told_with_their_interval_or_with_the_weeks_that_are_missing(
+    home: Settings, opened: Open
+) -> None:
+    page = opened(home, "campaign")
+    shown = page.dataframe[3].value
+    assert shown["campaign"].tolist() == ["all campaigns"] * 2 + ["retention-2025-06"] * 2
+    assert shown["result"].tolist() == [
+        "Fewer left than in the holdout", "Not decidable yet: 9 more weeks of such campaigns"
+    ] * 2  # fmt: skip
+    assert shown["prevented"].tolist()[0] == 30 and shown["prevented"].isna().tolist()[1]
+    told = [box.value.replace("\\", "") for box in page.warning]
+    assert (
+        "retention-2025-06: 1 customer who should have been left alone was contacted, so the result is biased."
+        in told
+    )
+    assert (
+        "retention-2025-06: 10 customers who should have been contacted were not, so the result is biased."
+        in told
+    )
+
+
+def test_without_results_a_sentence_says_why(tmp_path: Path, opened: Open) -> None:
+    held = campaign_tables(SCORED)
+    del held["campaign_results"]
+    page = opened(publish(tmp_path, None, **held), "campaign")
+    no_errors(page)
+    assert any("No campaign has been measured" in box for box in boxes(page))

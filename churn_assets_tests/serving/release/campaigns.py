@@ -97,9 +97,38 @@ def campaign_tables(keys: Sequence[str], state: str = "planned") -> dict[str, pa
         for months, prevented, needed in shown
     ]
     return {
+        "campaign_results": tables.CAMPAIGN_RESULTS.rows(result_rows()),
         "campaign_plan": PLAN.rows(rows),
         "campaigns": tables.CAMPAIGNS.rows(records).drop_columns(["by", "note"]),
         "offer_effects": tables.OFFER_EFFECTS.rows(effects),
         "budget_curve": tables.BUDGET_CURVE.rows(curve),
         "campaign_holdout": HOLDOUT.rows(holdout),
     }
+
+
+def result_rows() -> list[dict[str, Any]]:
+    """One campaign that is measured after 30 days and not decidable after 90, and all together; a few were biased."""
+    names = ("again", "accepted", "unplanned", "matched_by_time", "treated_left", "control_left")
+    counts = dict.fromkeys(names, 0)
+    counts |= {"treated": 900, "control": 100, "waiting": 0, "unknown": 0, "contacted": 890}
+    counts |= {"not_contacted": 10, "control_contacted": 1}
+    own = {
+        "as_of_date": DAY,
+        "origin": "plan",
+        "offer": "all",
+        "segment": "all",
+        "scope": "campaign",
+    } | counts
+    own |= {"started_on": date(2025, 6, 30), "matures_on": date(2025, 9, 30)}
+    measured = {"days": 30, "status": "fewer left", "told": "fewer left than in the holdout", "cost": 100.0}
+    for name, values in {
+        "difference": (-0.03, -0.05, -0.01), "adjusted": (-0.03, -0.045, -0.015), "prevented": (0.3, 0.1, 0.5),
+        "saved": (27.0, 9.0, 45.0), "months": (0.1, 0.0, 0.2), "profit": (900.0, 100.0, 1700.0),
+    }.items():  # fmt: skip
+        measured |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+    open_ = {"days": 90, "status": "not decidable yet", "told": "not decidable yet", "months_needed": 2.0}
+    return [
+        own | {"campaign_id": name} | told
+        for name in ("retention-2025-06", "all")
+        for told in (measured, open_ | {"customers_needed": 500})
+    ]
