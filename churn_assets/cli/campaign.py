@@ -1,4 +1,4 @@
-"""The commands `plan` and `campaign list`, `show`, `approve`, `export`, `close` and `requests`."""
+"""The commands `plan` and `campaign list`, `show`, `approve`, `export`, `push`, `close` and `requests`."""
 
 from datetime import date
 from typing import TYPE_CHECKING
@@ -222,6 +222,26 @@ def export(campaign_id: str, by: str, note: str, with_identity: bool, kind: "For
         f"Left out: {done.without_consent:,} who do not consent now, {done.unreachable:,} whom the channel of their "
         "offer does not reach."
     )
+
+
+@campaign.command()
+@click.argument("campaign_id", metavar="ID")
+@click.option("--crm", required=True, metavar="NAME", help="A CRM of campaigns.crm in churn.yaml.")
+@BY
+@NOTE
+def push(campaign_id: str, crm: str, by: str, note: str) -> None:
+    """Give a CRM the list of the approved campaign ID: customers who consent at this moment, with their offers."""
+    from churn_assets.retention.crm_list import push_list
+
+    lakehouse = lakehouse_of_process()
+    done = push_list(lakehouse, _business(lakehouse), campaign_id, by, crm, note)
+    click.echo(
+        f"{crm} accepted {done.accepted:,} customers and refused {len(done.refused):,}. The list may be used until "
+        f"{done.expires_on}. Left out: {done.without_consent:,} who do not consent now, {done.unreachable:,} whom the "
+        "channel of their offer does not reach."
+    )
+    for key, why in sorted(done.refused.items())[:10]:
+        click.echo(f"refused: {key}: {why}")
 
 
 @campaign.command()

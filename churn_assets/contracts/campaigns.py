@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from churn_assets.contracts.crm import CrmLine
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.features import Features
 from churn_assets.contracts.monitoring import Monitoring, TreatedRule
@@ -14,6 +15,16 @@ from churn_assets.contracts.section import Distinct, Name, Section
 from churn_assets.contracts.source import Column
 from churn_assets.contracts.sources import Sources, check_values
 from churn_assets.contracts.validation import peek
+from churn_assets.contracts.words import closest, listed
+
+LISTED = (
+    "campaign_id",
+    "offer",
+    "offer_words",
+    "channel",
+    "arm",
+    "use_until",
+)  # what a CRM is given of a list
 
 
 def _has_control(share: float) -> float:
@@ -105,6 +116,17 @@ class ReachLine(Section):
     )
 
 
+class ListPush(Section):
+    """A CRM that is given the lists of approved campaigns."""
+
+    crm: Name = Field(description="the name of an item under `alerts.crm`, which says how it is reached")
+    fields: dict[str, str] = Field(
+        min_length=1,
+        description="field of the CRM -> what it is given: `campaign_id`, `offer`, `offer_words`, `channel`, `arm` or "
+        "`use_until`",
+    )
+
+
 class Campaigns(Section):
     """How a month's campaign is planned; money in the currency of the business."""
 
@@ -150,6 +172,7 @@ class Campaigns(Section):
         description="the column that each channel needs; a list with names leaves out who has nothing there. A channel "
         "that is not named reaches everybody who has any `contact` column",
     )
+    crm: list[ListPush] = Field([])
     contacts: list[ContactLine] = Field([])
 
     def check(self, place: Place, offers: Offers, features: Features, sources: Sources) -> None:
@@ -219,8 +242,29 @@ def check_campaigns(top: Place, sources: Sources, offers: Offers, features: Feat
         place.refuse("a campaign needs something to offer", "declare it under `offers`")
     if (section := peek(Campaigns, place)) is not None:
         section.check(place, offers, features, sources)
+    _check_crm(top)
     told = peek(Monitoring, top.at("monitoring"))
     for item in place.at("contacts").items():
         line = peek(ContactLine, item)
         if line is not None and told is not None:
             line.check(item, sources, told.treated)
+
+
+def _check_crm(top: Place) -> None:
+    """Checks that each CRM is declared under `alerts.crm`, is named once, and is given columns of a list."""
+    lines = [peek(CrmLine, item) for item in top.at("alerts", "crm").items()]
+    known = Names(tuple(line.name for line in lines if line), complete=all(lines))
+    named: set[str] = set()
+    for item in top.at("campaigns", "crm").items():
+        push = peek(ListPush, item)
+        if push is None:
+            continue
+        known.find(push.crm, item.at("crm"), f"alerts.crm declares no CRM {push.crm}")
+        if push.crm in named:
+            item.at("crm").refuse(f"{push.crm} is declared twice", "remove one")
+        named.add(push.crm)
+        for field, column in push.fields.items():
+            if column not in LISTED:
+                item.at("fields", field).refuse(
+                    f"a list has no {column}", f"use one of {listed(LISTED)}", closest(column, LISTED)
+                )

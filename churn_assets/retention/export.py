@@ -19,6 +19,7 @@ from churn_assets.operations.campaigns.record import (
     CLOSED,
     EXPORTED,
     CampaignError,
+    CampaignRecord,
     acted,
     find_campaign,
     require_person,
@@ -63,6 +64,30 @@ class ExportedList:
     expires_on: date
 
 
+@dataclass(frozen=True)
+class ApprovedList:
+    """Whom an approved campaign contacts at this moment.
+
+    Attributes:
+        last: the last record of the campaign.
+        rows: those of the plan, with the columns of the identity if it was asked for.
+        planned: customers whom the plan contacts.
+        unreachable: see `ExportedList`.
+        days: for which the list may be used.
+    """
+
+    last: CampaignRecord
+    rows: "pd.DataFrame"
+    planned: int
+    unreachable: int
+    days: int
+
+    @property
+    def without_consent(self) -> int:
+        """Planned customers who do not consent any more, or objected."""
+        return self.planned - len(self.rows) - self.unreachable
+
+
 def export(
     lakehouse: Lakehouse,
     business: Business,
@@ -89,22 +114,11 @@ def export(
             or somebody else acted on the campaign meanwhile; there is no list.
         AuditError: the export cannot be recorded; nothing was written.
     """
-    person, section = require_person(by, "exports"), business.file.campaigns
-    last = find_campaign(lakehouse, campaign_id)
-    if section is None:
-        raise CampaignError("churn.yaml declares no `campaigns` any more, so nothing is exported.")
-    if last.state != APPROVED:
-        closed = "is closed" if last.state == CLOSED else "is not approved"
-        remedy = (
-            "" if last.state == CLOSED else f" `churn-assets campaign approve {campaign_id} --by NAME` first."
-        )
-        raise CampaignError(f"{campaign_id} {closed}, so its list is not exported.{remedy}")
-    require_unchanged(lakehouse, last)
-    planned = plan_of(lakehouse, last.as_of_date)
-    planned = planned[planned["arm"].isin(CONTACTED)]
-    rows, unreachable = _listed(lakehouse, business, planned, with_identity)
+    person = require_person(by, "exports")
+    found = approved_list(lakehouse, business, campaign_id, with_identity)
+    last, rows = found.last, found.rows
     now = datetime.now(UTC)
-    expires_on = now.date() + timedelta(days=section.list_days)
+    expires_on = now.date() + timedelta(days=found.days)
     file = _place(lakehouse.settings, f"{campaign_id}-{now:%H%M%S%f}{UNTIL}{expires_on}.{kind}")
     record(
         lakehouse.settings,
@@ -133,7 +147,32 @@ def export(
         except BaseException:
             file.unlink()  # no list without its record
             raise
-    return ExportedList(file, len(rows), len(planned) - len(rows) - unreachable, unreachable, expires_on)
+    return ExportedList(file, len(rows), found.without_consent, found.unreachable, expires_on)
+
+
+def approved_list(
+    lakehouse: Lakehouse, business: Business, campaign_id: str, with_identity: bool
+) -> ApprovedList:
+    """Whom an approved campaign contacts: customers who consent at this moment.
+
+    Raises:
+        CampaignError: the campaign is not approved, its rows were changed, or nobody's consent is known and names are
+            wanted.
+    """
+    section, last = business.file.campaigns, find_campaign(lakehouse, campaign_id)
+    if section is None:
+        raise CampaignError("churn.yaml declares no `campaigns` any more, so nothing is exported.")
+    if last.state != APPROVED:
+        closed = "is closed" if last.state == CLOSED else "is not approved"
+        remedy = (
+            "" if last.state == CLOSED else f" `churn-assets campaign approve {campaign_id} --by NAME` first."
+        )
+        raise CampaignError(f"{campaign_id} {closed}, so its list is not exported.{remedy}")
+    require_unchanged(lakehouse, last)
+    planned = plan_of(lakehouse, last.as_of_date)
+    planned = planned[planned["arm"].isin(CONTACTED)]
+    rows, unreachable = _listed(lakehouse, business, planned, with_identity)
+    return ApprovedList(last, rows, len(planned), unreachable, section.list_days)
 
 
 def _change(
@@ -206,15 +245,20 @@ def _reachable(
     return found
 
 
-def _content(rows: "pd.DataFrame", business: Business, expires_on: date, kind: Format) -> bytes:
-    """The list as the bytes of a file, by channel and customer_key."""
+def told_rows(rows: "pd.DataFrame", business: Business, expires_on: date) -> "pd.DataFrame":
+    """The columns of a list, by channel and customer_key."""
     said = {offer.name: offer.said for offer in business.file.offers}
     planned = ("campaign_id", KEY, "offer", "channel")
     identity = [n for n in rows.columns if n not in tables.CAMPAIGN_PLAN.types]
     told = rows[[*planned, *identity]].assign(
         offer_words=rows["offer"].map(said), arm=TREATED, use_until=str(expires_on)
     )
-    told = told.sort_values(["channel", KEY]).astype(object)
+    return told.sort_values(["channel", KEY]).astype(object)
+
+
+def _content(rows: "pd.DataFrame", business: Business, expires_on: date, kind: Format) -> bytes:
+    """The list as the bytes of a file."""
+    told = told_rows(rows, business, expires_on)
     if kind == "parquet":
         buffer = io.BytesIO()
         told.astype("string").to_parquet(buffer, index=False)

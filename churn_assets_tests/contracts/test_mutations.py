@@ -32,6 +32,7 @@ REQUIRED = {
     "campaigns": "budget",
     "campaigns.capacity[]": "channel contacts",
     "campaigns.reach[]": "channel column",
+    "campaigns.crm[]": "crm fields",
     "campaigns.contacts[]": "source",
     "segments": "risk value rules",
     "segments.risk": "high elevated",

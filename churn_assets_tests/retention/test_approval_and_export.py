@@ -168,7 +168,7 @@ def test_a_list_with_names_reaches_everybody_on_it(lake: Lakehouse, business: Bu
         if row["channel"] == "email":
             assert row["email"] == f"p{n}@mail.example", "without an address, whatever the phone"
         else:
-            assert row["phone"] == f"+49 {n}"
+            assert row["phone"].removeprefix("'") == f"+49 {n}"
         name = "=cmd|x" if n % 5 == 0 else f"Person {n}"
         assert row["full_name"] == (f"'{name}" if kind == "csv" and name.startswith("=") else name)
     assert done.customers + done.without_consent + done.unreachable == len(planned)

@@ -48,7 +48,7 @@ class Campaign:
 
 
 @dataclass(frozen=True)
-class CurvePoint:
+class BudgetPoint:
     """What one budget would earn; `is_declared`: it is that of the plan."""
 
     budget: float
@@ -112,7 +112,7 @@ def _since(campaign: Campaign, answered: Sequence[CampaignRequest]) -> Campaign:
     return campaign
 
 
-def curve(store: ReleaseStore) -> list[CurvePoint]:
+def curve(store: ReleaseStore) -> list[BudgetPoint]:
     """The budget curve of the newest campaign, by rising budget; empty where the release holds none."""
     if not store.has("budget_curve"):
         return []
@@ -120,10 +120,10 @@ def curve(store: ReleaseStore) -> list[CurvePoint]:
         "SELECT budget, customers, expected_cost AS cost, expected_profit AS profit, customers_saved AS saved, "
         "next_euro AS next_unit, declared AS is_declared FROM budget_curve ORDER BY budget"
     )
-    return [CurvePoint(**row) for row in rows]
+    return [BudgetPoint(**row) for row in rows]
 
 
-def stops_paying(points: Sequence[CurvePoint]) -> float:
+def stops_paying(points: Sequence[BudgetPoint]) -> float:
     """The budget from which on more money would not be spent."""
     return max((point.cost for point in points), default=0.0)
 

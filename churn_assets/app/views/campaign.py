@@ -14,7 +14,7 @@ from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.parts.words import plain
 from churn_assets.app.queries import campaign as query
-from churn_assets.app.queries.campaign import Campaign, CurvePoint
+from churn_assets.app.queries.campaign import Campaign, BudgetPoint
 from churn_assets.app.views.campaign_acts import show_acts
 from churn_assets.app.views.campaign_requests import requests_of
 from churn_assets.app.views.campaign_results import show_results
@@ -90,7 +90,7 @@ def _show_plan(page: Page, campaign: Campaign) -> None:
     )
 
 
-def _show_curve(page: Page, campaign: Campaign, points: list[CurvePoint]) -> None:
+def _show_curve(page: Page, campaign: Campaign, points: list[BudgetPoint]) -> None:
     if len(points) < 2:
         return
     formats = page.formats
@@ -142,7 +142,7 @@ def _show_curve(page: Page, campaign: Campaign, points: list[CurvePoint]) -> Non
     st.markdown(plain(said))
 
 
-def _against(page: Page, point: CurvePoint, own: CurvePoint) -> str | None:
+def _against(page: Page, point: BudgetPoint, own: BudgetPoint) -> str | None:
     """The profit against that of the plan's budget; None at that budget."""
     if point.budget == own.budget:
         return None
@@ -151,7 +151,7 @@ def _against(page: Page, point: CurvePoint, own: CurvePoint) -> str | None:
     return f"{sign}{page.formats.money(abs(more))} against {page.formats.money(own.budget)}"
 
 
-def _draw_curve(page: Page, points: list[CurvePoint], point: CurvePoint) -> None:
+def _draw_curve(page: Page, points: list[BudgetPoint], point: BudgetPoint) -> None:
     currency = page.formats.currency or "money"
     rows = pd.DataFrame([vars(p) | {"chosen": p.budget == point.budget} for p in points])
     base = alt.Chart(rows).encode(
