@@ -220,8 +220,10 @@ def _assigned(lakehouse: Lakehouse, section: Campaigns, holdout_id: str, day: da
     """
     found: dict[str, bool] = {}
     names = [KEY, "arm", "holdout_id", "holdout_draw"]
-    for record in campaigns(lakehouse).values():
-        if record.as_of_date > day or not lakehouse.exists(tables.CAMPAIGN_PLAN):
+    known = lakehouse.columns(tables.CAMPAIGN_PLAN) if lakehouse.exists(tables.CAMPAIGN_PLAN) else []
+    planned = campaigns(lakehouse).values() if set(names) <= set(known) else ()  # older plans tell no draw
+    for record in planned:
+        if record.as_of_date > day:
             continue
         wanted: list[tuple[str, str, object]] = [("as_of_date", "=", record.as_of_date)]
         rows = lakehouse.arrow(tables.CAMPAIGN_PLAN, names, wanted).to_pandas()

@@ -55,8 +55,9 @@ OF_THE_NEWEST = (PLAN, tables.BUDGET_CURVE, tables.OFFER_EFFECTS)
 
 def campaign_tables(lakehouse: Lakehouse) -> "dict[str, pa.Table] | str":
     """The tables of the newest campaign that was planned; or why there are none."""
-    if not lakehouse.exists(tables.CAMPAIGN_PLAN):
-        return f"{tables.CAMPAIGN_PLAN.path} was never materialised"
+    for table in OF_THE_NEWEST:
+        if not lakehouse.exists(table):
+            return f"{table.path} was never materialised"
     day = max(lakehouse.slices(tables.CAMPAIGN_PLAN, "as_of_date"), default=None)
     if day is None:
         return f"{tables.CAMPAIGN_PLAN.path} holds no plan"

@@ -31,7 +31,7 @@ from churn_assets.retention.cohort import Basis
 from churn_assets.retention.effects import effects_of
 from churn_assets.retention.export import delete_expired, export
 from churn_assets.retention.plan import economy, make_plan
-from churn_assets.retention.planning import Planning, curve_rows, plan_of, plan_rows, record_of
+from churn_assets.retention.planning import Planning, curve_rows, effect_rows, plan_of, plan_rows, record_of
 from churn_assets_tests.lakes import edit_yaml
 from churn_assets_tests.retention.bases import NO_CONTACTS
 from churn_assets_tests.retention.planned_lakes import (
@@ -74,6 +74,7 @@ def plan_without_engine(house: Lakehouse, business: Business) -> None:
     money = economy(business.file.offers, section, basis)
     made = Planning(business, section, basis, money, make_plan(basis, money, section, economics))
     house.replace_rows(tables.CAMPAIGN_PLAN, plan_rows(made.plan.rows), "as_of_date", [LAST], run_id="made")
+    house.replace_rows(tables.OFFER_EFFECTS, effect_rows(made), "as_of_date", [LAST], run_id="made")
     house.replace_rows(tables.BUDGET_CURVE, curve_rows(made), "as_of_date", [LAST], run_id="made")
     plan_recorded(house, [record_of(made)])
 

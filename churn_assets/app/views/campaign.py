@@ -14,7 +14,7 @@ from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.parts.words import plain
 from churn_assets.app.queries import campaign as query
-from churn_assets.app.queries.campaign import Campaign, BudgetPoint
+from churn_assets.app.queries.campaign import BudgetPoint, Campaign
 from churn_assets.app.views.campaign_acts import show_acts
 from churn_assets.app.views.campaign_requests import requests_of
 from churn_assets.app.views.campaign_results import show_results
