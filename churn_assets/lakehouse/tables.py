@@ -156,6 +156,7 @@ def catalogue(business: Business) -> list[Table]:
         CAMPAIGN_PLAN,
         BUDGET_CURVE,
         OFFER_EFFECTS,
+        CAMPAIGN_RESULTS,
         RISK_ALERTS,
         *([CRM_CUSTOMERS] if business.file.alerts.crm else []),
         MODEL_PERFORMANCE,

@@ -3,5 +3,5 @@ what campaigns brought.
 
 Effects are measured on randomised contacts as known at the as_of_date; a plan never uses anything known later.
 
-May import: alerts, contracts, graph, history, lakehouse, ml, operations, reporting.
+May import: alerts, contracts, features, graph, history, lakehouse, ml, operations, reporting, silver.
 """

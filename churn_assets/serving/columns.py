@@ -81,7 +81,6 @@ def release_tables(business: Business) -> dict[str, Table]:
     found[LEAVING_RATES.name] = LEAVING_RATES
     found[CALIBRATION.name] = CALIBRATION
     found[PLAN.name], found[HOLDOUT.name] = PLAN, HOLDOUT
-    found[tables.CAMPAIGN_RESULTS.name] = tables.CAMPAIGN_RESULTS
     found["contacts"] = Table("serving", "contacts", "one row per contact", columns=_of_contacts(business))
     return found
 
