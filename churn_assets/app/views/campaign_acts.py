@@ -1,7 +1,7 @@
 """What can be done with a campaign: approve it, ask for its list and download it, close it."""
 
 from collections.abc import Sequence
-from datetime import date
+from pathlib import Path
 
 import streamlit as st
 
@@ -14,7 +14,6 @@ from churn_assets.app.views.campaign_requests import requests_of
 from churn_assets.counts import counted
 from churn_assets.operations.audit.chain import AuditError
 from churn_assets.operations.campaign_requests.files import Asked, CampaignRequest, CampaignRequestError, ask
-from churn_assets.operations.log.writing import event
 
 LISTS = "exports"  # below CHURN_HOME
 SECONDS = 5  # between two looks whether the pipeline has answered
@@ -183,12 +182,12 @@ def _show_list(page: Page, request: CampaignRequest, what: str) -> None:
         icon=":material/check:",
     )
     may = _may_export_names(page) if request.with_identity else page.reader.may_see_people
-    content = _content(page, request)
-    if not may or content is None:
+    file = _file(page, request)
+    if not may or file is None:
         return
     st.download_button(
         f"Download the list of {counted(request.customers or 0, 'customer')}",
-        lambda: _downloaded(page, request, content),
+        lambda: _downloaded(page, request, file),
         request.file,
         "text/csv",
         key=f"list_{request.request_id}",
@@ -197,24 +196,20 @@ def _show_list(page: Page, request: CampaignRequest, what: str) -> None:
     )
 
 
-def _content(page: Page, request: CampaignRequest) -> bytes | None:
-    """The list; None once it has expired, or where it is gone."""
-    today: date = page.today
-    if request.file is None or request.expires_on is None or request.expires_on < today:
+def _file(page: Page, request: CampaignRequest) -> Path | None:
+    """Where the list lies; None once it has expired, or where it is gone."""
+    if request.file is None or request.expires_on is None or request.expires_on < page.today:
         return None
-    try:
-        return (page.settings.home_path / LISTS / request.file).read_bytes()
-    except OSError as error:
-        event("app.list_failed", "An exported list cannot be read.", level=40, error=error)
-        return None
+    file = page.settings.home_path / LISTS / Path(request.file).name
+    return file if file.is_file() else None
 
 
-def _downloaded(page: Page, request: CampaignRequest, content: bytes) -> bytes:
+def _downloaded(page: Page, request: CampaignRequest, file: Path) -> bytes:
     """The list, once its download is a record of the audit."""
     page.record_export(
-        f"{LISTS}/{request.file}",
+        f"{LISTS}/{file.name}",
         request.customers or 0,
         campaign=request.campaign_id,
         with_identity=request.with_identity,
     )
-    return content
+    return file.read_bytes()
