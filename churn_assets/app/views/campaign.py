@@ -187,14 +187,6 @@ OFFERS = {
     "channel": TableColumn("Channel", "How the customer is contacted."),
     "contacted": TableColumn("Contacted", "Customers whom the plan contacts with it.", "number", 0),
     "held": TableColumn("In the holdout", "Customers who would have got it and are left alone.", "number", 0),
-    "may_get_it": TableColumn("May get it", "Customers who fulfil its condition.", "number", 0),
-    "condition": TableColumn("To whom", "Condition of churn.yaml over what is known of a customer."),
-    "contact_cost": TableColumn("Cost of a contact", "What one contact costs.", "money", 2),
-    "offer_cost": TableColumn("Cost if accepted", "What it costs when the customer accepts it.", "money", 2),
-    "acceptance": TableColumn(
-        "Accept it", "Share of the contacted who are expected to accept it.", "percent", 0
-    ),
-    "expected_cost": TableColumn("Expected cost", "Contact, and offer if accepted.", "money", 2),
     "prevented": TableColumn(
         "Churn prevented",
         "Share of the churn of those who get it that it is expected to prevent.",
@@ -205,8 +197,16 @@ OFFERS = {
         "from", "Lower end of its 95 % interval; below 0 it may drive customers away.", "percent", 0
     ),
     "high": TableColumn("to", "Upper end of its 95 % interval.", "percent", 0),
-    "basis": TableColumn("Rests on", "Contacts with a control arm that measured it, or why it is assumed."),
+    "expected_cost": TableColumn("Expected cost", "Contact, and offer if accepted.", "money", 2),
     "profit": TableColumn("Expected profit", "Of the customers who get it, the cost deducted.", "money", 0),
+    "basis": TableColumn("Rests on", "Contacts with a control arm that measured it, or why it is assumed."),
+    "acceptance": TableColumn(
+        "Accept it", "Share of the contacted who are expected to accept it.", "percent", 0
+    ),
+    "contact_cost": TableColumn("Cost of a contact", "What one contact costs.", "money", 2),
+    "offer_cost": TableColumn("Cost if accepted", "What it costs when the customer accepts it.", "money", 2),
+    "may_get_it": TableColumn("May get it", "Customers who fulfil its condition.", "number", 0),
+    "condition": TableColumn("To whom", "Condition of churn.yaml over what is known of a customer."),
 }
 
 
