@@ -25,6 +25,7 @@ from churn_assets.retention.contacts import (
 )
 from churn_assets.retention.draws import holdout_months
 from churn_assets.retention.effects import OfferEffect, effects_of
+from churn_assets.retention.own_arms import own_plans, with_own_arms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +84,8 @@ def read_basis(
     cohort: pd.DataFrame = lakehouse.arrow(scores, SCORED, of_day).to_pandas()
     cohort = cohort.sort_values(KEY, ignore_index=True)
     contacts = contacts_known(lakehouse, business, day)
-    judged = with_outcomes(lakehouse, contacts, day, business.file.windows.gap_days)
+    arms = with_own_arms(contacts, own_plans(lakehouse, business, section, day))
+    judged = with_outcomes(lakehouse, arms, day, business.file.windows.gap_days)
     offers = business.file.offers
     snapshots = _snapshots(lakehouse, business, section, day, judged, current)
     rules = _rules(business, section, snapshots)

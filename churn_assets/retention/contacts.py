@@ -141,6 +141,8 @@ def by_offer(
 ) -> "Mapping[str, pd.DataFrame]":
     """Offer -> its contacts and the controls, of customers whom the offer may go to.
 
+    A control that is told an offer would have got it, and is a control of this offer only.
+
     Args:
         contacts: see `with_outcomes`.
         offers: their names.
@@ -150,6 +152,7 @@ def by_offer(
     for name in offers:
         own = fits[[KEY, AS_OF, name]].set_axis([KEY, AS_OF, "fits"], axis="columns")
         joined = contacts.merge(own, on=[KEY, AS_OF], how="left")  # an offer may be called like a column
-        here = joined["fits"].eq(True) & (joined["control"] | (joined["treated"] & (joined["offer"] == name)))
+        its = (joined["offer"] == name) | (joined["control"] & ~joined["offer"].isin(list(offers)))
+        here = joined["fits"].eq(True) & its & (joined["control"] | joined["treated"])
         found[name] = joined.loc[here, ["campaign", "treated", "churned", "accepted"]]
     return found

@@ -380,6 +380,7 @@ def _business(business: Business) -> dict[str, Any]:
         "segments": file.segments.model_dump(),
         "customer_months": [column.model_dump() for column in file.customer_months],
         "capacity": file.training.capacity,
+        "rise": file.alerts.rise,
         "score_days": file.service_levels.score_days,
         "calendar": file.calendar.model_dump(mode="json"),
         "treatments": [source.name for source in business.of_role("treatment")],
