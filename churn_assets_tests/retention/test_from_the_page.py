@@ -5,8 +5,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 
 from churn_assets.automation.campaign_sensor import campaign_requests_sensor
+from churn_assets.cli.main import cli
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.campaign_requests.files import CampaignRequest, answered, ask, requests, write
@@ -153,3 +155,16 @@ def test_an_answer_is_no_approval_by_itself(lake: Lakehouse, business: Business)
         from churn_assets.retention.export import export
 
         export(lake, business, ID, "Ben")
+
+
+def test_the_command_answers_at_once(lake: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHURN_HOME", str(lake.settings.home_path))
+    monkeypatch.setenv("CHURN_BUSINESS", str(lake.settings.home_path / "business-0"))
+    asked(lake)
+    asked(lake, "export", plan_digest="", by="Ben", now=NOW - timedelta(minutes=1))
+    done = CliRunner().invoke(cli, ["campaign", "requests"])
+    assert done.exit_code == 0, done.output
+    first, second = done.output.splitlines()
+    assert first.startswith(f"export {ID}, asked by Ben: refused. {ID} is not approved")
+    assert second == f"approve {ID}, asked by Ada: done."
+    assert CliRunner().invoke(cli, ["campaign", "requests"]).output == "Nobody has asked for anything.\n"
