@@ -142,7 +142,7 @@ def test_the_sensor_answers_and_says_so(lake: Lakehouse, business: Business) -> 
     assert tick().skip_message == "Nobody has asked for anything."
     asked(lake)
     assert tick().skip_message == f"approve {ID}: done."
-    asked(lake)
+    asked(lake, by="Ben")
     assert tick().skip_message.startswith(f"approve {ID}: refused. {ID} was approved by Ada")
 
 
