@@ -48,6 +48,8 @@ class Basis:
         holdout_id: of the draw.
         consent_declared: False where no contract tells of consent, so that nobody is left out for want of it.
         assigned: customer_key -> in the holdout, of everybody who was in an arm of a campaign since the draw.
+        kept: customer_key -> what is lost if the customer leaves, NaN where unknown; None: only the constant is known,
+            or nothing shows that own values are better.
     """
 
     day: date
@@ -57,6 +59,7 @@ class Basis:
     holdout_id: str
     consent_declared: bool
     assigned: Mapping[str, bool] = field(default_factory=dict)
+    kept: Mapping[str, float] | None = None
 
 
 def campaign_id(section: Campaigns, day: date) -> str:
@@ -107,6 +110,7 @@ def read_basis(
         holdout_id,
         agreed is not None,
         _assigned(lakehouse, section, holdout_id, day),
+        _kept(lakehouse, business, day),
     )
 
 
@@ -234,6 +238,15 @@ def _assigned(lakehouse: Lakehouse, section: Campaigns, holdout_id: str, day: da
             here &= rows["holdout_draw"] == holdout_draw(section)
         found = dict(zip(rows.loc[here, KEY], rows.loc[here, "arm"] == HOLDOUT, strict=True)) | found
     return found
+
+
+def _kept(lakehouse: Lakehouse, business: Business, day: date) -> dict[str, float] | None:
+    """Own values of the customers of a cohort, if values like these came out better than the constant."""
+    if business.file.economics.lifetime is None or not lakehouse.exists(tables.LIFETIME_VALUES):
+        return None
+    wanted: list[tuple[str, str, object]] = [("as_of_date", "=", day), ("better_than_constant", "=", True)]
+    rows = lakehouse.arrow(tables.LIFETIME_VALUES, [KEY, "value_if_kept"], wanted).to_pandas()
+    return dict(zip(rows[KEY], rows["value_if_kept"], strict=True)) if len(rows) else None
 
 
 def _strata(lakehouse: Lakehouse, first: date, day: date) -> dict[str, str]:
