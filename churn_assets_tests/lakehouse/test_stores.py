@@ -9,7 +9,8 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.lakehouse.stores import ELSEWHERE, stores, unregistered
+from churn_assets.lakehouse.other_stores import ELSEWHERE
+from churn_assets.lakehouse.stores import stores, unregistered
 from churn_assets.models.request import TrainingRequest
 from churn_assets.models.training import _search
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
@@ -37,6 +38,12 @@ def test_what_cannot_be_made_again_is_in_the_backup(telecom: Business) -> None:
     held = {store.path for store in stores(telecom) if store.backup}
     assert {"landing", "mlflow.db", "mlartifacts", "dagster/history", "lake/silver/customer_keys"} <= held
     assert not [path for path in held if path.startswith(("replay/", "spark/", "truth"))]
+
+
+def test_a_store_is_in_the_backup_or_says_why_it_need_not(telecom: Business) -> None:
+    """Whoever adds a store decides."""
+    undecided = [s.path for s in (*stores(telecom), *ELSEWHERE) if s.backup == bool(s.unneeded)]
+    assert not undecided
 
 
 def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Business) -> None:
