@@ -99,8 +99,8 @@ def jobs(business: Business) -> list[Any]:
                 *(dg.AssetCheckKey(key, ON_TIME) for key in bronze),
                 dg.AssetCheckKey(dg.AssetKey(tables.BACKUPS.key), BACKUP_IS_RECENT),
             ),
-            description="Checks that every source has delivered what its contract promises up to now, and that a backup "
-            "is recent.",
+            description="Checks that every source has delivered what its contract promises up to now, and that a "
+            "backup is recent.",
         ),
         tidy_job(business),
         dg.define_asset_job(

@@ -101,7 +101,7 @@ def _metadata(done: Backup) -> dict[str, Any]:
         "backup": done.name,
         "seconds": round(done.seconds, 1),
         "files": len(manifest.files),
-        "MiB": round(manifest.bytes / MIB, 1),
+        "MiB": round(manifest.size / MIB, 1),
         "new MiB": round(done.stored.added / MIB, 2),
         "models": len(manifest.models),
         "tables": table_metadata(

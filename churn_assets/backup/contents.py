@@ -27,7 +27,7 @@ def digest_of(batches: "Iterable[pa.RecordBatch]", columns: Sequence[str]) -> Di
 
     Args:
         batches: with at least these columns.
-        columns: in the order of the catalogue; the checksum depends on it.
+        columns: their names, in any order.
 
     Raises:
         KeyError: a column is missing.
@@ -36,7 +36,7 @@ def digest_of(batches: "Iterable[pa.RecordBatch]", columns: Sequence[str]) -> Di
     with np.errstate(over="ignore"):
         for batch in batches:
             words = np.full(batch.num_rows, SEED)
-            for name in columns:
+            for name in sorted(columns):
                 words = _mixed(words * np.uint64(3) + _words(batch.column(name)))
             rows += batch.num_rows
             total = total + words.sum(dtype=np.uint64)

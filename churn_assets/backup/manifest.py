@@ -107,7 +107,7 @@ class Manifest:
         return datetime.fromisoformat(self.made_at)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Bytes of all files."""
         return sum(file.bytes for file in self.files.values())
 

@@ -39,7 +39,7 @@ def take(lakehouse: Lakehouse, business: Business, by: str, own_run: str = "") -
     """
     with recorded(lakehouse, BACKUP, by) as told:
         done = back_up(lakehouse.settings, business, own_run)
-        told.snapshot, told.files, told.bytes = done.name, len(done.manifest.files), done.manifest.bytes
+        told.snapshot, told.files, told.bytes = done.name, len(done.manifest.files), done.manifest.size
         told.added_bytes = done.stored.added
         told.evidence = "; ".join([*done.manifest.unsettled, *sorted(done.manifest.not_held)]) or "complete"
     return done

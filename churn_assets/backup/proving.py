@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from churn_assets.backup import databases
 from churn_assets.backup.contents import digest_of
@@ -18,7 +19,7 @@ from churn_assets.lakehouse.delta import pinned
 from churn_assets.operations.audit.verification import verify
 from churn_assets.settings import Settings
 from churn_assets.tracking.moved_home import COLUMNS, follow
-from churn_assets.tracking.tracking import CHAMPION, Tracking
+from churn_assets.tracking.tracking import Tracking
 
 SHOWN = 5  # findings of one check
 
@@ -54,7 +55,9 @@ class Proof:
 Check = Callable[[], tuple[Iterable[str], str]]
 
 
-def prove(settings: Settings, home: Path, manifest: Manifest, part: Part | None = None) -> list[Proof]:
+def prove(
+    settings: Settings, home: Path, manifest: Manifest, part: Part | None = None, names: Sequence[str] = ()
+) -> list[Proof]:
     """Checks a restored home, or a part of one: files, tables, models, registry, timeline, runs, schedules, audit.
 
     Args:
@@ -62,6 +65,7 @@ def prove(settings: Settings, home: Path, manifest: Manifest, part: Part | None 
         home: what was restored.
         manifest: of the backup.
         part: what was restored of it; None: all.
+        names: only these checks.
     """
     asked: list[tuple[str, Check, tuple[Part | None, ...]]] = [
         ("files", lambda: _files(home, manifest, part), (None, "models", "lake", "config")),
@@ -69,14 +73,16 @@ def prove(settings: Settings, home: Path, manifest: Manifest, part: Part | None 
         ("champions", lambda: _champions(home, manifest), (None, "lake")),
         ("databases", lambda: _databases(home), (None, "models")),
         ("models", lambda: _models(home, manifest), (None, "models")),
-        ("aliases", lambda: _aliases(home, manifest, part), (None, "models")),
+        ("aliases", lambda: _aliases(home, manifest), (None, "models")),
         ("paths", lambda: _paths(home), (None, "models")),
         ("runs", lambda: _runs(home, manifest), (None,)),
         ("schedules", lambda: _schedules(home, manifest), (None,)),
         ("audit", lambda: _audit(settings, home, manifest), (None,)),
         ("business", lambda: _business(home, manifest), (None, "config")),
     ]
-    return [_proof(name, check) for name, check, parts in asked if part in parts]
+    return [
+        _proof(name, check) for name, check, parts in asked if part in parts and (not names or name in names)
+    ]
 
 
 def _proof(name: str, check: Check) -> Proof:
@@ -113,10 +119,12 @@ def _tables(home: Path, manifest: Manifest) -> tuple[list[str], str]:
 
 
 def table_differs(folder: Path, path: str, manifest: Manifest) -> str | None:
-    """How a table differs from the manifest, read by another engine than the one that described it; None: not at all."""
+    """How a table differs from the manifest, read by another engine than described it; None: not at all."""
     held = manifest.tables[path]
     try:
-        if (at := pinned.newest(folder)) != held.version:
+        if (at := pinned.newest(folder)) is None:
+            return "is not there"
+        if at != held.version:
             return f"is at version {at}, not {held.version}"
         if pinned.types(folder, held.version) != held.types:
             return "has other columns"
@@ -142,40 +150,41 @@ def _databases(home: Path) -> tuple[list[str], str]:
 
 
 def _models(home: Path, manifest: Manifest) -> tuple[list[str], str]:
-    """Loads every registered version through MLflow, and lets it score its golden rows."""
+    """Loads every registered version through MLflow, and lets it score its golden rows.
+
+    MLflow gets a copy of its file: it keeps files open, and a home may still move.
+    """
     golden = json.loads((home / GOLDEN).read_text(encoding="utf-8"))
     wrong, rows = [], 0
-    follow(f"sqlite:///{home / databases.MLFLOW}", str(home / "mlartifacts"))
-    for one in manifest.models:
-        expected = golden[one.name][one.version]
-        try:
-            model = tracking_in(home, one.name).load_version(one.version)
-        except Exception as error:  # noqa: BLE001 (the other versions are checked all the same)
-            wrong.append(f"version {one.version} of {one.name} cannot be loaded ({type(error).__name__})")
-            continue
-        rows += len(expected["inputs"])
-        if scores_of(model, expected["inputs"]) != expected["scores"]:
-            wrong.append(f"version {one.version} of {one.name} scores otherwise")
+    with TemporaryDirectory(prefix="churn_registry_") as folder:
+        registry = Path(folder) / databases.MLFLOW
+        if manifest.models:
+            databases.copy_database(home / databases.MLFLOW, registry)
+        for one in manifest.models:
+            expected = golden[one.name][one.version]
+            tracking = Tracking(f"sqlite:///{registry}", str(home / "mlartifacts"), one.name, one.name)
+            try:
+                model = tracking.load_version(one.version)
+            except Exception as error:  # noqa: BLE001 (the other versions are checked all the same)
+                wrong.append(f"version {one.version} of {one.name} cannot be loaded ({type(error).__name__})")
+                continue
+            rows += len(expected["inputs"])
+            if scores_of(model, expected["inputs"]) != expected["scores"]:
+                wrong.append(f"version {one.version} of {one.name} scores otherwise")
     loaded = counted(len(manifest.models), "registered version")
     return wrong, f"{loaded} loaded, {counted(rows, 'golden row')} scored to the bit"
 
 
-def tracking_in(home: Path, model: str) -> Tracking:
-    """MLflow of a home that holds it itself."""
-    return Tracking(f"sqlite:///{home / databases.MLFLOW}", str(home / "mlartifacts"), model, model)
-
-
-def _aliases(home: Path, manifest: Manifest, part: Part | None) -> tuple[list[str], str]:
+def _aliases(home: Path, manifest: Manifest) -> tuple[list[str], str]:
     found = databases.aliases(home)
     wrong = [] if found == manifest.aliases else [f"aliases are {found}, not {manifest.aliases}"]
-    last = manifest.champions[-1][1] if manifest.champions else None
-    named = {version for one in found.values() if (version := one.get(CHAMPION))}
-    if part is None and last is not None and named != {last}:
-        wrong.append(f"the alias {CHAMPION} names {sorted(named)}, and the timeline ends with version {last}")
     number = databases.mlflow_runs(home)
     if number != manifest.mlflow_runs:
         wrong.append(f"MLflow has {counted(number, 'run')}, not {manifest.mlflow_runs}")
-    return wrong, f"aliases {found}, {counted(number, 'run')} in MLflow"
+    named = [
+        f"{alias} is version {v} of {name}" for name, one in found.items() for alias, v in sorted(one.items())
+    ]
+    return wrong, f"{', '.join(named) or 'no alias'}; {counted(number, 'run')} in MLflow"
 
 
 def _paths(home: Path) -> tuple[list[str], str]:
@@ -187,7 +196,7 @@ def _paths(home: Path) -> tuple[list[str], str]:
 
 def _runs(home: Path, manifest: Manifest) -> tuple[list[str], str]:
     found = databases.runs(home)
-    wrong = [f"run {name} is {found.get(name)}" for name in databases.changed(manifest.runs, found)]
+    wrong = [f"run {name} is {found.get(name, 'gone')}" for name in databases.changed(manifest.runs, found)]
     folder = home / databases.RUNS.removesuffix(".db")
     wrong += [f"run {name} has no events" for name in found if not (folder / f"{name}.db").is_file()]
     return wrong, f"{counted(len(found), 'run')} of Dagster have their status and events"
@@ -196,7 +205,7 @@ def _runs(home: Path, manifest: Manifest) -> tuple[list[str], str]:
 def _schedules(home: Path, manifest: Manifest) -> tuple[list[str], str]:
     found = databases.schedules(home)
     wrong = [f"{name} differs" for name in databases.changed(manifest.schedules, found)]
-    return wrong, f"{counted(len(found), 'schedule or sensor')} with status and cursor"
+    return wrong, f"{counted(len(found), 'state')} of schedules and sensors, with their cursors"
 
 
 def _audit(settings: Settings, home: Path, manifest: Manifest) -> tuple[Sequence[str], str]:

@@ -12,7 +12,15 @@ from hashlib import sha256
 from pathlib import Path
 
 from churn_assets.backup import databases
-from churn_assets.backup.manifest import BUSINESS, MANIFEST, PARTS, Manifest, NotAManifest, Part, read_manifest
+from churn_assets.backup.manifest import (
+    BUSINESS,
+    MANIFEST,
+    PARTS,
+    Manifest,
+    NotAManifest,
+    Part,
+    read_manifest,
+)
 from churn_assets.backup.proving import Proof, prove
 from churn_assets.backup.records import PASSED, DrillRecord, record_drill
 from churn_assets.backup.restic import BackupError, Repository, Snapshot
@@ -202,7 +210,7 @@ def _occupied(target: Path, replace: bool) -> bool:
         return False
     if not replace:
         raise BackupError(
-            f"{target} is not empty. Name a new folder, or put the home there aside with --replace; its content is kept."
+            f"{target} is not empty. Name a new folder, or put what is there aside with --replace; it is kept."
         )
     if running := databases.in_flight(target):
         jobs = ", ".join(sorted(set(running.values())))
@@ -280,12 +288,11 @@ def _put(work: Path, target: Path, part: Part | None) -> Path:
 
 def told_of(done: Restored) -> list[str]:
     """What a restore did, in sentences."""
-    age = done.verified_at - done.manifest.at
-    lines = [
-        f"{'All' if done.part is None else done.part} of backup {done.snapshot.name} of {done.manifest.at:%Y-%m-%d %H:%M} "
-        f"UTC ({age.total_seconds() / 3600:.1f} hours old) is restored to {done.home} and verified:",
-        *(f"  {proof.told}" for proof in done.proofs),
-    ]
+    what = "All" if done.part is None else done.part
+    hours = (done.verified_at - done.manifest.at).total_seconds() / 3600
+    taken = f"{done.manifest.at:%Y-%m-%d %H:%M} UTC, {hours:.1f} hours old,"
+    lines = [f"{what} of backup {done.snapshot.name} of {taken} is restored to {done.home} and verified:"]
+    lines += [f"  {proof.told}" for proof in done.proofs]
     lines += [f"When it was taken, {told}; run it again." for told in done.manifest.unsettled]
     lines += [f"Not in the backup: {place} ({why})." for place, why in sorted(done.manifest.not_held.items())]
     lines += [f"{counted(done.erased, 'erased person')} stayed erased."] if done.erased else []

@@ -6,7 +6,7 @@ them away. Files that grow are copied, SQLite files by its own backup.
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -167,8 +167,8 @@ def _stage_table(place: Path, target: Path) -> int | None:
         except (FileNotFoundError, pinned.VersionUnreadable) as error:
             if attempt == ATTEMPTS:
                 raise BackupError(
-                    f"The table in {place} is damaged: version {version} cannot be copied ({error}). Nothing was backed "
-                    "up. Bring the table back: `churn-assets restore --to FOLDER --only lake`."
+                    f"The table in {place} is damaged: version {version} cannot be copied ({error}). Nothing was "
+                    "backed up. Bring the table back: `churn-assets restore --to FOLDER --only lake`."
                 ) from error
         else:
             return version
@@ -185,29 +185,25 @@ def _stage_audit(settings: Settings, folder: Path) -> None:
                 _stage_folder(place, folder / name, _copy)
 
 
-def not_worth_it(path: str, business: Business) -> bool:
-    """Whether the catalogue says that a path needs no backup."""
-    parts = path.split("/")
-    for store in stores(business):
-        pattern = store.path.split("/")
-        if not store.backup and len(parts) >= len(pattern) and all(map(fnmatchcase, parts, pattern)):
-            return True
-    return False
-
-
 def uncovered(home: Path, business: Business, held: Iterable[str]) -> list[str]:
     """Files of a home that are neither held nor declared as not worth it. Old versions of tables are left out."""
-    known = set(held)
-    lake = {store.path for store in stores(business) if store.kind == TABLE}
+    known, every = set(held), stores(business)
+    lake = tuple(f"{store.path}/" for store in every if store.kind == TABLE)
+    unneeded = [store.path.split("/") for store in every if not store.backup]
     found = []
     for parent, _, names in os.walk(home):
         for name in names:
             path = str(Path(parent, name).relative_to(home))
-            of_table = any(path.startswith(f"{table}/") for table in lake)
-            if path in known or of_table or name.endswith(JOURNALS) or not_worth_it(path, business):
+            if path in known or path.startswith(lake) or name.endswith(JOURNALS):
                 continue
-            found.append(path)
+            if not any(_fits(path.split("/"), pattern) for pattern in unneeded):
+                found.append(path)
     return sorted(found)
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path is that of a pattern, or lies below it."""
+    return len(parts) >= len(pattern) and all(map(fnmatchcase, parts, pattern))
 
 
 def stamps(folder: Path) -> Mapping[str, tuple[int, int]]:

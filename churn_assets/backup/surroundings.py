@@ -12,7 +12,9 @@ from pydantic_settings import BaseSettings
 import churn_assets
 from churn_assets.settings import HIDDEN, Settings, without_secrets
 
-HEAD = "# The settings of the home that was backed up, where they differ from the defaults. Secrets are not among them.\n"
+HEAD = (
+    "# The settings of the home that was backed up, where they differ from the defaults. No secret is here.\n"
+)
 
 
 def settings_file(settings: Settings) -> str:
@@ -32,7 +34,7 @@ def _lines(model: BaseSettings) -> Iterator[str]:
 
 
 def _line(variable: str, value: Any) -> str:
-    shown = HIDDEN if isinstance(value, SecretStr) or isinstance(value, dict) else without_secrets(str(value))
+    shown = HIDDEN if isinstance(value, SecretStr | dict) else without_secrets(str(value))
     if HIDDEN in shown:
         return f"# {variable} holds a secret; set it again."
     return f"{variable}={shown}"
@@ -51,7 +53,7 @@ def git_revision() -> str:
         return ""
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "HEAD"],  # noqa: S607
+            ["git", "-C", str(root), "rev-parse", "HEAD"],
             capture_output=True,
             text=True,
             check=False,

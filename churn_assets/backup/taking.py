@@ -124,7 +124,7 @@ def back_up(settings: Settings, business: Business, own_run: str = "") -> Backup
 
 
 def wait_for_runs(settings: Settings, own_run: str, sleep: Callable[[float], object] = time.sleep) -> None:
-    """Waits until no run is in flight, or CHURN_BACKUP_WAIT_MINUTES have passed; then its tables are pinned as they are."""
+    """Waits until no run is in flight, at most CHURN_BACKUP_WAIT_MINUTES; then tables are pinned as they are."""
     until = time.monotonic() + 60 * settings.backup.wait_minutes
     while (found := databases.in_flight(settings.home_path, own_run)) and time.monotonic() < until:
         note(f"waiting for {', '.join(sorted(set(found.values())))}")
@@ -180,10 +180,9 @@ def _described(
         (place / path).parent.mkdir(exist_ok=True)
         (place / path).write_text(text, encoding="utf-8")
     files = _digests(place)
-    homeless = {
-        path: "it is not in the catalogue of stores"
-        for path in uncovered(settings.home_path, business, files)
-    }
+    homeless = dict.fromkeys(
+        uncovered(settings.home_path, business, files), "it is not in the catalogue of stores"
+    )
     manifest = Manifest(
         made_at=at.isoformat(timespec="seconds"),
         home=str(settings.home_path),
@@ -230,8 +229,8 @@ def _tables(
             told = digest_of(pinned.by_arrow(folder, at), list(types))
         except OSError as error:
             raise BackupError(
-                f"{path} cannot be read at version {at} ({error}). Nothing was backed up. Bring it back from an earlier "
-                "backup: `churn-assets restore --to FOLDER --only lake`."
+                f"{path} cannot be read at version {at} ({error}). Nothing was backed up. Bring it back from an "
+                "earlier backup: `churn-assets restore --to FOLDER --only lake`."
             ) from error
         found[path] = HeldTable(at, told.rows, told.checksum, types, log)
     return found

@@ -34,6 +34,6 @@ def replay(settings: Settings, home: Path) -> int:
         return sum(one(restored) for one in REPLAYS)
     except Exception as error:
         raise BackupError(
-            f"People who were erased would come back: their erasure cannot be replayed ({type(error).__name__}). Nothing "
-            "was put in place."
+            f"People who were erased would come back: their erasure cannot be replayed ({type(error).__name__}). "
+            "Nothing was put in place."
         ) from error

@@ -29,7 +29,9 @@ class _Time(click.ParamType):
             except ValueError:
                 continue
             return found.replace(hour=23, minute=59, second=59) if form == "%Y-%m-%d" else found
-        return self.fail(f"{value} is no time; write it as YYYY-MM-DD or YYYY-MM-DDTHH:MM, in UTC.", param, ctx)
+        return self.fail(
+            f"{value} is no time; write it as YYYY-MM-DD or YYYY-MM-DDTHH:MM, in UTC.", param, ctx
+        )
 
 
 @click.group(invoke_without_command=True)
@@ -50,7 +52,7 @@ def backup(context: click.Context) -> None:
     manifest = done.manifest
     click.echo(
         f"Backup {done.name} of {manifest.at:%Y-%m-%d %H:%M} UTC at {house.settings.backup.place}: "
-        f"{counted(len(manifest.files), 'file')} with {manifest.bytes / MIB:,.1f} MiB, "
+        f"{counted(len(manifest.files), 'file')} with {manifest.size / MIB:,.1f} MiB, "
         f"{counted(len(manifest.tables), 'table')}, {counted(len(manifest.models), 'model')}; "
         f"{done.stored.added / MIB:,.1f} MiB were new. It took {done.seconds:.1f} s."
     )
@@ -69,7 +71,9 @@ def list_backups() -> None:
     found = repository.snapshots() if repository.exists() else []
     now = datetime.now(UTC)
     for one in reversed(found):
-        click.echo(f"{one.name} {one.at:%Y-%m-%d %H:%M} UTC, {(now - one.at).total_seconds() / 3600:,.1f} hours old")
+        click.echo(
+            f"{one.name} {one.at:%Y-%m-%d %H:%M} UTC, {(now - one.at).total_seconds() / 3600:,.1f} hours old"
+        )
     if not found:
         click.echo(f"There is no backup at {repository.place}.")
 
@@ -83,7 +87,7 @@ def list_backups() -> None:
     help="How much of the data is read: a share such as 5%, a part such as 1/7, or an amount such as 500M.",
 )
 def verify_backups(subset: str) -> None:
-    """Check that the repository is sound and that its data can be read. Only a restore proves a restore: see `drill`."""
+    """Check that the repository is sound and its data can be read. Only a restore proves a restore: see `drill`."""
     from churn_assets.backup.nightly import verify
 
     verify(lakehouse_of_process(), subset, getpass.getuser())
@@ -101,8 +105,12 @@ def forget_backups() -> None:
 
 @click.command()
 @click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="A new or empty folder.")
-@click.option("--as-of", type=_Time(), metavar="TIME", help="The newest backup of this time (UTC), not the newest one.")
-@click.option("--only", "part", type=click.Choice(["models", "lake", "config"]), help="Only a part of the home.")
+@click.option(
+    "--as-of", type=_Time(), metavar="TIME", help="The newest backup of this time (UTC), not the newest one."
+)
+@click.option(
+    "--only", "part", type=click.Choice(["models", "lake", "config"]), help="Only a part of the home."
+)
 @click.option("--replace", is_flag=True, help="Put what is at FOLDER aside, in a folder beside it.")
 def restore(target: Path, as_of: datetime | None, part: "Part | None", replace: bool) -> None:
     """Bring a home back from a backup into a folder, and verify it before it is put in place.
@@ -112,7 +120,9 @@ def restore(target: Path, as_of: datetime | None, part: "Part | None", replace: 
     """
     from churn_assets.backup.restoring import restore_recorded, told_of
 
-    done = restore_recorded(settings_of_process(), target, getpass.getuser(), as_of=as_of, part=part, replace=replace)
+    done = restore_recorded(
+        settings_of_process(), target, getpass.getuser(), as_of=as_of, part=part, replace=replace
+    )
     for line in told_of(done):
         click.echo(line)
 

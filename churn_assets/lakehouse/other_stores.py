@@ -400,9 +400,18 @@ OTHERS = (
         unneeded="restic makes it again",
     ),
     Store(
-        "backup/.lock",
+        "backup/drill",
+        "files",
+        "The scratch copy that a drill damages.",
+        True,
+        "until the drill ends",
+        False,
+        unneeded=FLEETING,
+    ),
+    Store(
+        "backup/.*lock",
         "lock",
-        "Held while a backup is taken; an empty file.",
+        "Held while a backup is taken or a drill goes on; empty files.",
         False,
         "no limit",
         False,
@@ -411,8 +420,8 @@ OTHERS = (
     Store(
         "restored",
         "configuration",
-        "Only after a restore: the business folder, the settings and the packages of the home that was backed up, and the "
-        "manifest.",
+        "Only after a restore: the business folder, the settings and the packages of the home that was backed up, and "
+        "the manifest.",
         personal=False,
         retention=UNTIL_DELETED,
         backup=False,
