@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 
 from churn_assets.backup import databases
 from churn_assets.backup.manifest import (
@@ -33,7 +34,7 @@ from churn_assets.progress import note
 from churn_assets.settings import Settings
 from churn_assets.tracking.moved_home import follow
 
-WORK, DOUBTFUL, SAFETY = ".{}.restoring", "{}.not-verified-{:%Y%m%dT%H%M%S}", "{}.before-{:%Y%m%dT%H%M%S}"
+WORK, DOUBTFUL, SAFETY = ".{}.restoring-", "{}.not-verified-{:%Y%m%dT%H%M%S}", "{}.before-{:%Y%m%dT%H%M%S}"
 
 
 class NotProved(BackupError):
@@ -228,7 +229,8 @@ def _work(target: Path) -> Iterator[Path]:
         BackupError: another restore writes there.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    work = target.with_name(WORK.format(target.name))
+    begins = WORK.format(target.name)
+    work = target.with_name(f"{begins}{token_hex(4)}")
     descriptor = os.open(target.parent, os.O_RDONLY)  # the lock of the folder that both have their names in
     try:
         try:
@@ -237,7 +239,9 @@ def _work(target: Path) -> Iterator[Path]:
             raise BackupError(
                 f"Another restore writes into {target.parent}. Wait until it has ended."
             ) from None
-        shutil.rmtree(work, ignore_errors=True)
+        for left in target.parent.iterdir():
+            if left.name.startswith(begins):
+                shutil.rmtree(left)
         work.mkdir(mode=0o700)
         yield work
     finally:

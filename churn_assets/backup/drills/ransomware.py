@@ -38,7 +38,8 @@ def ransomware(site: Site) -> Practised:
             **{name: getattr(site.own, name) for name in Settings.model_fields} | {"backup": backup}
         )
         taken = back_up(own, load_business(site.home / BUSINESS))
-        attempts = _attacked(own, address, stored, taken.stored.snapshot)
+        attempts = _attacked(own, address, stored)
+        shutil.rmtree(site.home / "backup")
         _encrypt(site.home)
         declared = now()
         wrong = [p.told for p in prove(own, site.home, taken.manifest, names=("files",)) if not p.passed]
@@ -108,10 +109,10 @@ def _wait(address: str, server: "subprocess.Popen[bytes]") -> None:
     )
 
 
-def _attacked(settings: Settings, address: str, stored: Path, snapshot: str) -> list[tuple[str, bool]]:
+def _attacked(settings: Settings, address: str, stored: Path) -> list[tuple[str, bool]]:
     """Every way to delete a backup that the credentials of the pipeline allow to try: words, whether it held."""
     repository = Repository(settings)
-    attempts = []
+    snapshot, attempts = repository.snapshots()[-1].id, []
     try:
         repository.drop(snapshot, prune=True)
     except BackupError:

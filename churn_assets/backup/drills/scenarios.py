@@ -10,7 +10,7 @@ from pathlib import Path
 from churn_assets.backup import databases
 from churn_assets.backup.drills.site import Practised, Site, noticed, now
 from churn_assets.backup.manifest import BUSINESS
-from churn_assets.backup.proving import Proof, prove, table_differs, tracking_in
+from churn_assets.backup.proving import Proof, prove, table_differs
 from churn_assets.backup.restic import BackupError
 from churn_assets.backup.restoring import restore
 from churn_assets.lakehouse import tables
@@ -18,6 +18,7 @@ from churn_assets.lakehouse.delta import pinned
 from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.decisions import decided, promote, rollback
+from churn_assets.tracking.tracking import Tracking
 
 REGISTRY = (databases.MLFLOW, "mlartifacts")
 DAGSTER = ("dagster/history", "dagster/schedules")
@@ -96,8 +97,10 @@ def wrong_promotion(site: Site) -> Practised:
             "No model is in charge yet, so no wrong one can be. Train first: churn-assets run train."
         )
     present, name = line[-1], manifest.models[-1].name
-    tracking = tracking_in(site.home, name)
-    wrong_one = _another(site, house, name, present.model_version)
+    tracking = Tracking(
+        f"sqlite:///{site.home / databases.MLFLOW}", str(site.home / "mlartifacts"), name, name
+    )
+    wrong_one = _another(site, house, tracking, present.model_version)
     promote(house, tracking, wrong_one, present.in_charge_from, "drill: a wrong promotion", "drill")
     declared = now()
     named = tracking.champion()
@@ -115,24 +118,19 @@ def wrong_promotion(site: Site) -> Practised:
     return Practised(declared, None, restored_at, now(), 0, proofs)
 
 
-def _another(site: Site, house: Lakehouse, name: str, present: str) -> str:
+def _another(site: Site, house: Lakehouse, tracking: Tracking, present: str) -> str:
     """Another version than the present one; a copy of it is registered where it is the only one."""
-    versions = [
-        one.version for one in site.copy.manifest.models if one.name == name and one.version != present
-    ]
+    name, held = tracking.model_name, site.copy.manifest.models
+    versions = [one.version for one in held if one.name == name and one.version != present]
     trained = house.arrow(tables.TRAINING_RUNS).to_pylist()
     known = {row["model_version"] for row in trained}
     if fitting := [version for version in versions if version in known]:
         return fitting[-1]
-    from mlflow import MlflowClient
-
-    client = MlflowClient(tracking_in(site.home, name).uri)
-    one = client.get_model_version(name, present)
-    made = client.create_model_version(name, one.source, one.run_id, model_id=one.model_id)
+    made = tracking.copy_version(present)
     row = next(row for row in trained if row["model_version"] == present)
-    rows = tables.TRAINING_RUNS.rows([row | {"model_version": str(made.version)}])
+    rows = tables.TRAINING_RUNS.rows([row | {"model_version": made}])
     house.append_rows(tables.TRAINING_RUNS, rows, run_id="drill")
-    return str(made.version)
+    return made
 
 
 def _table(site: Site) -> str:

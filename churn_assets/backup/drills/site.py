@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 
 from churn_assets.backup.manifest import BUSINESS, MANIFEST
 from churn_assets.backup.proving import Proof
@@ -74,7 +75,7 @@ def noticed(what: str, wrong: str | None) -> Proof:
     """The proof that a loss is noticed: `wrong` says how it shows; None: not at all."""
     if wrong is None:
         return Proof("loss", (f"{what}, and no check noticed it",), "")
-    return Proof("loss", (), f"{what}; it shows: {wrong}")
+    return Proof("loss", (), f"{what}; it shows: {wrong.rstrip('.')}")
 
 
 def now() -> datetime:
@@ -110,4 +111,5 @@ def site(settings: Settings, folder: Path) -> Site:
     Raises:
         BackupError: the backup cannot be restored; then every drill has failed.
     """
-    return Site(settings, folder, restore(settings, folder / "site"))
+    place = folder / token_hex(4)  # MLflow keeps the files of a place open
+    return Site(settings, folder, restore(settings, place))
