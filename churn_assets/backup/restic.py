@@ -53,6 +53,10 @@ class BackupError(RuntimeError):
     """A backup or a restore cannot go on; the message says why and what to do. Nothing half is left."""
 
 
+class NoRepository(BackupError):
+    """There is no repository yet."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A backup in the repository.
@@ -123,19 +127,6 @@ class Repository:
         self._cache = settings.home_path / "backup" / CACHE
         self._environment = _environment(settings)
 
-    def exists(self) -> bool:
-        """Whether there is a repository.
-
-        Raises:
-            BackupError: it cannot be opened.
-        """
-        done = self._run(["cat", "config"])
-        if done.returncode == 0:
-            return True
-        if any(told in done.stderr for told in NO_REPOSITORY):
-            return False
-        raise self._failed(done.stderr)
-
     def make(self) -> None:
         """Makes the repository.
 
@@ -175,6 +166,7 @@ class Repository:
         """All backups, the oldest first.
 
         Raises:
+            NoRepository: there is none.
             BackupError: the repository cannot be read.
         """
         listed = json.loads(self._checked(["snapshots", "--json", "--tag", TAG, "--no-lock"]) or "null")
@@ -256,7 +248,7 @@ class Repository:
             if words in stderr:
                 return BackupError(f"{told} (repository {self.place})")
         if any(words in stderr for words in NO_REPOSITORY):
-            return BackupError(f"There is no repository at {self.place}. `churn-assets backup` makes it.")
+            return NoRepository(f"There is no repository at {self.place}. `churn-assets backup` makes it.")
         lines = [line for line in stderr.splitlines() if line.strip()] or ["it said nothing"]
         shown = re.sub(r"://[^/@\s]*@", "://***@", lines[-1])[:SHOWN]
         return BackupError(f"restic failed at {self.place}: {shown}")

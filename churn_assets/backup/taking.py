@@ -26,7 +26,7 @@ from churn_assets.backup.manifest import (
     read_manifest,
 )
 from churn_assets.backup.model_proof import golden_file
-from churn_assets.backup.restic import BackupError, Repository, Stored
+from churn_assets.backup.restic import BackupError, NoRepository, Repository, Stored
 from churn_assets.backup.staging import ATTEMPTS, FileChanged, elsewhere, stage, stamps, uncovered
 from churn_assets.backup.surroundings import git_revision, packages_file, settings_file
 from churn_assets.contracts.business import Business
@@ -92,9 +92,11 @@ def back_up(settings: Settings, business: Business, own_run: str = "") -> Backup
     started = time.monotonic()
     repository = Repository(settings)
     with alone_in(settings) as folder:
-        if not repository.exists():
+        try:
+            former = repository.snapshots()
+        except NoRepository:
             repository.make()
-        former = repository.snapshots()
+            former = []
         known = _last(folder)
         wait_for_runs(settings, own_run)
         place = folder / STAGE
@@ -217,23 +219,31 @@ def _tables(
     """Rows and checksum of each table of the copy; those of an unchanged table are known from the last backup."""
     found = {}
     for path, at in sorted(versions.items()):
-        folder = place / "lake" / path
-        logs = [f"lake/{path}/{name}" for name in pinned.log_files(folder, at)]
-        log = sha256("".join(f"{name} {files[name].sha256}\n" for name in logs).encode()).hexdigest()
+        folder, below = place / "lake" / path, f"lake/{path}"
+        if known and (
+            rotten := [p for p in files if p.startswith(below) and known.files.get(p, files[p]) != files[p]]
+        ):
+            raise _damaged(path, f"{rotten[0]} was changed since the last backup; nobody changes such a file")
+        log = "".join(f"{name} {files[f'{below}/{name}'].sha256}\n" for name in pinned.log_files(folder, at))
+        digest_of_log = sha256(log.encode()).hexdigest()
         former = known.tables.get(path) if known else None
-        if former is not None and former.log == log:
+        if former is not None and former.log == digest_of_log:
             found[path] = former
             continue
         types = pinned.types(folder, at)
         try:
             told = digest_of(pinned.by_arrow(folder, at), list(types))
-        except OSError as error:
-            raise BackupError(
-                f"{path} cannot be read at version {at} ({error}). Nothing was backed up. Bring it back from an "
-                "earlier backup: `churn-assets restore --to FOLDER --only lake`."
-            ) from error
-        found[path] = HeldTable(at, told.rows, told.checksum, types, log)
+        except pinned.VersionUnreadable as error:
+            raise _damaged(path, f"its version {at} cannot be read: {error}") from error
+        found[path] = HeldTable(at, told.rows, told.checksum, types, digest_of_log)
     return found
+
+
+def _damaged(path: str, why: str) -> BackupError:
+    return BackupError(
+        f"The table {path} is damaged: {why}. Nothing was backed up. Bring it back from an earlier backup: "
+        "`churn-assets restore --to FOLDER --only lake`."
+    )
 
 
 def champions_in(home: Path) -> list[tuple[str, str]]:

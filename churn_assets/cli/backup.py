@@ -68,7 +68,7 @@ def list_backups() -> None:
     from churn_assets.backup.restic import Repository
 
     repository = Repository(settings_of_process())
-    found = repository.snapshots() if repository.exists() else []
+    found = repository.snapshots()
     now = datetime.now(UTC)
     for one in reversed(found):
         click.echo(

@@ -60,13 +60,16 @@ def by_arrow(folder: Path, version: int) -> "Iterator[pa.RecordBatch]":
     """The rows of a version, read by Arrow as the product itself does.
 
     Raises:
-        VersionUnreadable: the log cannot be read.
-        OSError: a file is missing or damaged.
+        VersionUnreadable: the log cannot be read, or a file is missing or damaged.
     """
+    import pyarrow as pa
     from pyarrow import fs
 
     local = fs.SubTreeFileSystem(str(folder), fs.LocalFileSystem())
-    yield from _table(folder, version).to_pyarrow_dataset(filesystem=local).to_batches()
+    try:
+        yield from _table(folder, version).to_pyarrow_dataset(filesystem=local).to_batches()
+    except (OSError, pa.ArrowException) as error:
+        raise VersionUnreadable(f"Arrow cannot read it ({type(error).__name__}: {error})") from error
 
 
 def by_datafusion(folder: Path, version: int) -> "Iterator[pa.RecordBatch]":
