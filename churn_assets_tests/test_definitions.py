@@ -29,6 +29,7 @@ WITHOUT_SPARK = {
     "monitoring/monthly_page",
     "monitoring/people_balance",
     "operations/audit",
+    "operations/backups",
     "operations/events",
     "scores/expected_lifetimes",
     "scores/lifetime_quality",

@@ -56,7 +56,7 @@ def damaged(file: Path) -> str | None:
 
 def runs(home: Path) -> dict[str, str]:
     """Dagster run -> status."""
-    return dict(_rows(home / RUNS, "SELECT run_id, status FROM runs"))
+    return {str(run): str(status) for run, status in _rows(home / RUNS, "SELECT run_id, status FROM runs")}
 
 
 def in_flight(home: Path, own: str = "") -> dict[str, str]:

@@ -62,7 +62,7 @@ class HeldModel:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class BackupManifest:
     """What one backup holds.
 
     Attributes:
@@ -127,7 +127,7 @@ def is_below(path: str, places: Iterable[str]) -> bool:
     return any(path == place or path.startswith(f"{place}/") for place in places)
 
 
-def read_manifest(content: bytes) -> Manifest:
+def read_manifest(content: bytes) -> BackupManifest:
     """The manifest of a file's content.
 
     Raises:
@@ -141,7 +141,7 @@ def read_manifest(content: bytes) -> Manifest:
         tables = {path: HeldTable(**one) for path, one in stored.pop("tables").items()}
         models = [HeldModel(**one) for one in stored.pop("models")]
         champions = [(str(start), str(version)) for start, version in stored.pop("champions")]
-        return Manifest(files=files, tables=tables, models=models, champions=champions, **stored)
+        return BackupManifest(files=files, tables=tables, models=models, champions=champions, **stored)
     except NotAManifest:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 
 from churn_assets.backup import databases
 from churn_assets.backup.contents import digest_of
-from churn_assets.backup.manifest import BUSINESS, GOLDEN, MANIFEST, Manifest, Part, digest
+from churn_assets.backup.manifest import BUSINESS, GOLDEN, MANIFEST, BackupManifest, Part, digest
 from churn_assets.backup.model_proof import scores_of
 from churn_assets.backup.staging import stamps
 from churn_assets.backup.surroundings import settings_of_home
 from churn_assets.backup.taking import champions_in
 from churn_assets.counts import counted
-from churn_assets.lakehouse.delta import pinned
+from churn_assets.lakehouse import pinned
 from churn_assets.operations.audit.verification import verify
 from churn_assets.settings import Settings
 from churn_assets.tracking.moved_home import COLUMNS, follow
@@ -56,7 +56,11 @@ Check = Callable[[], tuple[Iterable[str], str]]
 
 
 def prove(
-    settings: Settings, home: Path, manifest: Manifest, part: Part | None = None, names: Sequence[str] = ()
+    settings: Settings,
+    home: Path,
+    manifest: BackupManifest,
+    part: Part | None = None,
+    names: Sequence[str] = (),
 ) -> list[Proof]:
     """Checks a restored home, or a part of one: files, tables, models, registry, timeline, runs, schedules, audit.
 
@@ -93,7 +97,7 @@ def _proof(name: str, check: Check) -> Proof:
     return Proof(name, tuple(wrong), compared)
 
 
-def _files(home: Path, manifest: Manifest, part: Part | None) -> tuple[list[str], str]:
+def _files(home: Path, manifest: BackupManifest, part: Part | None) -> tuple[list[str], str]:
     expected = manifest.files_of(part)
     there = set(stamps(home)) - {MANIFEST}
     wrong = [f"{path} is missing" for path in sorted(expected.keys() - there)]
@@ -108,7 +112,7 @@ def _files(home: Path, manifest: Manifest, part: Part | None) -> tuple[list[str]
     return wrong, f"{counted(len(paths), 'file')} with {size / 2**20:,.1f} MiB have their SHA-256"
 
 
-def _tables(home: Path, manifest: Manifest) -> tuple[list[str], str]:
+def _tables(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
     wrong, rows = [], 0
     for path, held in sorted(manifest.tables.items()):
         if (said := table_differs(home / "lake" / path, path, manifest)) is not None:
@@ -118,7 +122,7 @@ def _tables(home: Path, manifest: Manifest) -> tuple[list[str], str]:
     return wrong, f"{tables} with {counted(rows, 'row')} have their columns and checksums, read by DataFusion"
 
 
-def table_differs(folder: Path, path: str, manifest: Manifest) -> str | None:
+def table_differs(folder: Path, path: str, manifest: BackupManifest) -> str | None:
     """How a table differs from the manifest, read by another engine than described it; None: not at all."""
     held = manifest.tables[path]
     try:
@@ -136,7 +140,7 @@ def table_differs(folder: Path, path: str, manifest: Manifest) -> str | None:
     return None if found.checksum == held.checksum else "holds other values"
 
 
-def _champions(home: Path, manifest: Manifest) -> tuple[list[str], str]:
+def _champions(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
     found = champions_in(home)
     wrong = [] if found == manifest.champions else [f"the timeline is {found}, not {manifest.champions}"]
     return wrong, f"{counted(len(found), 'date')} of the timeline name the same versions"
@@ -149,7 +153,7 @@ def _databases(home: Path) -> tuple[list[str], str]:
     return wrong, f"{counted(len(files), 'SQLite file')} {'is' if len(files) == 1 else 'are'} sound"
 
 
-def _models(home: Path, manifest: Manifest) -> tuple[list[str], str]:
+def _models(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
     """Loads every registered version through MLflow, and lets it score its golden rows.
 
     MLflow gets a copy of its file: it keeps files open, and a home may still move.
@@ -175,7 +179,7 @@ def _models(home: Path, manifest: Manifest) -> tuple[list[str], str]:
     return wrong, f"{loaded} loaded, {counted(rows, 'golden row')} scored to the bit"
 
 
-def _aliases(home: Path, manifest: Manifest) -> tuple[list[str], str]:
+def _aliases(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
     found = databases.aliases(home)
     wrong = [] if found == manifest.aliases else [f"aliases are {found}, not {manifest.aliases}"]
     number = databases.mlflow_runs(home)
@@ -194,7 +198,7 @@ def _paths(home: Path) -> tuple[list[str], str]:
     return wrong, "no stored path leads out of the home"
 
 
-def _runs(home: Path, manifest: Manifest) -> tuple[list[str], str]:
+def _runs(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
     found = databases.runs(home)
     wrong = [f"run {name} is {found.get(name, 'gone')}" for name in databases.changed(manifest.runs, found)]
     folder = home / databases.RUNS.removesuffix(".db")
@@ -202,13 +206,13 @@ def _runs(home: Path, manifest: Manifest) -> tuple[list[str], str]:
     return wrong, f"{counted(len(found), 'run')} of Dagster have their status and events"
 
 
-def _schedules(home: Path, manifest: Manifest) -> tuple[list[str], str]:
+def _schedules(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
     found = databases.schedules(home)
     wrong = [f"{name} differs" for name in databases.changed(manifest.schedules, found)]
     return wrong, f"{counted(len(found), 'state')} of schedules and sensors, with their cursors"
 
 
-def _audit(settings: Settings, home: Path, manifest: Manifest) -> tuple[Sequence[str], str]:
+def _audit(settings: Settings, home: Path, manifest: BackupManifest) -> tuple[Sequence[str], str]:
     found = verify(settings_of_home(settings, home, home / BUSINESS))
     end = found.anchor
     told = [end.chain, str(end.sequence), end.hash] if end else []
@@ -218,7 +222,7 @@ def _audit(settings: Settings, home: Path, manifest: Manifest) -> tuple[Sequence
     return wrong, f"{counted(found.records, 'record')} in an intact chain"
 
 
-def _business(home: Path, manifest: Manifest) -> tuple[list[str], str]:
+def _business(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
     from churn_assets.contracts.loader import load_business
 
     found = load_business(home / BUSINESS)

@@ -11,8 +11,10 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.log import writing as log
 
-Act = Literal["backup", "verification", "forgetting"]
-BACKUP, VERIFICATION, FORGETTING = "backup", "verification", "forgetting"
+BackupAct = Literal["backup", "verification", "forgetting"]
+BACKUP: Literal["backup"] = "backup"
+VERIFICATION: Literal["verification"] = "verification"
+FORGETTING: Literal["forgetting"] = "forgetting"
 PREFIX = "DRL-"
 PASSED, FAILED, NOT_VERIFIED = "passed", "failed", "not verified"
 
@@ -44,7 +46,7 @@ class DrillRecord:
 
 
 @contextmanager
-def recorded(lakehouse: Lakehouse, act: Act, by: str) -> Iterator[BackupRecord]:
+def recorded(lakehouse: Lakehouse, act: BackupAct, by: str) -> Iterator[BackupRecord]:
     """Records an act with its duration, and that it failed if the block raises."""
     at, started, told = datetime.now(UTC), time.monotonic(), BackupRecord()
     passed = False
@@ -62,7 +64,7 @@ def recorded(lakehouse: Lakehouse, act: Act, by: str) -> Iterator[BackupRecord]:
         log.event(f"backup.{words}", f"The {act} {words}.", act=act, seconds=round(seconds, 1))
 
 
-def acts(lakehouse: Lakehouse, act: Act) -> list[dict[str, Any]]:
+def acts(lakehouse: Lakehouse, act: BackupAct) -> list[dict[str, Any]]:
     """All records of one kind of act, the oldest first."""
     if not lakehouse.exists(tables.BACKUPS):
         return []

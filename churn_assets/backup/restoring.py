@@ -17,7 +17,7 @@ from churn_assets.backup.manifest import (
     BUSINESS,
     MANIFEST,
     PARTS,
-    Manifest,
+    BackupManifest,
     NotAManifest,
     Part,
     read_manifest,
@@ -70,7 +70,7 @@ class Restored:
 
     home: Path
     snapshot: Snapshot
-    manifest: Manifest
+    manifest: BackupManifest
     part: Part | None
     proofs: list[Proof]
     safety_copy: Path | None
@@ -137,7 +137,9 @@ def restore(
             raise NotProved(proofs, kept)
         verified_at = datetime.now(UTC)
         erased = replay(settings, work)
-        safety = _put(work, target, part) if occupied else _move(work, target)
+        safety = _put(work, target, part) if occupied else None
+        if not occupied:
+            work.rename(target)  # replaces an empty folder
     settle(target, part)
     seconds = time.monotonic() - started
     return Restored(
@@ -249,7 +251,7 @@ def _work(target: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _manifest(work: Path, snapshot: Snapshot) -> Manifest:
+def _manifest(work: Path, snapshot: Snapshot) -> BackupManifest:
     try:
         content = (work / MANIFEST).read_bytes()
     except FileNotFoundError:
@@ -262,11 +264,6 @@ def _manifest(work: Path, snapshot: Snapshot) -> Manifest:
         return read_manifest(content)
     except NotAManifest as error:
         raise BackupError(f"{snapshot.name}: {error}.") from error
-
-
-def _move(work: Path, target: Path) -> None:
-    """Moves what was restored to a place that is free, or an empty folder."""
-    work.rename(target)
 
 
 def _put(work: Path, target: Path, part: Part | None) -> Path:

@@ -14,7 +14,7 @@ from churn_assets.backup.databases import copy_database, is_database
 from churn_assets.backup.manifest import BUSINESS
 from churn_assets.backup.restic import BackupError
 from churn_assets.contracts.business import Business
-from churn_assets.lakehouse.delta import pinned
+from churn_assets.lakehouse import pinned
 from churn_assets.lakehouse.other_stores import TABLE, Store
 from churn_assets.lakehouse.stores import stores
 from churn_assets.operations.audit.chain import STORE, alone

@@ -18,9 +18,9 @@ from churn_assets.backup.manifest import (
     MANIFEST,
     PACKAGES,
     SETTINGS,
+    BackupManifest,
     HeldFile,
     HeldTable,
-    Manifest,
     NotAManifest,
     digest,
     read_manifest,
@@ -30,8 +30,7 @@ from churn_assets.backup.restic import BackupError, NoRepository, Repository, St
 from churn_assets.backup.staging import ATTEMPTS, FileChanged, elsewhere, stage, stamps, uncovered
 from churn_assets.backup.surroundings import git_revision, packages_file, settings_file
 from churn_assets.contracts.business import Business
-from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.delta import pinned
+from churn_assets.lakehouse import pinned, tables
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import timeline
@@ -48,7 +47,7 @@ POLL_SECONDS = 2.0
 class Backup:
     """A finished backup: what it holds, what restic stored, and how long it took."""
 
-    manifest: Manifest
+    manifest: BackupManifest
     stored: Stored
     seconds: float
 
@@ -134,8 +133,8 @@ def wait_for_runs(settings: Settings, own_run: str, sleep: Callable[[float], obj
 
 
 def _copied(
-    settings: Settings, business: Business, place: Path, known: Manifest | None, own_run: str
-) -> Manifest:
+    settings: Settings, business: Business, place: Path, known: BackupManifest | None, own_run: str
+) -> BackupManifest:
     """Makes the copy and its manifest; repeats the copy where tables or runs moved on meanwhile."""
     for attempt in range(1, ATTEMPTS + 1):
         note("copying")
@@ -165,10 +164,10 @@ def _described(
     business: Business,
     place: Path,
     versions: dict[str, int],
-    known: Manifest | None,
+    known: BackupManifest | None,
     at: datetime,
     unsettled: list[str],
-) -> Manifest:
+) -> BackupManifest:
     """Writes what lies beside a home, and the manifest, into the copy."""
     note("proving the copy")
     if (place / databases.MLFLOW).is_file():  # the home may have moved since MLflow wrote its paths down
@@ -185,7 +184,7 @@ def _described(
     homeless = dict.fromkeys(
         uncovered(settings.home_path, business, files), "it is not in the catalogue of stores"
     )
-    manifest = Manifest(
+    manifest = BackupManifest(
         made_at=at.isoformat(timespec="seconds"),
         home=str(settings.home_path),
         business=business.name,
@@ -214,7 +213,7 @@ def _digests(place: Path) -> dict[str, HeldFile]:
 
 
 def _tables(
-    place: Path, versions: dict[str, int], files: dict[str, HeldFile], known: Manifest | None
+    place: Path, versions: dict[str, int], files: dict[str, HeldFile], known: BackupManifest | None
 ) -> dict[str, HeldTable]:
     """Rows and checksum of each table of the copy; those of an unchanged table are known from the last backup."""
     found = {}
@@ -262,7 +261,7 @@ def _audit(settings: Settings) -> list[str]:
     return [anchor.chain, str(anchor.sequence), anchor.hash] if anchor else []
 
 
-def _last(folder: Path) -> Manifest | None:
+def _last(folder: Path) -> BackupManifest | None:
     """The manifest of the last backup of this home; None without any, or where this release cannot read it."""
     try:
         return read_manifest((folder / LAST).read_bytes())

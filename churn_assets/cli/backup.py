@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MIB = 2**20
 
 
-class _Time(click.ParamType):
+class _Time(click.ParamType[datetime]):
     """A time in UTC: a day, which stands for its end, or a day and a time."""
 
     name = "time"

@@ -9,7 +9,7 @@ import pytest
 from deltalake import write_deltalake
 
 from churn_assets.backup.contents import digest_of
-from churn_assets.lakehouse.delta import pinned
+from churn_assets.lakehouse import pinned
 
 ROWS = pa.table(
     {

@@ -16,7 +16,7 @@ import pytest
 
 from churn_assets.backup import databases, restoring, tombstones
 from churn_assets.backup.databases import RUNS
-from churn_assets.backup.manifest import BUSINESS, MANIFEST, HeldFile, Manifest, digest, read_manifest
+from churn_assets.backup.manifest import BUSINESS, MANIFEST, BackupManifest, HeldFile, digest, read_manifest
 from churn_assets.backup.proving import Proof, prove
 from churn_assets.backup.records import drills
 from churn_assets.backup.restic import BackupError, Repository
@@ -48,7 +48,7 @@ def restored(backed_up: SmallHome, tmp_path_factory: pytest.TempPathFactory) -> 
     return restore(backed_up.settings, tmp_path_factory.mktemp("restored") / "home")
 
 
-def _copy(restored: restoring.Restored, folder: Path) -> tuple[Path, Manifest]:
+def _copy(restored: restoring.Restored, folder: Path) -> tuple[Path, BackupManifest]:
     return Path(shutil.copytree(restored.home, folder / "copy")), restored.manifest
 
 

@@ -54,6 +54,8 @@ def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Bu
         "exports",
         "truth",
         "coming",
+        "backup/stage",
+        "backup/drill",
         "spark/scratch",
         "app/visits.db*",
         "acknowledgements",

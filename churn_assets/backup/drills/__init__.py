@@ -2,5 +2,5 @@
 
 The living home is only read, and gets one record per drill. What is lost and how it comes back is one function each.
 
-May import: backup, contracts, lakehouse, models, operations, tracking.
+May import: backup, contracts, lakehouse, models, tracking.
 """

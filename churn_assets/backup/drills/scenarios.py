@@ -13,8 +13,7 @@ from churn_assets.backup.manifest import BUSINESS
 from churn_assets.backup.proving import Proof, prove, table_differs
 from churn_assets.backup.restic import BackupError
 from churn_assets.backup.restoring import restore
-from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.delta import pinned
+from churn_assets.lakehouse import pinned, tables
 from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.decisions import decided, promote, rollback
