@@ -51,7 +51,7 @@ from churn_assets.lakehouse.catalogue.operations import (
     PROBLEMS,
     SERVICE_LEVELS,
 )
-from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN
+from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN, CAMPAIGN_RESULTS
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
     CURRENT_SCORES,
@@ -69,6 +69,7 @@ __all__ = [
     "BUDGET_CURVE",
     "CAMPAIGNS",
     "CAMPAIGN_PLAN",
+    "CAMPAIGN_RESULTS",
     "CHAMPIONS",
     "CHANGES",
     "CHURN_EVENTS",
@@ -150,6 +151,7 @@ def catalogue(business: Business) -> list[Table]:
         LIFETIME_QUALITY,
         CAMPAIGN_PLAN,
         BUDGET_CURVE,
+        CAMPAIGN_RESULTS,
         RISK_ALERTS,
         *([CRM_CUSTOMERS] if business.file.alerts.crm else []),
         MODEL_PERFORMANCE,

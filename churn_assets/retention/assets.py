@@ -16,6 +16,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end
 from churn_assets.operations.campaigns.record import PLANNED, campaigns, plan_recorded
+from churn_assets.retention.results_asset import campaign_results_asset
 
 if TYPE_CHECKING:
     from churn_assets.retention.planning import Planning
@@ -230,4 +231,4 @@ def _report(found: "Sequence[Planning]") -> dict[str, Any]:
 
 def retention_assets(business: Business) -> list[dg.AssetsDefinition]:
     """Returns the assets of retention campaigns."""
-    return [_campaign_plan(business)]
+    return [_campaign_plan(business), campaign_results_asset(business)]

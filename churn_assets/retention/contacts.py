@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEY, AS_OF = "customer_key", "as_of_date"
-CONTACT_COLUMNS = [KEY, DAY, "campaign", "offer", "treated", "control", "refused", "accepted"]
+CONTACT_COLUMNS = [KEY, DAY, "source", "campaign", "offer", "treated", "control", "refused", "accepted"]
 
 
 def contacts_known(lakehouse: Lakehouse, business: Business, day: date) -> "pd.DataFrame":
@@ -26,7 +26,7 @@ def contacts_known(lakehouse: Lakehouse, business: Business, day: date) -> "pd.D
     The contacts of merged customers count for their survivors.
 
     Returns:
-        CONTACT_COLUMNS: customer_key; day (date); campaign and offer (null where the source tells none); treated,
+        CONTACT_COLUMNS: customer_key; day (date); source; campaign and offer (null where it tells none); treated,
         control and refused (bool; of a refused row nobody knows which it is); accepted (bool or null).
     """
     import pandas as pd
@@ -58,7 +58,12 @@ def _of_source(
     treated = arm.isin(rule.values) if arm is not None else ~refused
     control = arm.isin(line.control) if arm is not None and line else refused & False
     found = rows[[KEY, DAY]].assign(
-        treated=treated & ~refused, control=control & ~refused, refused=refused, campaign=None, offer=None
+        source=source.name,
+        treated=treated & ~refused,
+        control=control & ~refused,
+        refused=refused,
+        campaign=None,
+        offer=None,
     )
     for name in ("campaign", "offer"):
         if own.get(name):
