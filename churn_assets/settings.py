@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 if TYPE_CHECKING:
     import pyarrow.fs as pafs
 
+COMING = "coming"  # in CHURN_HOME: simulated extracts of days that have not come yet
 SHIPPED_BUSINESSES = Path(__file__).parent / "businesses"
 Role = Literal["viewer", "agent", "manager", "steward"]  # of a reader of the page
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"

@@ -31,12 +31,14 @@ class Pushed:
         accepted: customers whose values it accepted.
         refused: customer_key -> why it did not.
         waiting: customers who were not given because time was over or the CRM took nothing.
+        nameless: customers with changed values who have no own id in silver/customer_keys, so they cannot be given.
         why: the failure that ended the run, in words; None if there was none.
     """
 
     accepted: int = 0
     refused: dict[str, str] = field(default_factory=dict)
     waiting: int = 0
+    nameless: int = 0
     why: str | None = None
 
 
@@ -46,8 +48,9 @@ def push(lakehouse: Lakehouse, business: Business, line: CrmLine, now: datetime,
     Who is no longer scored, or objects to profiling, has the fields emptied. Each batch is an act of the audit.
     """
     former = _former(lakehouse, line)
-    batches = list(_batches(wanted(lakehouse, business, line, former), MOST[line.kind]))
-    done, rows = Pushed(), dict(former)
+    given, nameless = wanted(lakehouse, business, line, former)
+    batches = list(_batches(given, MOST[line.kind]))
+    done, rows = Pushed(nameless=nameless), dict(former)
     try:
         _give_all(lakehouse, line, batches, rows, done, now)
     finally:
@@ -58,8 +61,13 @@ def push(lakehouse: Lakehouse, business: Business, line: CrmLine, now: datetime,
     return done
 
 
-def wanted(lakehouse: Lakehouse, business: Business, line: CrmLine, former: Mapping[str, Row]) -> list[Given]:
-    """The customers whose values have changed since the CRM accepted them, in the order of their keys."""
+def wanted(
+    lakehouse: Lakehouse, business: Business, line: CrmLine, former: Mapping[str, Row]
+) -> tuple[list[Given], int]:
+    """The customers whose values have changed since the CRM accepted them, in the order of their keys.
+
+    Besides, how many there are without an own id: the CRM cannot be told of them.
+    """
     day = max(lakehouse.slices(tables.CURRENT_SCORES, "as_of_date"))
     columns = list(dict.fromkeys(["customer_key", *line.fields.values()]))
     scores = lakehouse.arrow(tables.CURRENT_SCORES, columns, [("as_of_date", "=", day)]).to_pylist()
@@ -74,7 +82,8 @@ def wanted(lakehouse: Lakehouse, business: Business, line: CrmLine, former: Mapp
     }
     keys = lakehouse.arrow(tables.CUSTOMER_KEYS, ["customer_key", "customer_id"]).to_pylist()
     own_ids = {row["customer_key"]: row["customer_id"] for row in keys if row["customer_key"] in changed}
-    return [Given(key, own_ids[key], changed[key]) for key in sorted(changed) if key in own_ids]
+    given = [Given(key, own_ids[key], changed[key]) for key in sorted(changed) if key in own_ids]
+    return given, len(changed) - len(given)
 
 
 def values_of(row: Mapping[str, Any], line: CrmLine) -> dict[str, Value]:

@@ -69,6 +69,7 @@ def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Bu
         "lake/silver/customer_keys",
         "lake/silver/customer_identity",
         "lake/silver/quarantine",
+        "lake/alerts/risk_alerts",
     }
 
 
