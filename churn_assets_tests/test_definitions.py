@@ -29,6 +29,7 @@ WITHOUT_SPARK = {
     "monitoring/monthly_page",
     "monitoring/people_balance",
     "operations/audit",
+    "operations/backups",
     "operations/events",
     "retention/lifetime_values",
     "scores/expected_lifetimes",

@@ -41,6 +41,7 @@ from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
 from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
 from churn_assets.lakehouse.catalogue.operations import (
     AUDIT_ACTS,
+    BACKUPS,
     CAMPAIGNS,
     CHANGES,
     CONFIGURATION_ITEMS,
@@ -70,6 +71,7 @@ from churn_assets.months import month_end, month_start
 
 __all__ = [
     "AUDIT_ACTS",
+    "BACKUPS",
     "BUDGET_CURVE",
     "CAMPAIGNS",
     "CAMPAIGN_PLAN",
@@ -171,6 +173,7 @@ def catalogue(business: Business) -> list[Table]:
         CAMPAIGNS,
         CONFIGURATION_ITEMS,
         SERVICE_LEVELS,
+        BACKUPS,
         DRILLS,
         EVENTS,
         AUDIT_ACTS,

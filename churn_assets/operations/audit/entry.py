@@ -22,6 +22,7 @@ Act = Literal[
     "approval",  # of a change, by another person
     "key_created",
     "key_revoked",
+    "restoration",  # this home was brought back from a backup; what came after the backup is lost
     "archiving",  # the audit itself was moved away; a new chain begins
 ]
 ACTS: tuple[str, ...] = get_args(Act)
