@@ -12,6 +12,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.calendar import Calendar
 from churn_assets.extracts.due import is_due
 from churn_assets.graph.names import (
+    BACK_UP,
     COLLECT,
     DAILY,
     EXTRACT,
@@ -52,8 +53,14 @@ def _schedule(
     return schedule
 
 
-def schedules(business: Business) -> list[dg.ScheduleDefinition]:
-    """The schedules, in UTC: nightly ingest, daily scores, delivery check and log, monthly cohort, weekly vacuum."""
+def schedules(business: Business, backed_up: bool = False) -> list[dg.ScheduleDefinition]:
+    """The schedules, in UTC: nightly ingest and backup, daily scores, delivery check and log, monthly cohort, weekly
+    vacuum.
+
+    Args:
+        business: the business.
+        backed_up: whether a repository for backups is set.
+    """
     calendar = business.file.calendar
 
     def open_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
@@ -69,7 +76,21 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
     def once_a_day(job: str) -> RequestOf:
         return lambda context: dg.RunRequest(run_key=f"{job}-{context.scheduled_execution_time:%Y-%m-%d}")
 
+    def backup(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        return (
+            once_a_day(BACK_UP)(context)
+            if backed_up
+            else dg.SkipReason("CHURN_BACKUP_REPOSITORY is not set.")
+        )
+
     return [
+        _schedule(
+            "nightly_backup",
+            "15 1 * * *",
+            BACK_UP,
+            "Takes a backup every night at 1:15, before the night's ingest.",
+            backup,
+        ),
         _schedule(
             "nightly_ingest_open_month",
             "0 3 * * *",
