@@ -17,7 +17,7 @@ from churn_assets.months import add_months, month_end, month_start
 from churn_assets.progress import note
 from churn_assets.settings import filesystem
 from churn_assets.sources.databases.address import Address, address_of
-from churn_assets.sources.databases.reading import Snapshot, again_if_lost, snapshot
+from churn_assets.sources.databases.reading import DatabaseSnapshot, again_if_lost, snapshot
 from churn_assets.sources.live.cursors import Cursor, is_beyond
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.landing_files import ExtractDraft, publish, remove_unfinished, without
@@ -249,7 +249,7 @@ def _aliases(source: Source) -> set[str]:
 
 
 def _known_columns(
-    rows: Snapshot, source: Source, database: SourceDatabase
+    rows: DatabaseSnapshot, source: Source, database: SourceDatabase
 ) -> tuple[list[str] | None, tuple[str, ...]]:
     """The columns of the table that the contract names, with the cursor, and the others; None for a query.
 

@@ -31,7 +31,7 @@ class Lost(ExtractError):
 
 
 @contextmanager
-def snapshot(address: Address, database: SourceDatabase) -> "Iterator[Snapshot]":
+def snapshot(address: Address, database: SourceDatabase) -> "Iterator[DatabaseSnapshot]":
     """A transaction in which every statement sees the same rows. It reads only, and is rolled back at the end.
 
     Raises:
@@ -48,7 +48,7 @@ def snapshot(address: Address, database: SourceDatabase) -> "Iterator[Snapshot]"
                 options["postgresql_readonly"] = True
             connection = plain.execution_options(**options)
             _begin(connection, database)
-            yield Snapshot(connection, database)
+            yield DatabaseSnapshot(connection, database)
             connection.rollback()
     except DBAPIError as error:
         raise _told(address, error) from None
@@ -102,7 +102,7 @@ def again_if_lost(read: Callable[[], Done], waits: Sequence[float] = WAITS) -> D
     return read()
 
 
-class Snapshot:
+class DatabaseSnapshot:
     """The rows of a table or query at one moment."""
 
     def __init__(self, connection: "Connection", database: SourceDatabase) -> None:

@@ -256,16 +256,16 @@ def test_rows_come_as_of_one_moment(shop: Shop, monkeypatch: pytest.MonkeyPatch)
         shop.orders.run("PRAGMA journal_mode=WAL")
     monkeypatch.setattr(reading, "BATCH", 2)
     shop.orders.add(*((n, f"2026-03-0{n} 10:00:00") for n in range(1, 7)))
-    batches = reading.Snapshot.batches
+    batches = reading.DatabaseSnapshot.batches
 
-    def slow(self: reading.Snapshot, *asked: Any) -> Iterator[pa.Table]:
+    def slow(self: reading.DatabaseSnapshot, *asked: Any) -> Iterator[pa.Table]:
         for number, table in enumerate(batches(self, *asked)):
             if number == 1:
                 shop.orders.run("DELETE FROM orders WHERE order_id = 6")
                 shop.orders.add((7, "2026-03-07 10:00:00"))
             yield table
 
-    monkeypatch.setattr(reading.Snapshot, "batches", slow)
+    monkeypatch.setattr(reading.DatabaseSnapshot, "batches", slow)
     shop.extract()
     assert numbers(shop.landing) == [1, 2, 3, 4, 5, 6]
 
