@@ -11,12 +11,12 @@ from churn_assets.durable import sync_file, sync_folder, write_synced
 from churn_assets.serving.release.manifest import MANIFEST, TABLES, sha256_of_file
 from churn_assets.serving.release.reading import Release
 
-CURRENT, ALERTS = "current_scores", "risk_alerts"
-MAPPED = ("customers", "scores", "snapshots", "objections", CURRENT, ALERTS)
+CURRENT, CURRENT_SNAPSHOTS, ALERTS = "current_scores", "current_snapshots", "risk_alerts"
+MAPPED = ("customers", "scores", "snapshots", "objections", CURRENT, CURRENT_SNAPSHOTS, ALERTS)
 SMALL = ("segment_sizes", "champions", "model_performance", "drift", "training_runs")
 ORDER_OF_ALERTS = [("as_of_date", "descending"), ("importance", "descending"), ("alert_id", "ascending")]
 PROOF = "COPY.json"
-FORMAT = 2  # of the copy; a copy of another format is made again
+FORMAT = 3  # of the copy; a copy of another format is made again
 
 
 def prepare(release: Release, target: Path) -> None:
