@@ -22,6 +22,7 @@ from churn_assets.ml.portable.transformation import CategoryColumn, columns_of
 from churn_assets.serving.release.golden import is_same
 from churn_assets.serving.release.manifest import ReleaseBroken
 from churn_assets.serving.release.reading import open_release
+from churn_assets.serving.release.words import not_scored_now
 
 SCORED = "scored"
 
@@ -98,8 +99,7 @@ class Served:
         if self.current is None:
             why = self.manifest.absent.get(CURRENT, "this release was made before they were")
             return f"The release holds no current scores: {why}."
-        day = self.current.about.as_of_date
-        return f"Not scored as of {day}: the customer left, gave notice, or cannot be scored yet."
+        return not_scored_now(self.current.about.as_of_date)
 
     def stale(self, today: date | None = None) -> bool:
         """Whether newer scores are overdue."""
