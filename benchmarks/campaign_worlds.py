@@ -159,10 +159,19 @@ class Months:
 
     def may_be_contacted(self, slots: Array) -> Array:
         """Whether customers agree to contacts, do not object to profiling, and owe nothing."""
-        state = self.world.state
+        return np.asarray(self.agree(slots) & (self.world.state.unpaid[slots] == 0))
+
+    def agree(self, slots: Array) -> Array:
+        """Whether customers agree to contacts and do not object to profiling; no contact changes that."""
         objected = objections(self.world.plan.seed, self.world.people.size, slots)
         free = np.array([told != "true" for told in objected])
-        return np.asarray(state.consent[slots] & free & (state.unpaid[slots] == 0))
+        return np.asarray(self.world.state.consent[slots] & free)
+
+    def ends(self, slots: Array) -> tuple[Array, Array]:
+        """Epoch day of the end by choice of each customer, and of any end; NEVER where there is none."""
+        ended, reason = self.world.ended(slots)
+        chosen = (reason >= 0) & (reason < NON_PAYMENT)
+        return np.where(chosen, ended, NEVER).astype(np.int64), ended.astype(np.int64)
 
     def churned(self, slots: Array, as_of: date) -> Array:
         """Of each customer 1.0 if they left by choice in the outcome window, 0.0 if they stayed, NaN if neither.

@@ -103,6 +103,13 @@ class BriefCustomer(BaseModel):
     survival_3m: float | None = Field(None, description="Chance to be still there after 3 months.")
     survival_6m: float | None = Field(None, description="The same after 6 months; null beyond the horizon.")
     survival_12m: float | None = Field(None, description="The same after 12 months; null beyond the horizon.")
+    lifetime_value: float | None = Field(
+        None,
+        description="Margin that the customer is expected to bring within value_horizon_months, discounted.",
+    )
+    lifetime_value_low: float | None = Field(None, description="Lower end of the interval of this mean.")
+    lifetime_value_high: float | None = Field(None, description="Upper end of it.")
+    value_horizon_months: int | None = Field(None, description="Months that lifetime_value counts.")
     ended_on: date | None = Field(None, description="When a former customer left.")
     survivor_key: str | None = Field(None, description="Of a merged customer the one that goes on.")
     current: CurrentScore | None = Field(

@@ -60,6 +60,7 @@ from churn_assets.lakehouse.catalogue.scores import (
     RETENTION_CURVES,
 )
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
+from churn_assets.lakehouse.catalogue.values import LIFETIME_VALUES
 from churn_assets.months import month_end, month_start
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "FINDINGS",
     "INCIDENTS",
     "LIFETIME_QUALITY",
+    "LIFETIME_VALUES",
     "MIDMONTH_LABELS",
     "MIDMONTH_SNAPSHOTS",
     "MODEL_PERFORMANCE",
@@ -147,6 +149,7 @@ def catalogue(business: Business) -> list[Table]:
         EXPECTED_LIFETIMES,
         RETENTION_CURVES,
         LIFETIME_QUALITY,
+        *([LIFETIME_VALUES] if business.file.economics.lifetime else []),
         CAMPAIGN_PLAN,
         BUDGET_CURVE,
         CAMPAIGN_RESULTS,

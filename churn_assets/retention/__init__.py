@@ -1,7 +1,7 @@
-"""Whom to contact with which offer: the plan of a month's campaign, its budget curve, its approval and its export; and
-what campaigns brought.
+"""Whom to contact with which offer: what customers are worth, the plan of a month's campaign, its budget curve, its
+approval and its export; and what campaigns brought.
 
 Effects are measured on randomised contacts as known at the as_of_date; a plan never uses anything known later.
 
-May import: contracts, features, graph, history, lakehouse, ml, operations, reporting, silver.
+May import: contracts, features, graph, history, lakehouse, ml, operations, reporting, scores, silver.
 """

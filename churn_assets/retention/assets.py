@@ -16,6 +16,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end
 from churn_assets.operations.campaigns.record import PLANNED, campaigns, plan_recorded
+from churn_assets.retention.lifetime_value_assets import lifetime_value_assets
 from churn_assets.retention.results_asset import campaign_results_asset
 
 if TYPE_CHECKING:
@@ -47,7 +48,12 @@ def _campaign_plan(business: Business) -> dg.AssetsDefinition:
             "budget and capacities, after a holdout and an exploration share are drawn at random. It rests on what was "
             "known at the as_of_date. The plan of an approved campaign stays as it is."
         ),
-        deps=[tables.CUSTOMER_SEGMENTS.key, tables.CUSTOMER_SNAPSHOTS.key, tables.CHURN_LABELS.key],
+        deps=[
+            tables.CUSTOMER_SEGMENTS.key,
+            tables.CUSTOMER_SNAPSHOTS.key,
+            tables.CHURN_LABELS.key,
+            *([tables.LIFETIME_VALUES.key] if business.file.economics.lifetime else []),
+        ],
         partitions=snapshot_months(business),
         checks=CHECKS,
         reports=REPORTS,
@@ -219,6 +225,7 @@ def _report(found: "Sequence[Planning]") -> dict[str, Any]:
     return {
         "plans": table_metadata(head, plans),
         "newest plan": f"{report.headline(newest)} {report.saturation(newest)}",
+        "value of a customer": report.value_told(newest),
         "offers": table_metadata(
             report.OFFERS, report.offer_rows(newest.money.offers, newest.basis.effects, totals)
         ),
@@ -231,4 +238,8 @@ def _report(found: "Sequence[Planning]") -> dict[str, Any]:
 
 def retention_assets(business: Business) -> list[dg.AssetsDefinition]:
     """Returns the assets of retention campaigns."""
-    return [_campaign_plan(business), campaign_results_asset(business)]
+    return [
+        *lifetime_value_assets(business),
+        _campaign_plan(business),
+        campaign_results_asset(business),
+    ]

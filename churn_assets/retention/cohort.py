@@ -25,6 +25,7 @@ from churn_assets.retention.contacts import (
 )
 from churn_assets.retention.draws import holdout_months
 from churn_assets.retention.effects import OfferEffect, effects_of
+from churn_assets.retention.own_arms import own_plans, with_own_arms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,8 @@ class Basis:
         holdout_id: of the draw.
         consent_declared: False where no contract tells of consent, so that nobody is left out for want of it.
         assigned: customer_key -> in the holdout, of everybody who was in an arm of an approved campaign since the draw.
+        kept: customer_key -> what is lost if the customer leaves, NaN where unknown; None: only the constant is known,
+            or nothing shows that own values are better.
     """
 
     day: date
@@ -56,6 +59,7 @@ class Basis:
     holdout_id: str
     consent_declared: bool
     assigned: Mapping[str, bool] = field(default_factory=dict)
+    kept: Mapping[str, float] | None = None
 
 
 def campaign_id(section: Campaigns, day: date) -> str:
@@ -73,7 +77,8 @@ def read_basis(lakehouse: Lakehouse, business: Business, section: Campaigns, day
     cohort: pd.DataFrame = lakehouse.arrow(tables.CUSTOMER_SEGMENTS, SCORED, of_day).to_pandas()
     cohort = cohort.sort_values(KEY, ignore_index=True)
     contacts = contacts_known(lakehouse, business, day)
-    judged = with_outcomes(lakehouse, contacts, day)
+    arms = with_own_arms(contacts, own_plans(lakehouse, business, section, day))
+    judged = with_outcomes(lakehouse, arms, day)
     offers = business.file.offers
     rules = _rules(lakehouse, business, section, [day, *judged[AS_OF].unique()], judged)
     now = rules[rules[AS_OF] == day].drop(columns=AS_OF)
@@ -94,6 +99,7 @@ def read_basis(lakehouse: Lakehouse, business: Business, section: Campaigns, day
         holdout_id,
         agreed is not None,
         _assigned(lakehouse, holdout_id, day),
+        _kept(lakehouse, business, day),
     )
 
 
@@ -187,6 +193,15 @@ def _assigned(lakehouse: Lakehouse, holdout_id: str, day: date) -> dict[str, boo
             here = rows[rows["arm"].notna() & (rows["holdout_id"] == holdout_id)]
             found = dict(zip(here[KEY], here["arm"] == HOLDOUT, strict=True)) | found
     return found
+
+
+def _kept(lakehouse: Lakehouse, business: Business, day: date) -> dict[str, float] | None:
+    """Own values of the customers of a cohort, if values like these came out better than the constant."""
+    if business.file.economics.lifetime is None or not lakehouse.exists(tables.LIFETIME_VALUES):
+        return None
+    wanted: list[tuple[str, str, object]] = [("as_of_date", "=", day), ("better_than_constant", "=", True)]
+    rows = lakehouse.arrow(tables.LIFETIME_VALUES, [KEY, "value_if_kept"], wanted).to_pandas()
+    return dict(zip(rows[KEY], rows["value_if_kept"], strict=True)) if len(rows) else None
 
 
 def _strata(lakehouse: Lakehouse, first: date, day: date) -> dict[str, str]:

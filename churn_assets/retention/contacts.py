@@ -116,6 +116,8 @@ def by_offer(
 ) -> "Mapping[str, pd.DataFrame]":
     """Offer -> its contacts and the controls, of customers whom the offer may go to.
 
+    A control that is told an offer would have got it, and is a control of this offer only.
+
     Args:
         contacts: see `with_outcomes`.
         offers: their names.
@@ -124,6 +126,7 @@ def by_offer(
     joined = contacts.merge(fits, on=[KEY, AS_OF], how="left")
     found = {}
     for name in offers:
-        here = joined[name].eq(True) & (joined["control"] | (joined["treated"] & (joined["offer"] == name)))
+        its = (joined["offer"] == name) | (joined["control"] & ~joined["offer"].isin(list(offers)))
+        here = joined[name].eq(True) & its & (joined["control"] | joined["treated"])
         found[name] = joined.loc[here, ["campaign", "treated", "churned", "accepted"]]
     return found

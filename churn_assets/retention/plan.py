@@ -145,6 +145,8 @@ def candidates(basis: Basis, money: Economy, section: Campaigns, economics: Econ
     """Who may get which offer, and what it is expected to earn."""
     cohort = basis.cohort
     value = values(cohort["value"].to_numpy(dtype=float), economics.lifetime_value)
+    if basis.kept is not None:
+        value = np.asarray(cohort[KEY].map(dict(basis.kept)), dtype=np.float64)
     probability = cohort["probability"].to_numpy(dtype=float)
     fits = np.column_stack([cohort[offer.name].eq(True).to_numpy() for offer in money.offers])
     rested = np.column_stack([_rested(cohort["contacted_on"], basis, offer) for offer in money.offers])

@@ -174,8 +174,12 @@ def _tables(
     current = {
         name: _on(rows, newest).to_pandas() for name, rows in (("scores", scores), ("segments", segments))
     }
-    if lakehouse.exists(tables.EXPECTED_LIFETIMES):
-        current["lifetimes"] = lakehouse.arrow(tables.EXPECTED_LIFETIMES, None, of_newest).to_pandas()
+    views = {"lifetimes": tables.EXPECTED_LIFETIMES, "lifetime_values": tables.LIFETIME_VALUES}
+    current |= {
+        name: lakehouse.arrow(table, None, of_newest).to_pandas()
+        for name, table in views.items()
+        if lakehouse.exists(table)
+    }
     if len(current["scores"]) != len(current["segments"]):
         raise Inconsistent(
             f"{len(current['scores']):,} scores of {newest} stand beside {len(current['segments']):,} segments. "

@@ -56,8 +56,9 @@ CAMPAIGN_PLAN = Table(
         LakeColumn(
             "value",
             "double",
-            "Value of the customer who stays: lifetime_value times their own margin against the mean of the cohort; "
-            "null where the margin is not known.",
+            "Value of the customer who stays: value_if_kept of lifetime_values where it is better_than_constant, else "
+            "economics.lifetime_value times their own margin against the mean of the cohort; null where the margin is "
+            "not known.",
             MONEY,
         ),
         LakeColumn(
