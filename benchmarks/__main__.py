@@ -6,6 +6,7 @@ events), `features` (against SQL for DuckDB), `study` (flat files, against untun
 the ROC-AUC on CDNOW), `scoring` (a million snapshots), `training` (choosing a model), `candidates` (each kind of
 model on one machine and on Spark), `days` (models by day of the month), `today` (scores of a day of the demo),
 `mornings` (scores of each day of a month against those of the month end before, and what the rules of alerts find),
+`campaigns` (our plans against others in worlds whose truth is known, and their measurement against it),
 `ten` (ten times the customers), `log` (a record of the log), `loop` (retraining over many simulated worlds), `api` (the
 HTTP service), `app` (the page of the retention team).
 """
@@ -17,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -25,6 +25,9 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.bench import Bench
+from benchmarks.campaigns import FIGURES as FIGURES_OF_CAMPAIGNS
+from benchmarks.campaigns import SEEDS as SEEDS_OF_CAMPAIGNS
 from benchmarks.cdnow import CDNOW, within_the_test_cohort
 from benchmarks.cost import Cost, churn_assets, measure
 from benchmarks.days import JUDGED, MONTH_END
@@ -47,51 +50,6 @@ LEARNED = 200_000
 PROMISED_OF_A_DAY = "at most 12 CPU s are wanted"
 WORLDS_OF_DAYS = 7, 11
 PAGE_CUSTOMERS = 50_000, 1_000_000
-
-
-@dataclass
-class Bench:
-    """Folder and settings of the measured runs, and the rows measured so far."""
-
-    folder: Path
-    customers: int
-    seeds: range
-    console: Console
-    rows: list[tuple[str, Cost | None, str]] = field(default_factory=list)
-    costs: dict[str, Cost] = field(default_factory=dict)
-
-    def home(self, name: str) -> str:
-        """CHURN_HOME of a part."""
-        return str(self.folder / name)
-
-    def note(self, figure: str, cost: Cost | None, remark: str = "") -> None:
-        """Adds a row to the table and prints it."""
-        self.rows.append((figure, cost, remark))
-        spent = f"{cost.wall:.0f} s wall, {cost.cpu:.0f} s CPU, {cost.memory:.2f} GiB. " if cost else ""
-        self.console.print(f"{figure}: {spent}{remark}")
-
-    def demo(self) -> Cost:
-        """Runs the demo on the first call; returns its cost."""
-        if "demo" not in self.costs:
-            cost = churn_assets("demo", "--customers", str(self.customers), CHURN_HOME=self.home("demo"))
-            self.costs["demo"] = cost
-            self.note(f"demo, {self.customers:,} customers x 18 months", cost)
-        return self.costs["demo"]
-
-    def on_demo(self, module: str, *more: str) -> Callable[[str], Cost]:
-        """Returns a function that measures a part of a module of this package on the demo's lake.
-
-        Each part is a process; the parts of a module share a folder.
-        """
-        self.demo()
-        folder = self.folder / module
-        folder.mkdir()
-
-        def part(name: str) -> Cost:
-            command = [sys.executable, "-m", f"benchmarks.{module}", name, str(folder), *more]
-            return measure(*command, CHURN_HOME=self.home("demo"))
-
-        return part
 
 
 def demo(bench: Bench) -> None:
@@ -302,6 +260,14 @@ def mornings(bench: Bench) -> None:
         bench.note(f"rule {line['rule']}", None, told)
 
 
+def campaigns(bench: Bench) -> None:
+    """Measures our campaigns in worlds whose truth is known, against other policies with the same budget."""
+    folder = bench.folder / "campaigns"
+    cost = measure(sys.executable, "-m", "benchmarks.campaigns", str(folder), *map(str, SEEDS_OF_CAMPAIGNS))
+    bench.note("campaigns", cost, f"{len(SEEDS_OF_CAMPAIGNS)} worlds, and as many in which offers do nothing")
+    bench.notes(folder / FIGURES_OF_CAMPAIGNS)
+
+
 def ten(bench: Bench) -> None:
     """Measures the demo with ten times the customers."""
     ours, customers = bench.demo(), 10 * bench.customers
@@ -328,8 +294,7 @@ def api(bench: Bench) -> None:
     """Measures the HTTP service of the demo's release, beside `mlflow models serve` with the same model and rows."""
     parts = bench.on_demo("api")
     parts("measure")
-    for line in json.loads((bench.folder / "api" / "api.json").read_text()):
-        bench.note(line["figure"], None, line["remark"])
+    bench.notes(bench.folder / "api" / "api.json")
 
 
 def app(bench: Bench) -> None:
@@ -337,8 +302,7 @@ def app(bench: Bench) -> None:
     parts = bench.on_demo("app")
     for customers in PAGE_CUSTOMERS:
         parts(str(customers))
-        for line in json.loads((bench.folder / "app" / "app.json").read_text()):
-            bench.note(line["figure"], None, line["remark"])
+        bench.notes(bench.folder / "app" / "app.json")
 
 
 PARTS: dict[str, Callable[[Bench], None]] = {
@@ -358,6 +322,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "days": days,
     "today": today,
     "mornings": mornings,
+    "campaigns": campaigns,
     "ten": ten,
     "log": log,
     "loop": loop,

@@ -4,12 +4,13 @@ Caps and cool-downs are left out: what counts here is the change itself.
 """
 
 from collections.abc import Sequence
+from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from churn_assets.alerts.changes import COMPARED, KEY, Days, changes
+from churn_assets.alerts.changes import COMPARED, KEY, UNKNOWN, Days, changes
 from churn_assets.contracts.alerts import AlertRule
 from churn_assets.ml.metrics.classification import wilson
 
@@ -20,13 +21,11 @@ CONDITION = "rule "
 
 
 def true_conditions(snapshots: "DataFrame", rules: Sequence[AlertRule]) -> "DataFrame":
-    """The snapshots with a column for each SQL rule: whether its condition is true; unknown is not."""
+    """The snapshots with a column for each SQL rule: whether its condition is true; null where it is not known."""
     from pyspark.sql import functions as F
 
     asked = [rule for rule in rules if rule.sql is not None]
-    return snapshots.withColumns(
-        {f"{CONDITION}{rule.name}": F.coalesce(F.expr(str(rule.sql)), F.lit(False)) for rule in asked}
-    )
+    return snapshots.withColumns({f"{CONDITION}{rule.name}": F.expr(str(rule.sql)) for rule in asked})
 
 
 def rule_days(rows: pd.DataFrame, rules: Sequence[AlertRule]) -> pd.DataFrame:
@@ -46,12 +45,14 @@ def rule_days(rows: pd.DataFrame, rules: Sequence[AlertRule]) -> pd.DataFrame:
     missing = [r.name for r in rules if r.sql is not None and f"{CONDITION}{r.name}" not in rows]
     if missing:
         raise ValueError(f"the snapshots do not know {', '.join(missing)}: remove their folder `days`")
-    scores = rows.assign(**dict.fromkeys(COMPARED, float("nan")))
+    scores = rows.assign(
+        **dict.fromkeys(COMPARED, float("nan")) | {UNKNOWN: None}
+    )  # each source comes each day
     days = sorted(rows["as_of_date"].unique())
     found = []
     for before, day in pairwise(days):
         now = Days(scores[scores["as_of_date"] <= day], day)
-        told = changes(now, rules, _became_true(now.of(before), now.of(day)))
+        told = changes(now, rules, _became_true(now.of(before), now.of(day), before))
         today = now.of(day)["gone"]
         for rule in rules:
             gone = today.loc[told.loc[told["rule"] == rule.name, KEY]].dropna()
@@ -68,11 +69,13 @@ def rule_days(rows: pd.DataFrame, rules: Sequence[AlertRule]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def _became_true(before: pd.DataFrame, now: pd.DataFrame) -> dict[str, frozenset[str]]:
-    """Name of each SQL rule -> customers for whom its condition is true now and was not before."""
+def _became_true(before: pd.DataFrame, now: pd.DataFrame, day: date) -> dict[str, dict[str, date]]:
+    """Name of each SQL rule -> customers for whom its condition is true now and was false as of `day`, and that day."""
     both = now.index.intersection(before.index)
     return {
-        name.removeprefix(CONDITION): frozenset(both[now.loc[both, name] & ~before.loc[both, name]])
+        name.removeprefix(CONDITION): dict.fromkeys(
+            both[now.loc[both, name].eq(True) & before.loc[both, name].eq(False)], day
+        )
         for name in now.columns
         if name.startswith(CONDITION)
     }

@@ -82,7 +82,8 @@ def settings_for(tmp_path: Path, business: str | Path = "telecom") -> Settings:
 def business_copy(tmp_path: Path, name: str = "telecom", **edits: object) -> Path:
     """A copy of a shipped business with top-level keys of its churn.yaml replaced; an edit of None removes the key.
 
-    Offers and campaigns speak of features and of treated customers: with others of these, they go unless given.
+    Offers and campaigns speak of features and of treated customers: with others of these, they go unless given; and
+    lifetime values go with features or sums of months.
     Each call makes a folder of its own, since loaded businesses are cached by folder.
     """
     if {"features", "monitoring"} & edits.keys():
@@ -92,6 +93,8 @@ def business_copy(tmp_path: Path, name: str = "telecom", **edits: object) -> Pat
     folder = tmp_path / f"business-{sum(1 for _ in tmp_path.glob('business-*'))}"
     shutil.copytree(SHIPPED_BUSINESSES / name, folder)
     edit_yaml(folder / "churn.yaml", lambda content: _replace(content, edits))
+    if {"features", "customer_months", "label"} & edits.keys() and "economics" not in edits:
+        edit_yaml(folder / "churn.yaml", lambda content: content["economics"].pop("lifetime"))
     return folder
 
 

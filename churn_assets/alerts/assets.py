@@ -1,23 +1,33 @@
 """The assets of alerts: what changed this morning and who is told, and what CRMs are given."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
+from churn_assets.alerts.conditions import NoCondition
 from churn_assets.alerts.crm import push
 from churn_assets.alerts.delivery import note_deliveries, tell_alerts
 from churn_assets.alerts.from_the_page import take_in
 from churn_assets.alerts.judging import SUPPRESSED
 from churn_assets.alerts.outcomes import with_outcomes
 from churn_assets.alerts.quality import RuleQuality, leaving_rates, rule_qualities
-from churn_assets.alerts.raising import Raised, new_rows, newest_scores, raise_alerts, tell_new_model
+from churn_assets.alerts.raising import (
+    Raised,
+    late_scores,
+    new_rows,
+    newest_scores,
+    raise_alerts,
+    tell_new_model,
+)
 from churn_assets.alerts.store import Row, alerts, change, now_utc
 from churn_assets.alerts.words import QUALITY_HEAD, quality_cells
 from churn_assets.contracts.business import Business
 from churn_assets.counts import counted
+from churn_assets.graph.as_of_day import AskedDay
 from churn_assets.graph.checks import CheckFailed, not_judged, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.table_asset import materialized, table_asset
@@ -26,8 +36,10 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.channels.outbox import Outbox
 
 WITHIN_CAPS = "alerts_within_their_limits"
+CONDITIONS = "rules_ask_conditions"
 CHECKS = {
     WITHIN_CAPS: "A change is one alert, and no more of a day are told than the caps allow.",
+    CONDITIONS: "The SQL of each rule is a condition: true, false, or unknown.",
 }
 ACCEPTED = "crm_accepts_all"
 SHOWN = 10
@@ -56,21 +68,28 @@ def _risk_alerts(business: Business) -> dg.AssetsDefinition:
         checks=CHECKS,
     )
     def risk_alerts(
-        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+        context: dg.AssetExecutionContext,
+        lakehouse: dg.ResourceParam[Lakehouse],
+        asked_day: dg.ResourceParam[AskedDay],
     ) -> dg.MaterializeResult[Any]:
         run_id, now = context.run.run_id, now_utc()
-        days = newest_scores(lakehouse, business, _told_days(context.instance, lakehouse))
+        told_days = _told_days(context.instance, lakehouse)
+        days = newest_scores(lakehouse, business, told_days)
         if days is None:
-            return materialized(lakehouse, table, None, {}, [not_judged(WITHIN_CAPS, NO_SCORES)])
+            return materialized(lakehouse, table, None, {}, [not_judged(name, NO_SCORES) for name in CHECKS])
         outbox = Outbox(lakehouse.settings.home_path)
-        note_deliveries(lakehouse, outbox, now, run_id)
         from_page = take_in(lakehouse, now, run_id)
+        note_deliveries(lakehouse, business, outbox, now, run_id)
         settled = _settle(lakehouse, business, run_id)
-        raised = raise_alerts(lakehouse, business, days)
+        late = late_scores(lakehouse, business, told_days, asked_day.day, days.day)
+        with no_condition_fails():
+            raised = raise_alerts(lakehouse, business, days)
+            of_late = [raise_alerts(lakehouse, business, late)] if late else []
         new: list[Row] = []
 
         def decide(former: Sequence[Row]) -> list[Row]:
-            new.extend(new_rows(raised, business, former, outbox.id, now))
+            for one in (*of_late, raised):
+                new.extend(new_rows(one, business, [*former, *new], outbox.id, now))
             _require_limits(former, new, business.file.alerts.cap)
             return new
 
@@ -80,6 +99,8 @@ def _risk_alerts(business: Business) -> dg.AssetsDefinition:
         rows = alerts(lakehouse)
         report = _report(raised, new, rows, rule_qualities(rows, leaving_rates(lakehouse)))
         evidence = {"as_of_date": str(days.day), "told": told, "suppressed": len(new) - told}
+        if late:
+            report["judged again"] = str(late.day)
         return materialized(
             lakehouse,
             table,
@@ -90,7 +111,7 @@ def _risk_alerts(business: Business) -> dg.AssetsDefinition:
                 "acknowledged on the page": from_page,
                 "outcomes that became known": settled,
             },
-            [passed(WITHIN_CAPS, evidence)],
+            [passed(WITHIN_CAPS, evidence), passed(CONDITIONS, {"as_of_date": str(days.day)})],
         )
 
     return risk_alerts
@@ -121,16 +142,23 @@ def _crm_customers(business: Business) -> dg.AssetsDefinition:
             for line in business.file.alerts.crm
         }
         rows = [
-            (name, f"{one.accepted:,}", f"{len(one.refused):,}", f"{one.waiting:,}", one.why or "")
+            (
+                name,
+                f"{one.accepted:,}",
+                f"{len(one.refused):,}",
+                f"{one.waiting:,}",
+                f"{one.nameless:,}",
+                one.why or "",
+            )
             for name, one in done.items()
         ]
-        told = table_metadata(["CRM", "accepted", "refused", "waiting", "why"], rows)
+        told = table_metadata(["CRM", "accepted", "refused", "waiting", "without own id", "why"], rows)
         evidence: dict[str, Any] = {"customers": told}
         for name, one in done.items():
             if one.refused:
                 some = [f"{key}: {why}" for key, why in sorted(one.refused.items())[:SHOWN]]
                 evidence[f"refused by {name}"] = "\n".join(some)
-        failed = [name for name, one in done.items() if one.refused or one.waiting]
+        failed = [name for name, one in done.items() if one.refused or one.waiting or one.nameless]
         check = (
             warned(
                 ACCEPTED, f"Not all was accepted by: {', '.join(failed)}. The next run tries again.", evidence
@@ -141,6 +169,16 @@ def _crm_customers(business: Business) -> dg.AssetsDefinition:
         return materialized(lakehouse, table, None, {"customers": told}, [check])
 
     return crm_customers
+
+
+@contextmanager
+def no_condition_fails() -> Iterator[None]:
+    """Fails the check CONDITIONS where the engine says that the SQL of a rule is none."""
+    try:
+        yield
+    except NoCondition as error:
+        remedy = "Write a condition, such as `tickets_open_count_3m >= 3`, under alerts.rules of churn.yaml."
+        raise CheckFailed(CONDITIONS, str(error), remedy, {}) from None
 
 
 def _told_days(instance: dg.DagsterInstance, lakehouse: Lakehouse) -> set[date]:

@@ -31,12 +31,14 @@ class Pushed:
         accepted: customers whose values it accepted.
         refused: customer_key -> why it did not.
         waiting: customers who were not given because time was over or the CRM took nothing.
+        nameless: customers with changed values who have no own id in silver/customer_keys, so they cannot be given.
         why: the failure that ended the run, in words; None if there was none.
     """
 
     accepted: int = 0
     refused: dict[str, str] = field(default_factory=dict)
     waiting: int = 0
+    nameless: int = 0
     why: str | None = None
 
 
@@ -46,8 +48,9 @@ def push(lakehouse: Lakehouse, business: Business, line: CrmLine, now: datetime,
     Who is no longer scored, or objects to profiling, has the fields emptied. Each batch is an act of the audit.
     """
     former = _former(lakehouse, line)
-    batches = list(_batches(wanted(lakehouse, business, line, former), MOST[line.kind]))
-    done, rows = Pushed(), dict(former)
+    given, nameless = wanted(lakehouse, business, line, former)
+    batches = list(batches_of(given, MOST[line.kind]))
+    done, rows = Pushed(nameless=nameless), dict(former)
     try:
         _give_all(lakehouse, line, batches, rows, done, now)
     finally:
@@ -58,8 +61,13 @@ def push(lakehouse: Lakehouse, business: Business, line: CrmLine, now: datetime,
     return done
 
 
-def wanted(lakehouse: Lakehouse, business: Business, line: CrmLine, former: Mapping[str, Row]) -> list[Given]:
-    """The customers whose values have changed since the CRM accepted them, in the order of their keys."""
+def wanted(
+    lakehouse: Lakehouse, business: Business, line: CrmLine, former: Mapping[str, Row]
+) -> tuple[list[Given], int]:
+    """The customers whose values have changed since the CRM accepted them, in the order of their keys.
+
+    Besides, how many there are without an own id: the CRM cannot be told of them.
+    """
     day = max(lakehouse.slices(tables.CURRENT_SCORES, "as_of_date"))
     columns = list(dict.fromkeys(["customer_key", *line.fields.values()]))
     scores = lakehouse.arrow(tables.CURRENT_SCORES, columns, [("as_of_date", "=", day)]).to_pylist()
@@ -74,7 +82,8 @@ def wanted(lakehouse: Lakehouse, business: Business, line: CrmLine, former: Mapp
     }
     keys = lakehouse.arrow(tables.CUSTOMER_KEYS, ["customer_key", "customer_id"]).to_pylist()
     own_ids = {row["customer_key"]: row["customer_id"] for row in keys if row["customer_key"] in changed}
-    return [Given(key, own_ids[key], changed[key]) for key in sorted(changed) if key in own_ids]
+    given = [Given(key, own_ids[key], changed[key]) for key in sorted(changed) if key in own_ids]
+    return given, len(changed) - len(given)
 
 
 def values_of(row: Mapping[str, Any], line: CrmLine) -> dict[str, Value]:
@@ -101,7 +110,7 @@ def _give_all(
     for position, batch in enumerate(batches):
         if time.monotonic() > deadline:
             done.why = f"{SECONDS} seconds are over; the next run goes on."
-        refused = {} if done.why else _given(lakehouse, line, connector, batch, done)
+        refused = {} if done.why else give(lakehouse, line, connector, batch, done)
         if done.why:
             done.waiting = sum(len(rest) for rest in batches[position:])
             return
@@ -111,10 +120,18 @@ def _give_all(
             rows[one.customer_key] = _kept(line, one, rows.get(one.customer_key), refused, now)
 
 
-def _given(
-    lakehouse: Lakehouse, line: CrmLine, connector: Connector, batch: Sequence[Given], done: Pushed
+def give(
+    lakehouse: Lakehouse,
+    line: CrmLine,
+    connector: Connector,
+    batch: Sequence[Given],
+    done: Pushed,
+    by: str = SENDER,
 ) -> dict[str, str]:
-    """customer_key -> why, of those that were not accepted; a failure that ends the run is noted in `done`."""
+    """Gives a batch, once it is an act of the audit; returns customer_key -> why, of those that were not accepted.
+
+    A failure that ends the run is noted in `done`.
+    """
     batch_id = sha256(
         "\n".join(f"{one.customer_key} {_text(one.values)}" for one in batch).encode()
     ).hexdigest()[:32]
@@ -122,7 +139,7 @@ def _given(
         record(
             lakehouse.settings,
             "crm_push",
-            SENDER,
+            by,
             f"crm {line.name}",
             customers=len(batch),
             to=without_secrets(line.url or line.kind),
@@ -155,7 +172,8 @@ def _former(lakehouse: Lakehouse, line: CrmLine) -> dict[str, Row]:
     return {row["customer_key"]: row for row in rows}
 
 
-def _batches(given: Sequence[Given], size: int) -> Iterator[Sequence[Given]]:
+def batches_of(given: Sequence[Given], size: int) -> Iterator[Sequence[Given]]:
+    """Batches of at most so many customers."""
     for start in range(0, len(given), size):
         yield given[start : start + size]
 

@@ -1,21 +1,27 @@
-"""Queues alerts for their channels, and notes which were delivered."""
+"""Queues alerts for their channels, stops those that must not go out any more, and notes which were delivered."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any
 
-from churn_assets.alerts.judging import DELIVERED, NEW
+from churn_assets.alerts.from_the_page import take_in
+from churn_assets.alerts.judging import ACKNOWLEDGED, DELIVERED, NEW, SUPPRESSED
 from churn_assets.alerts.messages import alert_message
-from churn_assets.alerts.store import Row, alerts, change
+from churn_assets.alerts.store import Row, alerts, change, now_utc
+from churn_assets.contracts.alerts import TOPIC
 from churn_assets.contracts.business import Business
+from churn_assets.history.people import objections
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.operations.channels.delivery import tell
+from churn_assets.operations.channels.delivery import Outdated, tell
+from churn_assets.operations.channels.message import Message
 from churn_assets.operations.channels.outbox import Outbox
 
 TOLD_FOR = timedelta(days=3)  # an alert that is older is not queued any more
 LOOKED_BACK = timedelta(days=30)  # the outbox remembers as long what it has delivered
 BETWEEN = ", "  # of the names of channels
+OBJECTED = "objection: the customer has objected to profiling before it was delivered"
 
 
 def tell_alerts(lakehouse: Lakehouse, business: Business, outbox: Outbox, now: datetime) -> int:
@@ -59,25 +65,63 @@ def _own_ids(lakehouse: Lakehouse, business: Business, rows: Sequence[Row]) -> M
     return dict(zip(found["customer_key"].to_pylist(), found["customer_id"].to_pylist(), strict=True))
 
 
-def note_deliveries(lakehouse: Lakehouse, outbox: Outbox, now: datetime, by: str) -> int:
-    """Notes the alerts that all their channels have accepted since; returns their number."""
+def outdated(lakehouse: Lakehouse, business: Business) -> Outdated:
+    """Tells, right before messages go out, which alerts must not be told any more, and why.
+
+    Those of customers who object to profiling by now, and those that somebody takes care of by now.
+    """
+    alone = Lock()
+
+    def reasons(messages: Sequence[Message]) -> Mapping[str, str]:
+        about = {m.id: m.customer_key for m in messages if m.topic == TOPIC and m.customer_key is not None}
+        if not about:
+            return {}
+        with alone:
+            take_in(lakehouse, now_utc(), "delivery")
+            seen = alerts(lakehouse, [("alert_id", "in", list(about)), ("state", "=", ACKNOWLEDGED)])
+            objected = objections(lakehouse, business).keys
+        found = {row["alert_id"]: "acknowledged before it was delivered" for row in seen}
+        gone = dict.fromkeys((one for one, key in about.items() if key in objected), OBJECTED)
+        return found | gone
+
+    return reasons
+
+
+def note_deliveries(lakehouse: Lakehouse, business: Business, outbox: Outbox, now: datetime, by: str) -> int:
+    """Notes the alerts of which no channel has to be told any more; returns the number of the delivered ones.
+
+    An alert that a channel has accepted is delivered. One that none has, because each was removed from churn.yaml or
+    the message was withdrawn, is suppressed.
+    """
     noted = 0
+    declared = {line.name for line in business.file.channels if TOPIC in line.topics}
 
     def decide(rows: Sequence[Row]) -> list[Row]:
         nonlocal noted
         waiting = [row for row in rows if row["channel"] and row["delivered_at"] is None]
-        times = outbox.accepted([row["alert_id"] for row in waiting])
-        done = [
-            row | _delivered(row, times[row["alert_id"]])
-            for row in waiting
-            if set(row["channel"].split(BETWEEN)) <= times.get(row["alert_id"], {}).keys()
-        ]
-        noted = len(done)
+        waiting = [row for row in waiting if row["state"] != SUPPRESSED]
+        ids = [row["alert_id"] for row in waiting]
+        times, withdrawn = outbox.accepted(ids), outbox.withdrawn(ids)
+        done = []
+        for row in waiting:
+            accepted, gone = times.get(row["alert_id"], {}), withdrawn.get(row["alert_id"], {})
+            if {*row["channel"].split(BETWEEN)} & declared - accepted.keys() - gone.keys():
+                continue
+            if accepted:
+                noted += 1
+                done.append(row | _delivered(row, accepted))
+            elif row["state"] == NEW:
+                done.append(row | {"state": SUPPRESSED, "why": _why_nobody(row, gone)})
         return done
 
     if lakehouse.exists(tables.RISK_ALERTS):
         change(lakehouse, decide, by, [("outbox", "=", outbox.id), ("created_at", ">=", now - LOOKED_BACK)])
     return noted
+
+
+def _why_nobody(row: Row, withdrawn: Mapping[str, str]) -> str:
+    """Why no channel was told."""
+    return next(iter(withdrawn.values()), f"channel: {row['channel']} was removed before it was told")
 
 
 def _delivered(row: Mapping[str, Any], times: Mapping[str, datetime]) -> Row:

@@ -7,6 +7,7 @@ from datetime import date
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from churn_assets.alerts.changes import UNLIKE
 from churn_assets.contracts.alerts import AlertRule, Alerts
 
 if TYPE_CHECKING:
@@ -22,10 +23,17 @@ def alert_id(day: date, rule: str, customer_key: str) -> str:
 
 @dataclass
 class _Told:
-    """What was told so far: the newest alert of each customer, and how many of the day."""
+    """What was told so far: the newest alert of each customer, how many of the day, and what was found before.
+
+    Attributes:
+        newest: customer_key -> day and rule of the newest alert.
+        by_rule: alerts of the day.
+        found: rule and customer -> the newest day on which the rule found the customer, told or not.
+    """
 
     newest: dict[str, tuple[date, str]] = field(default_factory=dict)
     by_rule: Counter[str] = field(default_factory=Counter)
+    found: dict[tuple[str, str], date] = field(default_factory=dict)
 
     def add(self, customer_key: str, rule: str, day: date, today: date) -> None:
         self.newest[customer_key] = max((day, rule), self.newest.get(customer_key, (day, rule)))
@@ -38,26 +46,32 @@ def judged(
 ) -> list[dict[str, Any]]:
     """The new alerts of a day, with alert_id, state and why, the most important first.
 
-    An alert that was found earlier that day stays as it is, and is not returned.
+    An alert that was found earlier that day stays as it is, and is not returned. Nor is a change that its rule has
+    found since the day compared with: it is the same one, seen from a later day.
 
     Args:
-        found: the changes of the day with customer_key, rule, importance and whatever else a row has.
+        found: the changes of the day with customer_key, rule, compared_with, importance, held (why it is not told;
+            None: nothing speaks against it) and whatever else a row has.
         alerts: the section of churn.yaml.
         day: the as_of_date.
-        former: earlier alerts: alert_id, customer_key, rule, as_of_date and state.
+        former: earlier alerts: alert_id, customer_key, rule, as_of_date, state and why.
     """
     told, known = _Told(), set[str]()
     for row in former:
         known.add(row["alert_id"])
-        if row["state"] != SUPPRESSED and row["as_of_date"] <= day:
+        if row["state"] != SUPPRESSED:
             told.add(row["customer_key"], row["rule"], row["as_of_date"], day)
+        if row["as_of_date"] < day and not (row["why"] or "").startswith(UNLIKE):
+            rule = (row["rule"], row["customer_key"])
+            told.found[rule] = max(row["as_of_date"], told.found.get(rule, date.min))
     rules = {rule.name: rule for rule in alerts.rules}
     new = []
     for row in _in_order(found, alerts.rules):
         one = alert_id(day, row["rule"], row["customer_key"])
-        if one in known:
+        since = told.found.get((row["rule"], row["customer_key"]), date.min)
+        if one in known or since > row["compared_with"]:
             continue
-        why = _why_not(row, rules[row["rule"]], alerts, day, told)
+        why = row.pop("held") or _why_not(row, rules[row["rule"]], alerts, day, told)
         if why is None:
             told.add(row["customer_key"], row["rule"], day, day)
         new.append({**row, "alert_id": one, "state": SUPPRESSED if why else NEW, "why": why})
@@ -76,7 +90,7 @@ def _in_order(found: "pd.DataFrame", rules: Sequence[AlertRule]) -> list[dict[st
 def _why_not(row: Mapping[str, Any], rule: AlertRule, alerts: Alerts, day: date, told: _Told) -> str | None:
     """Why a change is not told; None if it is."""
     last = told.newest.get(row["customer_key"])
-    if last is not None and (day - last[0]).days < alerts.cool_down(rule):
+    if last is not None and abs((day - last[0]).days) < alerts.cool_down(rule):
         return f"cool-down: {last[1]} told of the customer on {last[0]}"
     if rule.cap is not None and told.by_rule[rule.name] >= rule.cap:
         return f"cap: {rule.name} tells {rule.cap} a day"

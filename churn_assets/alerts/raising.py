@@ -22,6 +22,10 @@ from churn_assets.operations.channels.outbox import Outbox
 if TYPE_CHECKING:
     import pandas as pd
 
+LATE_DAYS = 7  # a day that is computed again and lies further back is history, and nobody is told of it
+LIKE_WITHIN = (
+    7  # days before the former day among which one is looked for as of which the same windows were known
+)
 COPIED = ("model_version", "probability", "reason_1", "reason_2", "reason_3", "action")
 
 
@@ -61,17 +65,33 @@ def newest_scores(lakehouse: Lakehouse, business: Business, told: Iterable[date]
     if not lakehouse.exists(tables.CURRENT_SCORES):
         return None
     known = lakehouse.slices(tables.CURRENT_SCORES, DAY)
-    if not known:
-        return None
-    day = known[-1]
-    back = max([r.within_days for r in business.file.alerts.rules if r.rose is not None], default=0)
+    return _scores_of(lakehouse, business, told, known[-1]) if known else None
+
+
+def _scores_of(lakehouse: Lakehouse, business: Business, told: Iterable[date], day: date) -> Days:
+    """The scores that rules read to judge a day."""
+    known = [d for d in lakehouse.slices(tables.CURRENT_SCORES, DAY) if d <= day]
+    back = max([LIKE_WITHIN, *(r.within_days for r in business.file.alerts.rules if r.rose is not None)])
     compared = max((d for d in {*told}.intersection(known) if d < day), default=None)
     before = compared or max((d for d in known if d < day), default=day)
     # what a rule knew on the former day, and which model had scored the day before that
     wanted = [d for d in known if d >= before - timedelta(days=back)] + [d for d in known if d < before][-1:]
-    columns = list(dict.fromkeys([*READ, *COPIED, "value"]))
+    columns = list(dict.fromkeys([*READ, *COPIED, "value", "segment"]))
     scores = lakehouse.arrow(tables.CURRENT_SCORES, columns, [(DAY, "in", sorted({*wanted}))]).to_pandas()
     return Days(scores, day, compared)
+
+
+def late_scores(
+    lakehouse: Lakehouse, business: Business, told: Set[date], asked: date | None, newest: date
+) -> Days | None:
+    """The scores of a former day that was told and was computed again since; None if no such day is asked for.
+
+    What a late file tells of that day is new, and the newest day is compared with what that day says now. So the day is
+    judged again, unless it lies more than LATE_DAYS before the newest.
+    """
+    if asked is None or asked not in told or not newest - timedelta(days=LATE_DAYS) <= asked < newest:
+        return None
+    return _scores_of(lakehouse, business, told, asked)
 
 
 def raise_alerts(lakehouse: Lakehouse, business: Business, days: Days) -> Raised:
@@ -82,11 +102,27 @@ def raise_alerts(lakehouse: Lakehouse, business: Business, days: Days) -> Raised
     told = found[~found[KEY].isin(list(objected))]
     scores = days.of(days.day)
     worth = importance(scores, business.file.economics).rename("importance")
-    rows = told.merge(scores[list(COPIED)].join(worth), left_on=KEY, right_index=True, how="left")
-    return Raised(days, rows.astype(object).where(rows.notna(), None), found[KEY].isin(list(objected)).sum())
+    rows = told.merge(scores[[*COPIED, "segment"]].join(worth), left_on=KEY, right_index=True, how="left")
+    rows = _with_action(rows.astype(object).where(rows.notna(), None), business)
+    return Raised(days, rows, found[KEY].isin(list(objected)).sum())
 
 
-def _became_true(lakehouse: Lakehouse, business: Business, days: Days) -> Mapping[str, Set[str]]:
+def _with_action(rows: "pd.DataFrame", business: Business) -> "pd.DataFrame":
+    """The rows with an action that is one: that of the rule where the segment recommends no contact.
+
+    Where the rule has none, either, the alert is held back. The column `segment` goes.
+    """
+    actions = {rule.name: rule.action for rule in business.file.alerts.rules}
+    quiet = {segment.name for segment in business.file.segments.rules if not segment.contact}
+    silent = rows["segment"].isin(list(quiet))
+    own = rows["rule"].map(actions).astype(object)
+    why = "no contact: the segment " + rows["segment"].astype(object) + " recommends none"
+    held = rows["held"].mask(silent & own.isna() & rows["held"].isna(), why)
+    told = rows.assign(action=rows["action"].mask(silent & own.notna(), own), held=held)
+    return told.drop(columns="segment")
+
+
+def _became_true(lakehouse: Lakehouse, business: Business, days: Days) -> Mapping[str, Mapping[str, date]]:
     rules = business.file.alerts.rules
     if days.before is None or not any(rule.sql for rule in rules):
         return {}

@@ -53,6 +53,7 @@ def serve(settings: Settings, tell: Callable[[str], None]) -> None:
             workers=api.workers,
             log_config=None,
             access_log=False,
+            loop="churn_assets.api.accepting:EvenLoop",
             http=LimitedHeaders,
             server_header=False,
             proxy_headers=False,

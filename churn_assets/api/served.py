@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from churn_assets.api.campaign import PLAN, PlannedOffers
 from churn_assets.api.columns import coded, find, fixed_width, in_one_piece
 from churn_assets.api.current import UNKNOWN, CurrentScores
 from churn_assets.api.local_copy import ALERTS, CURRENT, SMALL
@@ -33,6 +34,7 @@ class Served:
         customers: one row per customer who did not object, sorted by customer_key.
         keys: their keys as bytes.
         current: the current scores; None where the release holds none.
+        plan: the plan of the newest campaign; None where the release holds none.
         alerts: one row per alert; None where the release holds none.
         scores: of all cohorts, sorted by customer_key and as_of_date.
         small: the small tables as rows; a table that the release does not hold has none.
@@ -50,6 +52,7 @@ class Served:
         self.customers = _mapped(folder, "customers")
         self.keys = fixed_width(self.customers["customer_key"])
         self.current = self._current(folder)
+        self.plan = PlannedOffers(_mapped(folder, PLAN)) if self.release.has(PLAN) else None
         self.alerts = _mapped(folder, ALERTS) if self.release.has(ALERTS) else None
         self.scores = _mapped(folder, "scores")
         self._score_keys = fixed_width(self.scores["customer_key"])

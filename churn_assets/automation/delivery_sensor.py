@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from churn_assets.alerts.delivery import note_deliveries
+from churn_assets.alerts.delivery import note_deliveries, outdated
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.channels import ChannelLine
 from churn_assets.counts import counted
@@ -77,9 +77,9 @@ def deliver_messages_sensor(business: Business) -> dg.SensorDefinition:
             return dg.SkipReason(
                 "No message was ever queued." if lines else "churn.yaml declares no channels."
             )
-        done = deliver(outbox, lines, settings)
-        if any(d.messages for d in done.values()):
-            note_deliveries(lakehouse, outbox, datetime.now(UTC), NAME)
+        done = deliver(outbox, lines, settings, outdated=outdated(lakehouse, business))
+        if done:
+            note_deliveries(lakehouse, business, outbox, datetime.now(UTC), NAME)
         outbox.forget(datetime.now(UTC))
         wrong = _wrong(settings, lines)
         told = [

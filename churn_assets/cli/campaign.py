@@ -1,4 +1,4 @@
-"""The commands `plan` and `campaign list`, `show`, `approve`, `export` and `close`."""
+"""The commands `plan` and `campaign list`, `show`, `approve`, `export`, `push`, `close` and `requests`."""
 
 from datetime import date
 from typing import TYPE_CHECKING
@@ -49,12 +49,16 @@ def _grid(title: str, head: "Sequence[str]", rows: "Sequence[Sequence[object]]")
 @click.option(
     "--month", type=month_of_word, metavar="YYYY-MM", help="Month to plan after; default: the newest scored."
 )
-def plan(budget: float | None, month: str | None) -> None:
+@click.option(
+    "--today", is_flag=True, help="Plan by the newest scores of the job daily, not by those of a month end."
+)
+def plan(budget: float | None, month: str | None, today: bool) -> None:
     """Try a campaign: whom to contact with which offer, and what it would earn. Writes nothing.
 
     \b
     Example:
       churn-assets plan --budget 20000
+      churn-assets plan --today
     """
     from churn_assets.retention import report
     from churn_assets.retention.planning import planning, totals_of
@@ -64,7 +68,10 @@ def plan(budget: float | None, month: str | None) -> None:
     section = business.file.campaigns
     if section is None:
         raise click.UsageError(NO_CAMPAIGNS)
-    found = planning(lakehouse, business, section, _day(lakehouse, month), budget)
+    if today and month:
+        raise click.UsageError("--today and --month name two days; give one of them.")
+    day = _newest_current(lakehouse) if today else _day(lakehouse, month)
+    found = planning(lakehouse, business, section, day, budget, current=today)
     totals = totals_of(found.plan.rows)
     console.print(report.headline(found), highlight=False)
     offers = report.offer_rows(found.money.offers, found.basis.effects, totals)
@@ -77,6 +84,17 @@ def plan(budget: float | None, month: str | None) -> None:
     console.print("", _grid("Holdout", report.DETECTABLE, report.detectable_rows(totals.detectable)))
     gap = found.plan.allocation.gap
     console.print(f"At most {gap:.3%} of the profit was missed. Nothing was written.", highlight=False)
+
+
+def _newest_current(lakehouse: "Lakehouse") -> date:
+    from churn_assets.lakehouse import tables
+
+    there = lakehouse.exists(tables.CURRENT_SCORES) and lakehouse.exists(tables.CURRENT_SNAPSHOT)
+    days = lakehouse.slices(tables.CURRENT_SCORES, "as_of_date") if there else []
+    if not days:
+        raise click.UsageError("No day has been scored yet; `churn-assets daily` scores the newest one.")
+    newest: date = max(days)
+    return newest
 
 
 def _day(lakehouse: "Lakehouse", month: str | None) -> date:
@@ -165,6 +183,34 @@ def show(campaign_id: str) -> None:
         console.print(
             "", _grid("Budget, without customers at random", [n.replace("_", " ") for n in names], rows)
         )
+    _show_results(lakehouse, campaign_id)
+
+
+def _show_results(lakehouse: "Lakehouse", campaign_id: str) -> None:
+    """Prints what a campaign brought, as far as it is known."""
+    from churn_assets.retention.results_told import ALL, CAMPAIGN, newest_results
+
+    rows = [row for row in newest_results(lakehouse) if row["campaign_id"] == campaign_id]
+    whole = [row for row in rows if row["scope"] == CAMPAIGN]
+    console = output()
+    if not whole:
+        console.print(
+            "", "It was not measured yet: nothing tells that anybody was contacted.", highlight=False
+        )
+        return
+    named = [
+        (next((row[n] for n in ("offer", "segment") if row[n] != ALL), ALL), row["days"], row["told"])
+        for row in [*whole, *(row for row in rows if row["scope"] != CAMPAIGN)]
+    ]
+    title = f"Results, as known on {whole[0]['as_of_date']}"
+    console.print("", _grid(title, ("of", "days", "result"), named))
+    followed = whole[0]
+    console.print(
+        f"Contacts so far: {followed['contacted']:,} of the planned, {followed['not_contacted']:,} planned were not "
+        f"contacted, {followed['control_contacted']:,} of the holdout were contacted all the same, "
+        f"{followed['unplanned']:,} without a plan; {followed['matched_by_time']:,} matched by customer and time.",
+        highlight=False,
+    )
 
 
 @campaign.command()
@@ -201,8 +247,29 @@ def export(campaign_id: str, by: str, note: str, with_identity: bool, kind: "For
     )
     click.echo(
         f"{done.customers:,} customers are on the list {done.file}, which may be used until {done.expires_on}. "
-        f"Left out: {done.without_consent:,} who do not consent now, {done.unreachable:,} without contact data."
+        f"Left out: {done.without_consent:,} who do not consent now, {done.unreachable:,} whom the channel of their "
+        "offer does not reach."
     )
+
+
+@campaign.command()
+@click.argument("campaign_id", metavar="ID")
+@click.option("--crm", required=True, metavar="NAME", help="A CRM of campaigns.crm in churn.yaml.")
+@BY
+@NOTE
+def push(campaign_id: str, crm: str, by: str, note: str) -> None:
+    """Give a CRM the list of the approved campaign ID: customers who consent at this moment, with their offers."""
+    from churn_assets.retention.crm_list import push_list
+
+    lakehouse = lakehouse_of_process()
+    done = push_list(lakehouse, _business(lakehouse), campaign_id, by, crm, note)
+    click.echo(
+        f"{crm} accepted {done.accepted:,} customers and refused {len(done.refused):,}. The list may be used until "
+        f"{done.expires_on}. Left out: {done.without_consent:,} who do not consent now, {done.unreachable:,} whom the "
+        "channel of their offer does not reach."
+    )
+    for key, why in sorted(done.refused.items())[:10]:
+        click.echo(f"refused: {key}: {why}")
 
 
 @campaign.command()
@@ -214,6 +281,22 @@ def close(campaign_id: str, by: str, note: str) -> None:
     from churn_assets.retention.approval import close as close_campaign
 
     _tell(close_campaign(lakehouse_of_process(), campaign_id, by, note))
+
+
+@campaign.command("requests")
+def answer_requests() -> None:
+    """Do now what people asked for on the page Campaign; while Dagster runs, its sensor does so."""
+    from datetime import UTC, datetime
+
+    from churn_assets.retention.from_the_page import take_in
+
+    lakehouse = lakehouse_of_process()
+    done = take_in(lakehouse, _business(lakehouse), datetime.now(UTC))
+    for one in done:
+        told = f" {one.answer}" if one.answer else ""
+        click.echo(f"{one.what} {one.campaign_id}, asked by {one.by}: {one.state}.{told}")
+    if not done:
+        click.echo("Nobody has asked for anything.")
 
 
 def _tell(record: "CampaignRecord") -> None:

@@ -107,16 +107,19 @@ def deliver(seconds: int) -> None:
     """Deliver what waits and is due, without the daemon."""
     from datetime import UTC, datetime
 
-    from churn_assets.alerts.delivery import note_deliveries
-    from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.alerts.delivery import note_deliveries, outdated
+    from churn_assets.cli.options import lakehouse_of_process
+    from churn_assets.contracts.loader import load_business
     from churn_assets.operations.channels.delivery import deliver as deliver_due
     from churn_assets.operations.channels.outbox import opened
 
     settings, lines = _declared()
-    outbox = opened(settings.home_path)
-    done = deliver_due(outbox, lines, settings, seconds) if outbox else {}
-    if outbox and any(result.messages for result in done.values()):
-        note_deliveries(Lakehouse(settings), outbox, datetime.now(UTC), "channels deliver")
+    outbox, lakehouse = opened(settings.home_path), lakehouse_of_process()
+    business = load_business(settings.business_path)
+    stopped = outdated(lakehouse, business)
+    done = deliver_due(outbox, lines, settings, seconds, stopped) if outbox else {}
+    if outbox and done:
+        note_deliveries(lakehouse, business, outbox, datetime.now(UTC), "channels deliver")
     for name, result in done.items():
         click.echo(f"{name}: {result.messages:,} delivered{f'. {result.why}' if result.why else ''}")
     if not done:

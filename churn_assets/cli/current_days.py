@@ -9,8 +9,6 @@ from rich.table import Table as RichTable
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 
-RISE = 0.05  # of the probability within a week, told per day
-
 
 def days_scored(lakehouse: Lakehouse, days: Iterable[date]) -> list[date]:
     """Those of these days that have current scores."""
@@ -20,8 +18,8 @@ def days_scored(lakehouse: Lakehouse, days: Iterable[date]) -> list[date]:
     return [day for day in days if day in there]
 
 
-def print_days(lakehouse: Lakehouse, days: Iterable[date], console: Console) -> None:
-    """Prints a row per day with current scores: customers, those who rose, alerts."""
+def print_days(lakehouse: Lakehouse, days: Iterable[date], rise: float, console: Console) -> None:
+    """Prints a row per day with current scores: customers, those whose probability rose by `rise`, alerts."""
     from pyarrow import compute as pc
 
     columns = ["as_of_date", "risk_tier", "probability", "probability_week_before", "probability_month_end"]
@@ -29,7 +27,7 @@ def print_days(lakehouse: Lakehouse, days: Iterable[date], console: Console) -> 
         "day",
         "customers",
         "expected to leave",
-        f"rose by {100 * RISE:.0f} points",
+        f"rose by {100 * rise:.0f} points",
         "alerts",
         box=None,
         pad_edge=False,
@@ -39,7 +37,7 @@ def print_days(lakehouse: Lakehouse, days: Iterable[date], console: Console) -> 
     for day in days_scored(lakehouse, days):
         rows = lakehouse.arrow(tables.CURRENT_SCORES, columns, [("as_of_date", "=", day)])
         before = pc.coalesce(rows["probability_week_before"], rows["probability_month_end"])
-        risen = pc.sum(pc.greater_equal(pc.subtract(rows["probability"], before), RISE)).as_py() or 0
+        risen = pc.sum(pc.greater_equal(pc.subtract(rows["probability"], before), rise)).as_py() or 0
         leaving = pc.sum(rows["probability"]).as_py() or 0.0
         alerts = f"{_alerts_of(lakehouse, day):,}"
         grid.add_row(str(day), f"{rows.num_rows:,}", f"{leaving:,.0f}", f"{risen:,}", alerts)

@@ -118,7 +118,7 @@ def demo(
             live_days(instance, settings, last, days, console)
     console.print()
     if days:
-        print_days(Lakehouse(settings), days_of(last), console)
+        print_days(Lakehouse(settings), days_of(last), business.file.alerts.rise, console)
         console.print()
     print_first_screen(Lakehouse(settings), business, console)
     console.print(

@@ -13,10 +13,10 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import days_of, month_end, month_of
 from churn_assets.reporting.progress_display import display_on
 from churn_assets.runs import run_daily, run_job
-from churn_assets.settings import Settings
+from churn_assets.settings import COMING, Settings
 from churn_assets.simulator.coming import coming_days, deliver_day
 from churn_assets.simulator.extracts import unfinished
-from churn_assets.simulator.simulate import COMING, SimulationError
+from churn_assets.simulator.simulate import SimulationError
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

@@ -184,13 +184,15 @@ def daily(as_of: "datetime | None") -> None:
 def _tell_day(settings: "Settings", day: "date") -> None:
     """Prints what a day of current scores brought."""
     from churn_assets.cli.current_days import days_scored, print_days
+    from churn_assets.contracts.loader import load_business
     from churn_assets.lakehouse.lakehouse import Lakehouse
 
     lakehouse, console = Lakehouse(settings), output()
     if not days_scored(lakehouse, [day]):
         console.print(f"Nobody was scored as of {day}: no model is in charge of this day.", highlight=False)
         return
-    print_days(lakehouse, [day], console)
+    rise = load_business(settings.business_path).file.alerts.rise
+    print_days(lakehouse, [day], rise, console)
     console.print("`churn-assets alerts list` shows the alerts.", highlight=False)
 
 

@@ -175,6 +175,39 @@ def _lifetimes(lakehouse: Lakehouse) -> str | None:
     )
 
 
+def _values(lakehouse: Lakehouse, business: Business) -> str | None:
+    """What the customers of the newest cohort are worth, and whether such values proved better; None without values."""
+    import pyarrow.compute as pc
+
+    if business.file.economics.lifetime is None or not lakehouse.exists(tables.LIFETIME_VALUES):
+        return None
+    columns = [
+        "as_of_date",
+        "lifetime_value",
+        "value_horizon_months",
+        "better_than_constant",
+        "judged_as_of_date",
+    ]
+    found = lakehouse.arrow(tables.LIFETIME_VALUES, columns)
+    if not found.num_rows:
+        return None
+    newest = latest(found, "as_of_date")
+    mean, currency = pc.mean(newest["lifetime_value"]).as_py(), business.file.currency
+    first = newest.slice(0, 1).to_pylist()[0]
+    amount = "unknown" if mean is None else f"{mean:,.0f} {currency} on average"
+    judged = {
+        None: "Not judged yet, so the plan counts with economics.lifetime_value.",
+        True: f"Those predicted as of {first['judged_as_of_date']} came out better than the same lifetime for "
+        "everybody, so the plan uses them.",
+        False: f"Those predicted as of {first['judged_as_of_date']} are not shown to be better than the same lifetime "
+        "for everybody, so the plan counts with economics.lifetime_value.",
+    }[first["better_than_constant"]]
+    return (
+        f"[bold]Lifetime values[/] as of {first['as_of_date']}, {first['value_horizon_months']} months ahead: "
+        f"{amount}. {judged}"
+    )
+
+
 def riskiest(lakehouse: Lakehouse, line: Sequence[Champion], count: int) -> list[dict[str, Any]]:
     """Rows of scores/churn_scores with the highest risk in the newest cohort, by the model in charge then.
 
@@ -240,8 +273,9 @@ def print_full_summary(lakehouse: Lakehouse, business: Business, console: Consol
     _model(lakehouse, line, console)
     if (segments := _segments(lakehouse)) is not None:
         console.print("", segments)
-    if (told := _lifetimes(lakehouse)) is not None:
-        console.print("", told)
+    for said in (_lifetimes(lakehouse), _values(lakehouse, business)):
+        if said is not None:
+            console.print("", said)
     if rows := riskiest(lakehouse, line, RISKIEST):
         console.print("", _riskiest(rows))
     _print_alerts(lakehouse, business, console)

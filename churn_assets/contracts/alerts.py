@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from churn_assets.contracts.channels import ChannelLine, Topic
 from churn_assets.contracts.crm import CrmLine, check_crm
 from churn_assets.contracts.daily import Daily
-from churn_assets.contracts.expressions import mistakes_in
+from churn_assets.contracts.expressions import mistakes_in, no_condition
 from churn_assets.contracts.features import Features
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Distinct, Name, Section, Share
@@ -18,6 +18,7 @@ from churn_assets.contracts.validation import peek
 from churn_assets.contracts.words import closest, listed
 
 TOPIC: Topic = "alerts"
+USUAL_RISE = 0.05  # what counts as a rise where no rule says so
 CHANGES = ("rose", "entered", "driver", "sql")  # the keys of a rule that name a change
 
 
@@ -59,6 +60,11 @@ class AlertRule(Section):
         description="SQL condition over the features that became true, such as `tickets_open_count_3m >= 3`",
     )
     when: When = When()
+    action: str | None = Field(
+        None,
+        min_length=1,
+        description="what to do about a customer whose segment recommends no contact; without it, these are not told",
+    )
     channels: Annotated[list[Name], Distinct] = Field(
         [], description="the channels that are told; default: all that have the topic `alerts`"
     )
@@ -105,6 +111,10 @@ class AlertRule(Section):
             names = ["tenure_days", *features.names.known]
             for wrong in mistakes_in(self.sql, names if features.names.complete else None):
                 place.at("sql").refuse(*wrong)
+            if why := no_condition(self.sql):
+                place.at("sql").refuse(
+                    f"{self.sql} is no condition: {why}", "write one, such as `tickets_open_count_3m >= 3`"
+                )
         for position, name in enumerate(self.channels):
             _check_channel(name, place.at("channels", position), channels)
 
@@ -158,6 +168,11 @@ class Alerts(Section):
     def cool_down(self, rule: AlertRule) -> int:
         """Days of cool-down of a rule."""
         return self.cool_down_days if rule.cool_down_days is None else rule.cool_down_days
+
+    @property
+    def rise(self) -> float:
+        """What counts as a rise of the probability within a week: the least that a rule tells of."""
+        return min((rule.rose for rule in self.rules if rule.rose is not None), default=USUAL_RISE)
 
     @property
     def quiet(self) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ from churn_assets.contracts.churn_rates import ChurnRates, check_churn_rates
 from churn_assets.contracts.contradictions import Contradictions
 from churn_assets.contracts.customer_months import MonthColumn, check_columns
 from churn_assets.contracts.daily import Daily
-from churn_assets.contracts.economics import Economics
+from churn_assets.contracts.economics import Economics, check_economics
 from churn_assets.contracts.eligibility import Eligibility
 from churn_assets.contracts.feature import Feature, FeatureLine
 from churn_assets.contracts.features import read_features
@@ -189,6 +189,7 @@ def read_business(document: YamlDocument, sources: Sources) -> Business | None:
     check_treated(top.at("monitoring", "treated"), sources)
     check_columns(top.at("customer_months"), sources)
     check_churn_rates(top.at("churn_rates"), top.at("customer_months"), sources, labelled)
+    check_economics(top.at("economics"), top.at("customer_months"), features, label)
     offers = check_offers(top.at("offers"), features)
     check_campaigns(top, sources, offers, features)
     check_channels(top.at("channels"))

@@ -15,6 +15,10 @@ _OF_THE_RUN = re.compile(
 _LITERAL = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
 # Matches column names only: SQL keywords have no underscore, "(" follows a function, a field follows a point.
 _NAME = re.compile(r"(?<![\w.`])`?([A-Za-z]\w*_\w*)`?(?!\w)(?!\s*\()")
+_COMPARES = re.compile(
+    r"[<>=]|\b(?:is|in|like|ilike|rlike|between|exists|isnull|isnotnull|isnan)\b", re.IGNORECASE
+)
+_CASE = re.compile(r"\s*\(*\s*case\b.*\bend\b", re.IGNORECASE | re.DOTALL)
 _TEXT = r"'[^'\\]*'"
 _COMPARED = re.compile(
     rf"(?<![\w.`])`?([A-Za-z]\w*)`?\s*(?:(?:=|==|<=>|<>|!=)\s*({_TEXT})"
@@ -45,6 +49,23 @@ def mistakes_in(sql: str, names: Collection[str] | None = None) -> list[tuple[st
         read = dict.fromkeys(name for name in _NAME.findall(plain) if name.lower() not in {*known, *words})
         wrong += [(f"there is no {name} to read", "", closest(name, names)) for name in read]
     return wrong
+
+
+def no_condition(sql: str) -> str | None:
+    """Why an expression can be neither true nor false; None where it may be. Spark decides about the rest."""
+    plain = _LITERAL.sub("''", sql)
+    depth = 0
+    for sign in plain:
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if depth < 0:
+            break
+    if depth:
+        return "its parentheses do not match"
+    if not _COMPARES.search(plain):
+        return "it compares nothing"
+    if _CASE.match(plain) and not _COMPARES.search(plain[plain.lower().rindex("end") :]):
+        return "it is a CASE, which gives a value"
+    return None
 
 
 def names_read(sql: str) -> list[str]:

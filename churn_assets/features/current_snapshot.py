@@ -1,13 +1,15 @@
 """The asset features/current_snapshot: every eligible customer as of a day, between month ends too."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.counts import form
+from churn_assets.features.observed import unknown_windows
 from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.features.writing import ONE_ROW, population_report, write_snapshots
 from churn_assets.graph.as_of_day import AskedDay, NoSuchDay, day_to_compute, newest_day
@@ -21,7 +23,34 @@ from churn_assets.lakehouse.tables import Table
 from churn_assets.silver.completeness import LABEL_SOURCE_LOADED, incomplete_fails
 from churn_assets.silver.reconciliation import extract_dates
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
 SOURCES_ON_TIME = "sources_are_on_time"
+
+
+@dataclass(frozen=True)
+class SourcesTold:
+    """What is told of the sources beside every snapshot and score of a day.
+
+    Attributes:
+        behind: sources that are behind their promise, in words; None: every source is on time.
+        known_until: day until which the oldest source is known that delivers regularly; None while one is not known.
+        unknown_windows: see `features.observed`; None: every window is known.
+    """
+
+    behind: str | None
+    known_until: date | None
+    unknown_windows: str | None
+
+    def beside(self, frame: "DataFrame") -> "DataFrame":
+        """The frame with these three columns."""
+        from pyspark.sql import functions as F
+
+        types = {"behind": "string", "known_until": "date", "unknown_windows": "string"}
+        return frame.withColumns(
+            {name: F.lit(getattr(self, name)).cast(kind) for name, kind in types.items()}
+        )
 
 
 def current_snapshot_asset(business: Business) -> dg.AssetsDefinition:
@@ -52,10 +81,12 @@ def current_snapshot_asset(business: Business) -> dg.AssetsDefinition:
             told = extract_dates(lakehouse, business.label_source)
         now = passed_until_now(lakehouse, business)
         day = _day(business, asked_day, now)
-        built = customer_snapshots(lakehouse, business, [day])
+        known = known_sources(business, now, day)
+        built = customer_snapshots(lakehouse, business, [day], now)
+        told_of = SourcesTold(*_in_short(known), unknown_windows(business, now, day))
+        built = replace(built, snapshots=told_of.beside(built.snapshots))
         where = replaced_days(lakehouse, table, day, business.file.daily.keep_days)
         commit, population, counts = write_snapshots(lakehouse, table, built, where, context.run.run_id)
-        known = known_sources(business, now, day)
         return materialized(
             lakehouse,
             table,
@@ -66,6 +97,7 @@ def current_snapshot_asset(business: Business) -> dg.AssetsDefinition:
                 "sources": table_metadata(
                     ["source", "known until", "behind"], [(s.source, str(s.until), s.behind) for s in known]
                 ),
+                "unknown windows": told_of.unknown_windows or "none",
             },
             [
                 passed(LABEL_SOURCE_LOADED, {"known until": str(max(d for d in told))}),
@@ -84,6 +116,24 @@ def _day(business: Business, asked: AskedDay, now: PassedExtracts) -> date:
         return day_to_compute(business, asked, newest or date.min)
     except NoSuchDay as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def _in_short(known: Sequence[KnownSource]) -> tuple[str | None, date | None]:
+    """`behind` and `known_until` of all sources."""
+    untils = [source.until for source in known]
+    oldest = min((until for until in untils if until), default=None) if None not in untils else None
+    return "; ".join(source.told for source in known if source.behind) or None, oldest
+
+
+def told_of_day(lakehouse: Lakehouse, day: date) -> SourcesTold | None:
+    """What the snapshots of a day tell of the sources; None if they hold no such day, or were made before they did."""
+    import pyarrow.compute as pc
+
+    table, names = tables.CURRENT_SNAPSHOT, [field.name for field in fields(SourcesTold)]
+    if not set(names) <= set(lakehouse.columns(table)):
+        return None
+    found = lakehouse.aggregate(table, names, [("customer_key", "count")], pc.field("as_of_date") == day)
+    return SourcesTold(*(found[name][0].as_py() for name in names)) if found.num_rows else None
 
 
 def on_time(known: Sequence[KnownSource]) -> dg.AssetCheckResult:

@@ -1,13 +1,13 @@
-"""Where the whole window of a feature could be observed: what was not observed is null, never 0."""
+"""Where a feature could be observed: a whole window, or the time since an event. What was not is null, never 0."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.feature import Feature
-from churn_assets.history.known_days import PassedExtracts, unknown_end
+from churn_assets.history.known_days import SMALL_PART, PassedExtracts, UnknownEnd, unknown_end
 from churn_assets.history.periods import Periods
 from churn_assets.history.presence import Extracts
 from churn_assets.months import month_of, month_start
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
 
 SUMMED = frozenset({"sum", "mean", "count", "share", "trend"})  # over every event of a window
+RECENCY = "recency"
+MONTH_DAYS = 30  # of a month, to sort windows by
+
+Ends = Mapping[str, Mapping[int, UnknownEnd]]  # feature -> as_of_index -> what its source has not told yet
 
 
 def observed(
@@ -23,9 +27,9 @@ def observed(
     business: Business,
     extracts: Extracts,
     periods: Periods,
-    hidden: Mapping[str, Sequence[int]],
+    hidden: Ends,
 ) -> "Column | None":
-    """Where the whole window of a feature could be observed; None where that is everywhere.
+    """Where the whole window of a feature, or the time since the last event, could be observed; None: everywhere.
 
     Before the first month of its source nothing was delivered, and before customers came they did nothing that a trend
     could compare with. A source that delivers as needed was not in use before its first extract. Of the last days
@@ -36,10 +40,13 @@ def observed(
         business: whose feature.
         extracts: see `history.presence`.
         periods: those that end on the as_of_dates.
-        hidden: feature -> as_of_index of the dates at which the end of its window is not known, see `hidden_windows`.
+        hidden: see `hidden_ends`.
     """
     from pyspark.sql import functions as F
 
+    ends = hidden.get(feature.name, {})
+    if feature.aggregate == RECENCY and ends:
+        return reduce(lambda a, b: a & b, (_not_within(feature.name, *end) for end in ends.items()))
     if feature.source is None or feature.aggregate not in SUMMED:
         return None
     source, months = business.source(feature.source), feature.months or 1
@@ -56,27 +63,63 @@ def observed(
     if feature.aggregate == "trend":
         began = F.date_add(periods.end_of(at - reach), 1)
         conditions.append(F.col("tenure_days") >= F.datediff("as_of_date", began))
-    if indexes := hidden.get(feature.name):
-        conditions.append(~at.isin(*indexes))
+    if ends:
+        conditions.append(~at.isin(*ends))
     return reduce(lambda a, b: a & b, conditions) if conditions else None
 
 
-def hidden_windows(
+def _not_within(name: str, index: int, end: UnknownEnd) -> "Column":
+    """Not at that date, or the last event is so long ago that the unknown days are a small part of the time since."""
+    from pyspark.sql import functions as F
+
+    return (F.col("as_of_index") != index) | (F.col(name) >= SMALL_PART * end.days)
+
+
+def hidden_ends(
     features: Sequence[Feature],
     business: Business,
     now: PassedExtracts,
     periods: Periods,
     as_of_indexes: Sequence[int],
-) -> dict[str, list[int]]:
-    """Feature -> as_of_index of the dates at which too much of the end of its window is not known yet."""
-    found: dict[str, list[int]] = {}
+) -> Ends:
+    """The dates at which too much of the end of a feature's window, or of the time since an event, is not known yet."""
+    found: dict[str, dict[int, UnknownEnd]] = {}
     for feature in features:
-        if feature.source is None or feature.aggregate not in SUMMED:
+        if feature.source is None or feature.aggregate not in {*SUMMED, RECENCY}:
             continue
         source = business.source(feature.source)
         for index in as_of_indexes:
             end = periods.end(index)
-            days = feature.days or (end - periods.end(index - (feature.months or 1))).days
-            if unknown_end(business, source, now, end).hides(days):
-                found.setdefault(feature.name, []).append(index)
+            days = 0  # of the shortest time since an event
+            if feature.aggregate != RECENCY:
+                days = feature.days or (end - periods.end(index - (feature.months or 1))).days
+            unknown = unknown_end(business, source, now, end)
+            if unknown.hides(days):
+                found.setdefault(feature.name, {})[index] = unknown
     return found
+
+
+def unknown_windows(business: Business, now: PassedExtracts, day: date) -> str | None:
+    """Which windows of which sources are not known as of a day, such as `usage: recency, 7d, 14d`; None: all are known.
+
+    Two days with the same words rest on the same windows, so that their scores can be compared.
+    """
+    periods = Periods.that_end_on(day)
+    hidden = hidden_ends(business.features, business, now, periods, [periods.index(day)])
+    windows: dict[str, set[tuple[int, str]]] = {}
+    for feature in business.features:
+        if feature.name in hidden and feature.source is not None:
+            windows.setdefault(feature.source, set()).add(_window(feature))
+    told = (
+        f"{source}: {', '.join(name for _, name in sorted(windows[source]))}" for source in sorted(windows)
+    )
+    return "; ".join(told) or None
+
+
+def _window(feature: Feature) -> tuple[int, str]:
+    """The window of a feature: its length, to sort by, and its name."""
+    if feature.aggregate == RECENCY:
+        return 0, RECENCY
+    if feature.days:
+        return feature.days, f"{feature.days}d"
+    return (feature.months or 1) * MONTH_DAYS, f"{feature.months or 1}m"

@@ -1,6 +1,6 @@
 """features/customer_snapshots: every eligible customer at every as_of_date with all declared features."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import reduce
@@ -10,7 +10,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.source import Source
 from churn_assets.features.cells import features_from_cells, monthly_cells, reach_months, terms_of
-from churn_assets.features.observed import hidden_windows, observed
+from churn_assets.features.observed import Ends, hidden_ends, observed
 from churn_assets.features.population import population
 from churn_assets.features.states import entity_features, spell_features
 from churn_assets.history.known_days import PassedExtracts, passed_until_now
@@ -112,18 +112,26 @@ def _source_features(
     return features_from_cells(cells, indexes, features, merged, periods)
 
 
-def customer_snapshots(lakehouse: Lakehouse, business: Business, days: Sequence[date]) -> Snapshots:
+def customer_snapshots(
+    lakehouse: Lakehouse, business: Business, days: Sequence[date], now: PassedExtracts | None = None
+) -> Snapshots:
     """Snapshots of these as_of_dates, with all features and protected attributes.
 
     Columns: customer_key, as_of_date, known_at, tenure_days, features, protected attributes. Uses only rows with event
     time and known_at on or before the as_of_date; `known_at` is the end of the period in which the newest of them
     became known. Reads each source once for all days that fall on the same day of the month, and on month ends.
+
+    Args:
+        lakehouse: whose silver is read.
+        business: whose features.
+        days: the as_of_dates.
+        now: what has passed silver; None: it is looked up.
     """
     groups: dict[Periods, list[date]] = {}
     for day in sorted(set(days)):
         groups.setdefault(Periods.that_end_on(day), []).append(day)
-    now = passed_until_now(lakehouse, business)
-    built = [_snapshots_of(lakehouse, business, now, _Days(*group)) for group in groups.items()]
+    passed = now or passed_until_now(lakehouse, business)
+    built = [_snapshots_of(lakehouse, business, passed, _Days(*group)) for group in groups.items()]
     return reduce(Snapshots.and_those_of, built)
 
 
@@ -134,7 +142,7 @@ def _snapshots_of(lakehouse: Lakehouse, business: Business, now: PassedExtracts,
     days, indexes, periods = as_of.days, as_of.indexes, as_of.periods
     features = (*business.features, *(p.as_feature() for p in business.protected))
     extracts = first_extracts(lakehouse)
-    hidden = hidden_windows(features, business, now, periods, indexes)
+    hidden = hidden_ends(features, business, now, periods, indexes)
     telling = [s for s in business.tells_who_is_gone if s.name in extracts]
     entities = {s.name: _known(lakehouse, s, days[-1]) for s in telling}
     merged = merges(entities, business, [(day, day) for day in days], periods)
@@ -176,7 +184,7 @@ def _with_what_was_observed(
     business: Business,
     extracts: Extracts,
     periods: Periods,
-    hidden: Mapping[str, Sequence[int]],
+    hidden: Ends,
 ) -> "DataFrame":
     """Zero where nothing happened, null where a window was not observed."""
     from pyspark.sql import functions as F

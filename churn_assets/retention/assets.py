@@ -16,6 +16,8 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end
 from churn_assets.operations.campaigns.record import PLANNED, campaigns, plan_recorded
+from churn_assets.retention.lifetime_value_assets import lifetime_value_assets
+from churn_assets.retention.results_asset import campaign_results_asset
 
 if TYPE_CHECKING:
     from churn_assets.retention.planning import Planning
@@ -46,7 +48,12 @@ def _campaign_plan(business: Business) -> dg.AssetsDefinition:
             "budget and capacities, after a holdout and an exploration share are drawn at random. It rests on what was "
             "known at the as_of_date. The plan of an approved campaign stays as it is."
         ),
-        deps=[tables.CUSTOMER_SEGMENTS.key, tables.CUSTOMER_SNAPSHOTS.key, tables.CHURN_LABELS.key],
+        deps=[
+            tables.CUSTOMER_SEGMENTS.key,
+            tables.CUSTOMER_SNAPSHOTS.key,
+            tables.CHURN_LABELS.key,
+            *([tables.LIFETIME_VALUES.key] if business.file.economics.lifetime else []),
+        ],
         partitions=snapshot_months(business),
         checks=CHECKS,
         reports=REPORTS,
@@ -88,15 +95,17 @@ def _planned(
     """Plans the campaigns of some days and writes plans, curves and records."""
     import pyarrow as pa
 
-    from churn_assets.retention.planning import curve_rows, plan_rows, planning, record_of
+    from churn_assets.retention.planning import curve_rows, effect_rows, plan_rows, planning, record_of
 
     found = [planning(lakehouse, business, section, day) for day in days]
     checks = [_require_everybody(lakehouse, found), _require_limits(found), _effects(found[-1])]
     run_id = context.run.run_id
     curves = pa.concat_tables([curve_rows(one) for one in found])
+    effects = pa.concat_tables([effect_rows(one) for one in found])
     rows = pa.concat_tables([plan_rows(one.plan.rows) for one in found])
     plan_recorded(lakehouse, [record_of(one) for one in found])  # refuses what was approved meanwhile
     lakehouse.replace_rows(tables.BUDGET_CURVE, curves, "as_of_date", days, run_id=run_id)
+    lakehouse.replace_rows(tables.OFFER_EFFECTS, effects, "as_of_date", days, run_id=run_id)
     commit = lakehouse.replace_rows(tables.CAMPAIGN_PLAN, rows, "as_of_date", days, run_id=run_id)
     return materialized(lakehouse, tables.CAMPAIGN_PLAN, commit, _report(found), checks)
 
@@ -218,6 +227,7 @@ def _report(found: "Sequence[Planning]") -> dict[str, Any]:
     return {
         "plans": table_metadata(head, plans),
         "newest plan": f"{report.headline(newest)} {report.saturation(newest)}",
+        "value of a customer": report.value_told(newest),
         "offers": table_metadata(
             report.OFFERS, report.offer_rows(newest.money.offers, newest.basis.effects, totals)
         ),
@@ -230,4 +240,8 @@ def _report(found: "Sequence[Planning]") -> dict[str, Any]:
 
 def retention_assets(business: Business) -> list[dg.AssetsDefinition]:
     """Returns the assets of retention campaigns."""
-    return [_campaign_plan(business)]
+    return [
+        *lifetime_value_assets(business),
+        _campaign_plan(business),
+        campaign_results_asset(business),
+    ]

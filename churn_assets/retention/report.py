@@ -84,6 +84,22 @@ def _smallest(prevented: float) -> str:
     return f"{prevented:.0%} of the churn prevented"
 
 
+def value_told(found: Planning) -> str:
+    """Which value of a kept customer the plan counts with, as a sentence."""
+    economics, currency = found.business.file.economics, found.business.file.currency
+    if found.basis.kept is not None:
+        return (
+            "What is lost with each customer, by retention/lifetime_values: such values came out better than the same "
+            "lifetime for everybody."
+        )
+    why = (
+        "economics.lifetime declares no other value"
+        if economics.lifetime is None
+        else "lifetime values of this cohort are not shown to be better"
+    )
+    return f"{economics.lifetime_value:,.0f} {currency}, times the own margin against the mean: {why}."
+
+
 def saturation(found: Planning) -> str:
     """From which budget on more money is not spent, as a sentence."""
     enough, currency = stops_paying(found.curve), found.business.file.currency

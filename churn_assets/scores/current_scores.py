@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
-from churn_assets.features.current_snapshot import SOURCES_ON_TIME, on_time, replaced_days
+from churn_assets.features.current_snapshot import SOURCES_ON_TIME, SourcesTold, replaced_days, told_of_day
 from churn_assets.graph.as_of_day import AskedDay
-from churn_assets.graph.checks import CheckFailed, not_judged, passed
+from churn_assets.graph.checks import CheckFailed, not_judged, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.graph.table_asset import materialized, table_asset
-from churn_assets.history.known_days import KnownSource, known_sources, passed_until_now
+from churn_assets.history.earlier_days import days_before
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse, TableDraft
 from churn_assets.models.champions import Champion, champion_at
@@ -21,7 +21,7 @@ from churn_assets.models.decisions import decided
 from churn_assets.models.undeclared_features import undeclared
 from churn_assets.months import month_end, month_of
 from churn_assets.scores.in_charge import FEATURES_AT_HAND, ONE_PROBABILITY, model_of, require_probabilities
-from churn_assets.scores.moves import current_scores, days_before
+from churn_assets.scores.moves import current_scores
 from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 DAY_AT_HAND = "day_has_its_snapshot"
 CHECKS = {
-    DAY_AT_HAND: "features/current_snapshot holds the day.",
+    DAY_AT_HAND: "features/current_snapshot holds the day, and what is told of the sources.",
     FEATURES_AT_HAND: "The champion is in MLflow, and the snapshots contain every feature it was trained on.",
     ONE_PROBABILITY: "Every customer of the day has one probability from 0 to 1.",
 }
@@ -60,16 +60,15 @@ def current_scores_asset(business: Business) -> dg.AssetsDefinition:
         tracking: dg.ResourceParam[Tracking],
         asked_day: dg.ResourceParam[AskedDay],
     ) -> dg.MaterializeResult[Any]:
-        day = _day(lakehouse, asked_day)
-        known = known_sources(business, passed_until_now(lakehouse, business), day)
+        day, told = _day(lakehouse, asked_day)
         champion, found = champion_at(decided(lakehouse), day), {"as_of_date": str(day)}
         if champion is None:
             unjudged = [not_judged(name, NO_CHAMPION) for name in CHECKS]
-            return materialized(lakehouse, table, None, found, [*unjudged, on_time(known)])
+            return materialized(lakehouse, table, None, found, [*unjudged, _on_time(told)])
         model = model_of(lakehouse, tracking, champion)
         _require_declared(business, model, champion, day)
         earlier = _earlier_snapshots(lakehouse, day, model.transformation.features)
-        frame = _scored(lakehouse, business, day, earlier, model, champion, known)
+        frame = _scored(lakehouse, business, day, earlier, model, champion, told)
         with lakehouse.draft(table, frame) as draft:
             counts = _judge(lakehouse, draft, day)
             tiers = draft.content.aggregate(
@@ -96,15 +95,23 @@ def current_scores_asset(business: Business) -> dg.AssetsDefinition:
                 passed(DAY_AT_HAND, found),
                 passed(FEATURES_AT_HAND, {"model version": champion.model_version}),
                 passed(ONE_PROBABILITY, counts),
-                on_time(known),
+                _on_time(told),
             ],
         )
 
     return scores
 
 
-def _day(lakehouse: Lakehouse, asked: AskedDay) -> date:
-    """The day that is asked for, else the newest of which there are snapshots.
+def _on_time(told: SourcesTold) -> dg.AssetCheckResult:
+    """The check SOURCES_ON_TIME by what the snapshots tell: a file that came since does not change it."""
+    evidence = {"known until": str(told.known_until or "not known yet")}
+    if told.behind is None:
+        return passed(SOURCES_ON_TIME, evidence)
+    return warned(SOURCES_ON_TIME, f"Behind: {told.behind}.", evidence)
+
+
+def _day(lakehouse: Lakehouse, asked: AskedDay) -> tuple[date, SourcesTold]:
+    """The day that is asked for, else the newest of which there are snapshots, and what they tell of the sources.
 
     Raises:
         CheckFailed: there are no snapshots of that day.
@@ -112,14 +119,15 @@ def _day(lakehouse: Lakehouse, asked: AskedDay) -> date:
     table = tables.CURRENT_SNAPSHOT
     held = lakehouse.slices(table, "as_of_date") if lakehouse.exists(table) else []
     day: date | None = asked.day or max(held, default=None)
-    if day is None or day not in held:
+    told = told_of_day(lakehouse, day) if day is not None and day in held else None
+    if day is None or told is None:
         raise CheckFailed(
             DAY_AT_HAND,
             f"features/current_snapshot does not hold {day or 'any day'}.",
             "Run the job `daily`, which computes the snapshots of the day first.",
             {"days": ", ".join(map(str, held)) or "none"},
         )
-    return day
+    return day, told
 
 
 def _require_declared(business: Business, model: "PortableModel", champion: Champion, day: date) -> None:
@@ -156,7 +164,7 @@ def _scored(
     earlier: "Mapping[str, DataFrame]",
     model: "PortableModel",
     champion: Champion,
-    known: list[KnownSource],
+    told: SourcesTold,
 ) -> "DataFrame":
     """The rows of the day, with what is told of sources."""
     from pyspark.sql import functions as F
@@ -164,14 +172,7 @@ def _scored(
     today = lakehouse.read(tables.CURRENT_SNAPSHOT).where(F.col("as_of_date") == F.lit(day))
     rules, version = business.file.segments, champion.model_version
     scored = current_scores(today, earlier, model, version, business.features, rules)
-    behind = "; ".join(source.told for source in known if source.behind)
-    untils = [source.until for source in known]
-    oldest = min((until for until in untils if until), default=None) if None not in untils else None
-    told = {
-        "behind": F.lit(behind or None).cast("string"),
-        "known_until": F.lit(oldest).cast("date"),
-    }
-    return scored.withColumns(told).select(*tables.CURRENT_SCORES.types)
+    return told.beside(scored).select(*tables.CURRENT_SCORES.types)
 
 
 def _judge(lakehouse: Lakehouse, draft: TableDraft, day: date) -> dict[str, int]:

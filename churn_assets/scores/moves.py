@@ -1,11 +1,11 @@
 """Scores of one day with what the same model gives earlier snapshots of the customer, and what moved since."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.segments import Segments
+from churn_assets.history.earlier_days import EARLIER, MONTH_END, WEEK_BEFORE
 from churn_assets.ml.portable.model import PortableModel
 from churn_assets.ml.portable.reasons_in_words import moved_reasons
 from churn_assets.ml.portable.scored import REASON_NAMES, readable, scored_and_explained, typical_values
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 KEYS = ["customer_key", "as_of_date"]
-# The earlier days of EARLIER. What moved is told since the first of MOVED_SINCE that the customer has a snapshot of.
-DAY_BEFORE, WEEK_BEFORE, MONTH_END = "day_before", "week_before", "month_end"
-EARLIER = (DAY_BEFORE, WEEK_BEFORE, MONTH_END)
+# What moved is told since the first of these days that the customer has a snapshot of.
 MOVED_SINCE = (WEEK_BEFORE, MONTH_END)
 DATED = "#as_of_date"  # of an earlier snapshot; null where the customer has none
 TEXTS = (*REASON_NAMES, "driver", "moved_reason")
@@ -148,14 +146,3 @@ def _moved(
         reason[rows] = moved_reasons(here, before, told, typical_values(model))
         since[rows] = then["#day"].to_numpy()
     return reason, since
-
-
-def days_before(day: date) -> dict[str, date]:
-    """Name of EARLIER -> that day before `day`."""
-    from datetime import timedelta
-
-    return {
-        DAY_BEFORE: day - timedelta(days=1),
-        WEEK_BEFORE: day - timedelta(days=7),
-        MONTH_END: day.replace(day=1) - timedelta(days=1),
-    }

@@ -38,6 +38,8 @@ READ = (
     tables.CUSTOMERS,
     tables.CUSTOMER_MONTHS,
     tables.CUSTOMER_KEYS,
+    tables.CAMPAIGN_PLAN,
+    tables.CAMPAIGN_RESULTS,
 )
 WRITTEN_BY_OTHERS = (tables.CHAMPIONS, tables.TRAINING_RUNS)  # models/churn_model writes them
 
@@ -45,6 +47,7 @@ WRITTEN_BY_OTHERS = (tables.CHAMPIONS, tables.TRAINING_RUNS)  # models/churn_mod
 def _release(business: Business) -> dg.AssetsDefinition:
     copied = [table for table, _ in COPIED if table not in WRITTEN_BY_OTHERS]
     treatments = [tables.silver(s) for s in business.of_role("treatment")]
+    valued = [tables.LIFETIME_VALUES] if business.file.economics.lifetime else []
 
     @table_asset(
         RELEASE,
@@ -54,7 +57,7 @@ def _release(business: Business) -> dg.AssetsDefinition:
             "snapshot values, the current scores, months, contacts, curves, figures, the model and its card. It is "
             "proved before it is put in force. Beside it an encrypted file says who is behind each customer_key."
         ),
-        deps=[table.key for table in (*READ, *copied, *treatments)],
+        deps=[table.key for table in (*READ, *valued, *copied, *treatments)],
         checks={
             VERIFIES: "Every file is what the manifest says, and the model answers the golden rows as it did.",
             REPRODUCES: "The model of the release gives the stored probabilities and reasons from the snapshots.",

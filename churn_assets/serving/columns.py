@@ -11,7 +11,9 @@ from churn_assets.lakehouse.catalogue.shared_columns import CUSTOMER_KEY, SOURCE
 from churn_assets.lakehouse.tables import LakeColumn, Table
 from churn_assets.ml.portable.scored import REASON_NAMES
 from churn_assets.serving.calibration import CALIBRATION
+from churn_assets.serving.campaigns import HOLDOUT, PLAN
 from churn_assets.serving.current import DAYS, FORMER_DAYS, OF_A_DAY, SCORES, SNAPSHOTS
+from churn_assets.serving.customers import VALUE_COLUMNS
 from churn_assets.serving.leaving_rates import LEAVING_RATES
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def release_tables(business: Business) -> dict[str, Table]:
     lifetimes = [
         c for c in tables.EXPECTED_LIFETIMES.columns if c.name.startswith(("expected", "horizon", "survival"))
     ]
+    worth = [c for c in tables.LIFETIME_VALUES.columns if c.name in VALUE_COLUMNS]
     current = [of[n] for n in (*OPTIONAL_SCORES, *REASON_NAMES)]
     current += [of[n] for n in ("segment", "action", "risk_tier", "value_tier", "value")]
     sizes = (of["as_of_date"], of["segment"], of["action"], of["driver"], SIZE, MEAN)
@@ -55,7 +58,7 @@ def release_tables(business: Business) -> dict[str, Table]:
         "serving",
         "customers",
         "one row per known customer who does not object to profiling",
-        columns=(CUSTOMER_KEY, *OWN_OF_CUSTOMERS, *current, *lifetimes, ENDED_ON, SURVIVOR_KEY),
+        columns=(CUSTOMER_KEY, *OWN_OF_CUSTOMERS, *current, *lifetimes, *worth, ENDED_ON, SURVIVOR_KEY),
     )
     found["scores"] = replace(scores, name="scores")
     found["segments"] = replace(segments, name="segments")
@@ -79,6 +82,7 @@ def release_tables(business: Business) -> dict[str, Table]:
     )
     found[LEAVING_RATES.name] = LEAVING_RATES
     found[CALIBRATION.name] = CALIBRATION
+    found[PLAN.name], found[HOLDOUT.name] = PLAN, HOLDOUT
     found["contacts"] = Table("serving", "contacts", "one row per contact", columns=_of_contacts(business))
     return found
 

@@ -25,6 +25,7 @@ SCORE_COLUMNS = ("as_of_date", "model_version", "raw", "probability", "decile", 
 SEGMENT_COLUMNS = ("segment", "action", "risk_tier", "value_tier", "value")
 LIFETIME_COLUMNS = ("expected_months", "expected_months_low", "expected_months_high", "horizon_months")
 SURVIVAL_COLUMNS = ("survival_3m", "survival_6m", "survival_12m")
+VALUE_COLUMNS = ("lifetime_value", "lifetime_value_low", "lifetime_value_high", "value_horizon_months")
 
 
 def status_reasons(business: Business, day: date) -> dict[str, str]:
@@ -88,7 +89,7 @@ def customer_rows(
         lakehouse: for the states of customers and their endings.
         business: whose customers.
         month: of the current scores.
-        current: `scores`, `segments` and, if there are any, `lifetimes` of that month.
+        current: `scores`, `segments` and, if there are any, `lifetimes` and `lifetime_values` of that month.
         also: customers who have a row in any case.
     """
 
@@ -98,11 +99,14 @@ def customer_rows(
     rows["status_reason"] = rows["status"].map(status_reasons(business, month_end(month)))
     rows = rows.join(scores[list(SCORE_COLUMNS)])
     rows = rows.join(current["segments"].set_index("customer_key")[list(SEGMENT_COLUMNS)])
-    lifetimes = [*LIFETIME_COLUMNS, *SURVIVAL_COLUMNS]
-    if "lifetimes" in current:
-        rows = rows.join(current["lifetimes"].set_index("customer_key")[lifetimes])
-    else:
-        rows[lifetimes] = None
+    for name, columns in (
+        ("lifetimes", [*LIFETIME_COLUMNS, *SURVIVAL_COLUMNS]),
+        ("lifetime_values", [*VALUE_COLUMNS]),
+    ):
+        if name in current:
+            rows = rows.join(current[name].set_index("customer_key")[columns])
+        else:
+            rows[columns] = None
     endings = lakehouse.arrow(tables.CHURN_EVENTS, ["customer_key", "ended_on"]).to_pandas()
     last = endings.sort_values("ended_on").drop_duplicates("customer_key", keep="last")
     last = last.set_index("customer_key")["ended_on"]

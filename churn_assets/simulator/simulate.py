@@ -10,14 +10,12 @@ from rich.console import Console
 from churn_assets.contracts.business import Business
 from churn_assets.months import add_months, month_start
 from churn_assets.reporting.progress_display import display_on
-from churn_assets.settings import Settings, is_uri
+from churn_assets.settings import COMING, Settings, is_uri
 
 if TYPE_CHECKING:
     from churn_assets.simulator.plan import Progress, SimulationPlan, SimulationSummary
 
     Simulator = Callable[[SimulationPlan, Path, Path, Progress], SimulationSummary]
-
-COMING = "coming"  # in CHURN_HOME: extracts of days that have not come yet
 
 
 class SimulationError(ValueError):

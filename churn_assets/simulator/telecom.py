@@ -11,33 +11,19 @@ import numpy as np
 import pyarrow as pa
 
 from churn_assets.months import month_of
-from churn_assets.simulator.behaviour import Network, step_engagement, step_usage
 from churn_assets.simulator.dates import to_date, to_day
 from churn_assets.simulator.dirt import CUT_SHARE, TRUNCATED_SHARE, Dirt
 from churn_assets.simulator.extracts import Landing
 from churn_assets.simulator.forecast import AHEAD
-from churn_assets.simulator.hazard import AFTER, BEFORE, Regime
-from churn_assets.simulator.invoices import Billing
+from churn_assets.simulator.living import LivingWorld
 from churn_assets.simulator.plan import TELECOM_SOURCES, Progress, SimulationPlan, SimulationSummary
-from churn_assets.simulator.population import draw_population, warm_up_start
-from churn_assets.simulator.retention import Retention
-from churn_assets.simulator.state import NON_PAYMENT, initial_state
+from churn_assets.simulator.population import warm_up_start
+from churn_assets.simulator.state import NON_PAYMENT
 from churn_assets.simulator.state_extracts import (
     Columns,
     customer_columns,
-    step_attributes,
     subscription_columns,
 )
-from churn_assets.simulator.subscriptions import (
-    bury,
-    step_ends,
-    step_expiries,
-    step_involuntary,
-    step_joins,
-    step_leaving,
-    step_prices,
-)
-from churn_assets.simulator.tickets import Helpdesk
 from churn_assets.simulator.truth import (
     Truth,
     eligible,
@@ -85,14 +71,7 @@ class _Telecom:
         self.landing = Landing(landing, self.summary, coming, plan.is_daily)
         self.dirt = Dirt(plan)
         self.start = to_day(plan.start)
-        self.people = draw_population(plan)
-        self.state = initial_state(self.people)
-        self.ids = np.full(self.people.size, "", dtype=object)
-        self.named = 0
-        self.network = Network(plan.seed, self.people.size)
-        self.billing = Billing(plan.seed, self.start)
-        self.helpdesk = Helpdesk(plan.seed, self.start)
-        self.retention = Retention(plan.seed, self.start)
+        self.world = LivingWorld(plan, for_extracts=True)
         self.usage = UsageFeed(self.dirt)
         self.truth = Truth()
         self.delivered_until = self.start - 1
@@ -103,7 +82,7 @@ class _Telecom:
         change_days = {to_day(value) for value in plan.change_extracts}
         month_ends = {to_day(value): number for number, value in enumerate(plan.month_ends, start=1)}
         for day in range(warm_up_start(plan), to_day(plan.end) + 1):
-            self._live(day)
+            self._live()
             if day in change_days:
                 self._deliver_changes(to_date(day))
             if day in month_ends:
@@ -122,58 +101,21 @@ class _Telecom:
                 paths += [self.landing.path(source, value, part, EXTENSIONS[source]) for part in parts]
         return paths
 
-    def _regime(self, day: int) -> Regime:
-        drift = self.plan.drift_day
-        return AFTER if drift is not None and day >= drift else BEFORE
-
-    def _live(self, day: int) -> None:
-        """Simulates one day: joins and contracts, usage, tickets, invoices and contacts, then decisions to leave."""
-        seed = self.plan.seed
-        count = int(np.searchsorted(self.people.joined_on, day, side="right"))
-        state, people = self.state.first(count), self.people.first(count)
-        step_joins(state, people, day)
-        if day >= self.start:
-            self._name(count)
-        step_attributes(seed, state, day)
-        step_expiries(seed, state, day)
-        step_prices(seed, state, people, day)
-        outage, drops = self.network.step(state, day)
-        step_engagement(seed, state, day)
-        voice, texts, data, roaming = step_usage(seed, state, people, day)
-        if day >= self.start:
-            rows = np.flatnonzero(state.alive)
-            self.usage.add(
-                day,
-                state.number[rows],
-                [values[rows] for values in (voice, texts, data, roaming, drops, outage)],
-            )
-        self.helpdesk.step(state, people, day)
-        self.billing.step(state, people, day)
-        self.retention.step(state, people, day)
-        step_leaving(seed, state, people, day, self._regime(day))
-        step_involuntary(seed, state, people, day)
-        bury(state, step_ends(state, day))
-
-    def _name(self, count: int) -> None:
-        """Gives a number to active customers without one: to all of them on the first day of the history."""
-        slots = np.flatnonzero(self.state.alive[:count] & (self.state.number[:count] == 0))
-        if len(slots) == 0:
-            return
-        numbers = np.arange(self.named + 1, self.named + 1 + len(slots))
-        self.named += len(slots)
-        self.state.number[slots] = numbers
-        self.ids[slots] = [f"C{number:07d}" for number in numbers.tolist()]
-        self.state.changed[slots] = True
+    def _live(self) -> None:
+        """Simulates one day, and keeps what was used on it for the next extract."""
+        used = self.world.live()
+        if self.world.day >= self.start:
+            self.usage.add(self.world.day, self.world.state.number[used.slots], used.measures)
 
     def _deliver_changes(self, extract_date: date) -> None:
-        since, until = self.delivered_until, to_day(extract_date)
+        since, until, world = self.delivered_until, to_day(extract_date), self.world
         self.delivered_until = until
         self._write_columns(
-            "subscriptions", extract_date, subscription_columns(self.state, self.people, self.ids)
+            "subscriptions", extract_date, subscription_columns(world.state, world.people, world.ids)
         )
-        self._write_columns("retention_contacts", extract_date, self.retention.deliver(self.ids))
-        self._write_lines("invoices", extract_date, self.billing.deliver(since, until, self.ids))
-        self._write_lines("tickets", extract_date, self.helpdesk.deliver(since, until, self.ids))
+        self._write_columns("retention_contacts", extract_date, world.retention.deliver(world.ids))
+        self._write_lines("invoices", extract_date, world.billing.deliver(since, until, world.ids))
+        self._write_lines("tickets", extract_date, world.helpdesk.deliver(since, until, world.ids))
         rows = usage_table(self.usage.deliver(extract_date))
         if self.dirt.truncated("usage", extract_date):
             rows = rows.slice(0, math.ceil(rows.num_rows * TRUNCATED_SHARE))
@@ -203,25 +145,26 @@ class _Telecom:
         self.landing.write_lines(source, extract_date, 1, lines)
 
     def _close_month(self, day: int) -> None:
-        extract_date = to_date(day)
-        columns, slots = customer_columns(self.plan.seed, self.state, self.people, day, self.ids)
-        columns, mark = self.dirt.dress_customers(extract_date, columns, slots, self.people.size)
+        extract_date, world = to_date(day), self.world
+        columns, slots = customer_columns(self.plan.seed, world.state, world.people, day, world.ids)
+        columns, mark = self.dirt.dress_customers(extract_date, columns, slots, world.people.size)
         self._write_table("customers", extract_date, columns, mark)
-        count = int(np.searchsorted(self.people.joined_on, day, side="right"))
-        regime_on = {ahead: self._regime(day + ahead) for ahead in (0, *AHEAD)}
-        self.truth.record(self.state.first(count), self.people.first(count), day, regime_on)
+        count = world.present
+        regime_on = {ahead: world.regime(day + ahead) for ahead in (0, *AHEAD)}
+        self.truth.record(world.state.first(count), world.people.first(count), day, regime_on)
         month_start = to_day(extract_date.replace(day=1))
-        ended = (self.state.ended_on >= month_start) & (self.state.ended_on <= day)
+        ended = (world.state.ended_on >= month_start) & (world.state.ended_on <= day)
         key = month_of(extract_date)
-        self.summary.active[key] = int(self.state.alive.sum())
-        self.summary.churners[key] = int((ended & (self.state.reason < NON_PAYMENT)).sum())
-        self.summary.involuntary[key] = int((ended & (self.state.reason >= NON_PAYMENT)).sum())
+        self.summary.active[key] = int(world.state.alive.sum())
+        self.summary.churners[key] = int((ended & (world.state.reason < NON_PAYMENT)).sum())
+        self.summary.involuntary[key] = int((ended & (world.state.reason >= NON_PAYMENT)).sum())
 
     def _conclude(self) -> None:
-        hazard = self.truth.hazard(self.state, self.ids, to_day(self.plan.end))
+        world = self.world
+        hazard = self.truth.hazard(world.state, world.ids, to_day(self.plan.end))
         write_truth(self.truth_folder, "hazard", hazard)
-        write_truth(self.truth_folder, "ends", ends_table(self.state, self.ids, self.start))
-        write_truth(self.truth_folder, "customers", traits_table(self.state, self.people, self.ids))
+        write_truth(self.truth_folder, "ends", ends_table(world.state, world.ids, self.start))
+        write_truth(self.truth_folder, "customers", traits_table(world.state, world.people, world.ids))
         judged = eligible(hazard)
         outcome = judged["voluntary_end_in_window"].astype(bool).to_numpy()
         self.summary.hazard_auc = rank_auc(judged["churn_probability"].to_numpy(), outcome)

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import pyarrow.fs as pafs
 
 from churn_assets.contracts.source import Compression, Source
 from churn_assets.months import month_of
-from churn_assets.settings import filesystem
+from churn_assets.settings import COMING, filesystem
 
 EXTRACT = re.compile(r"extract_date=([0-9]{4}-[0-9]{2}-[0-9]{2})")
 # a month in another name: 2025-03-31, 20250331, 2025-3, 31.03.2025
@@ -208,19 +208,13 @@ def first_delivered_month(landing: str, sources: Iterable[Source], start: str) -
     """
     found: str | None = None
     for source in sources:
-        fs, root = filesystem(f"{landing}/{source.path}")
-        try:
-            folders = fs.get_file_info(pafs.FileSelector(root, allow_not_found=True))
-        except NotADirectoryError:
-            continue
-        named = ((EXTRACT.fullmatch(f.base_name), f.path) for f in folders)
-        for month, folder in sorted((match[1][:7], path) for match, path in named if match):
+        for told, folder in _extract_folders(landing, source):
+            month = told[:7]
             if month < start or not "01" <= month[5:] <= "12":
                 continue
             if found is not None and month >= found:
                 break
-            names = [info.base_name for info in fs.get_file_info(pafs.FileSelector(folder))]
-            if any(not name.startswith((".", "_")) for name in names):
+            if _holds_files(landing, folder):
                 found = month
                 break
     return found
@@ -233,22 +227,36 @@ def newest_extract(landing: str, sources: Iterable[Source], last: date) -> date 
     """
     found: date | None = None
     for source in sources:
-        fs, root = filesystem(f"{landing}/{source.path}")
-        try:
-            folders = fs.get_file_info(pafs.FileSelector(root, allow_not_found=True))
-        except NotADirectoryError:
-            continue
-        named = ((EXTRACT.fullmatch(f.base_name), f.path) for f in folders)
-        for told, folder in sorted(((match[1], path) for match, path in named if match), reverse=True):
+        for told, folder in reversed(_extract_folders(landing, source)):
             if told > last.isoformat() or not _is_day(told):
                 continue
             if found is not None and told <= found.isoformat():
                 break
-            names = [info.base_name for info in fs.get_file_info(pafs.FileSelector(folder))]
-            if any(not _passed_over(name) for name in names):
+            if _holds_files(landing, folder):
                 found = date.fromisoformat(told)
                 break
     return found
+
+
+def days_wait(home: Path) -> bool:
+    """Whether extracts of a simulated world wait in a home for their day to come."""
+    return any((home / COMING).glob("*/extract_date=*/*"))
+
+
+def _extract_folders(landing: str, source: Source) -> list[tuple[str, str]]:
+    """The day, as its name tells it, and the path of each extract folder of a source, ascending."""
+    fs, root = filesystem(f"{landing}/{source.path}")
+    try:
+        folders = fs.get_file_info(pafs.FileSelector(root, allow_not_found=True))
+    except NotADirectoryError:
+        return []
+    named = ((EXTRACT.fullmatch(folder.base_name), folder.path) for folder in folders)
+    return sorted((match[1], path) for match, path in named if match)
+
+
+def _holds_files(landing: str, folder: str) -> bool:
+    fs, _ = filesystem(landing)
+    return any(not _passed_over(info.base_name) for info in fs.get_file_info(pafs.FileSelector(folder)))
 
 
 def _is_day(text: str) -> bool:

@@ -181,6 +181,16 @@ class Tracking:
         """
         self._client().set_registered_model_alias(self.model_name, CHAMPION, model_version)
 
+    def copy_version(self, model_version: str) -> str:
+        """Registers the files of a version as a new version; returns its number.
+
+        Raises:
+            MlflowException: no such version.
+        """
+        client = self._client()
+        location = client.get_model_version_download_uri(self.model_name, model_version)
+        return str(client.create_model_version(self.model_name, location).version)
+
     def tag_version(self, model_version: str, tags: Mapping[str, str]) -> None:
         """Adds tags to a registered version.
 

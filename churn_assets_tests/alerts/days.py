@@ -39,6 +39,7 @@ def score(customer: str, number: int, probability: float = 0.1, **more: Any) -> 
         "moved_since": None,
         "behind": None,
         "known_until": day(number),
+        "unknown_windows": None,
     }
     return row | NEVER | more
 

@@ -1,6 +1,7 @@
 """A lake that holds only current scores, to raise alerts in."""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from churn_assets.alerts.assets import alert_assets
 from churn_assets.alerts.store import alerts
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
+from churn_assets.graph.as_of_day import ASKED_DAY, AskedDay
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets_tests.lakes import settings_for, small_business
@@ -46,13 +48,14 @@ def raised(
     business: Business,
     raise_on_error: bool = True,
     instance: dg.DagsterInstance | None = None,
+    asked: date | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Materialises the alerts; without an instance as the first run of a home."""
+    """Materialises the alerts; without an instance as the first run of a home. `asked`: a day computed again."""
     upstream = (tables.CURRENT_SCORES, tables.CURRENT_SNAPSHOT)
     return dg.materialize(
         [*alert_assets(business), *(dg.AssetSpec(table.key) for table in upstream)],
         selection=dg.AssetSelection.assets(tables.RISK_ALERTS.key),
-        resources={"lakehouse": house},
+        resources={"lakehouse": house, ASKED_DAY: AskedDay(asked)},
         instance=instance,
         raise_on_error=raise_on_error,
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from churn_assets.alerts.changes import changes
@@ -13,19 +14,35 @@ HIGH = rule(entered="high")
 
 
 def found(
-    rows: list[dict[str, Any]], number: int, *rules: AlertRule, **true: set[str]
+    rows: list[dict[str, Any]], number: int, *rules: AlertRule, **true: dict[str, int]
 ) -> list[tuple[Any, ...]]:
-    """customer, old and new value, and how many days ago, of each change."""
-    told = changes(days(rows, number), rules, true)
+    """customer, old and new value, and how many days ago, of each change that is not held back.
+
+    `true`: of an SQL rule, the customers for whom it became true, with the number of the day on which it was false.
+    """
+    told = _changes(rows, number, *rules, **true)
     return [
         (r.customer_key, r.old_value, r.new_value, (day(number) - r.compared_with).days)
         for r in told.itertuples()
+        if r.held is None
     ]
+
+
+def held(rows: list[dict[str, Any]], number: int, *rules: AlertRule) -> dict[str, str]:
+    """customer -> why a change is held back."""
+    return {r.customer_key: r.held for r in _changes(rows, number, *rules).itertuples() if r.held is not None}
+
+
+def _changes(
+    rows: list[dict[str, Any]], number: int, *rules: AlertRule, **true: dict[str, int]
+) -> pd.DataFrame:
+    became = {name: {key: day(n) for key, n in keys.items()} for name, keys in true.items()}
+    return changes(days(rows, number), rules, became)
 
 
 def test_nothing_has_changed_on_the_first_day() -> None:
     rows = [score("a", 0, 0.9, risk_tier="high", probability_week_before=0.1)]
-    assert found(rows, 0, ROSE, HIGH, rule(driver="usage"), rule("s", sql="x > 1"), s={"a"}) == []
+    assert found(rows, 0, ROSE, HIGH, rule(driver="usage"), rule("s", sql="x > 1"), s={"a": 0}) == []
 
 
 def test_a_rise_is_told_once_and_by_its_lowest_day() -> None:
@@ -63,7 +80,9 @@ def test_a_changed_model_is_no_change_of_a_customer() -> None:
     old = [score("a", 0, 0.1), score("a", 1, 0.1)]
     new = score("a", 2, 0.6, model_version="2", risk_tier="high", driver="price", probability_week_before=0.6)
     rules = (ROSE, HIGH, rule("d", driver="price"), rule("s", sql="x"))
-    assert found([*old, new], 2, *rules, s={"a"}) == [("a", "false", "true", 1)]  # a condition reads no score
+    assert found([*old, new], 2, *rules, s={"a": 1}) == [
+        ("a", "false", "true", 1)
+    ]  # a condition reads no score
     next_day = score("a", 3, 0.6, model_version="2", risk_tier="high", driver="price")
     assert found([*old, new, next_day], 3, *rules) == []
 
@@ -102,7 +121,7 @@ def test_a_driver_becomes_the_main_one() -> None:
 
 def test_a_customer_of_the_first_day_has_not_changed_and_one_who_is_gone_is_not_told() -> None:
     rows = [score("gone", 0), score("new", 1, 0.9, risk_tier="high", driver="price")]
-    assert found(rows, 1, HIGH, ROSE, rule("d", driver="price"), rule("s", sql="x"), s={"new", "gone"}) == []
+    assert found(rows, 1, HIGH, ROSE, rule("d", driver="price"), rule("s", sql="x"), s={"gone": 0}) == []
 
 
 def test_a_missed_day_is_bridged() -> None:
@@ -115,3 +134,69 @@ def test_when_narrows_a_rule_to_customers_as_they_are_now() -> None:
     rows += [score("a", 1, risk_tier="high"), score("b", 1, risk_tier="high", value_tier="high")]
     assert [c for c, *_ in found(rows, 1, rule(entered="high", when={"value": ["high"]}))] == ["b"]
     assert found(rows, 1, rule(entered="high", when={"driver": ["price"]})) == []
+
+
+SILENT = {"unknown_windows": "usage: recency, 7d"}
+
+
+def weekly(probability: dict[int, float], **of: dict[int, Any]) -> list[dict[str, Any]]:
+    """Scores of a customer of whom usage is known on every seventh day only."""
+    return [
+        score("a", n, p, **({} if n % 7 == 0 else SILENT), **{name: by.get(n) for name, by in of.items()})
+        for n, p in probability.items()
+    ]
+
+
+def test_a_rise_on_the_day_of_a_delivery_is_held_back_with_the_reason() -> None:
+    """The probability fell while a source was silent, and rose when it came."""
+    rows = weekly({0: 0.3} | dict.fromkeys(range(1, 7), 0.1) | {7: 0.3})
+    assert found(rows, 7, ROSE) == []
+    assert held(rows, 7, ROSE) == {
+        "a": f"sources differ: not known on {day(7)} is nothing, on {day(6)} usage: recency, 7d"
+    }
+    assert held([*rows, score("a", 8, 0.3, **SILENT)], 8, ROSE) == {}, "it was held back on the day before"
+
+
+def test_like_is_compared_with_like_so_that_news_of_a_week_are_told() -> None:
+    rows = weekly({0: 0.1} | dict.fromkeys(range(1, 7), 0.1) | {7: 0.3})
+    assert found(rows, 7, ROSE) == [("a", "10.0%", "30.0%", 7)]
+    assert held(rows, 7, ROSE) == {}
+
+
+def test_while_a_source_is_silent_days_of_the_same_silence_are_compared() -> None:
+    rows = weekly({0: 0.1, 1: 0.1, 2: 0.1, 7: 0.1, 8: 0.3})
+    assert found(rows, 8, ROSE) == [("a", "10.0%", "30.0%", 6)]
+
+
+def test_what_the_model_gives_earlier_snapshots_counts_on_like_days_only() -> None:
+    rows = [score("a", 6, 0.3, **SILENT), score("a", 7, 0.3, probability_day_before=0.1)]
+    rows = [score("a", 0, 0.3), *rows]
+    assert found(rows, 7, ROSE) == []
+    assert list(held(rows, 7, ROSE)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("of", "one"),
+    [
+        ({"risk_tier": {0: "high", 6: "low", 7: "high"}}, HIGH),
+        ({"driver": {0: "price", 6: "usage", 7: "price"}}, rule(driver="price")),
+    ],
+)
+def test_a_tier_or_a_driver_is_compared_with_a_like_day(
+    of: dict[str, dict[int, str]], one: AlertRule
+) -> None:
+    rows = weekly({0: 0.1, 6: 0.1, 7: 0.1}, **of)
+    assert found(rows, 7, one) == []
+    assert list(held(rows, 7, one)) == ["a"], "only the silent day before says that it changed"
+    [column] = of
+    changed = [
+        row | {column: {"high": "low", "price": "usage"}.get(row[column], row[column])} for row in rows[:1]
+    ]
+    [(_, old, new, ago)] = found([*changed, *rows[1:]], 7, one)
+    assert (old, new, ago) == (changed[0][column], of[column][7], 7)
+
+
+def test_without_a_like_day_a_change_is_held_back() -> None:
+    rows = [score("a", 6, 0.1, **SILENT), score("a", 7, 0.3, risk_tier="high")]
+    assert found(rows, 7, ROSE, HIGH) == []
+    assert list(held(rows, 7, HIGH)) == list(held(rows, 7, ROSE)) == ["a"]

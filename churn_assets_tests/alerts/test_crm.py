@@ -173,3 +173,10 @@ def test_salesforce_is_logged_in_once_a_run(tmp_path: Path, there: Crm) -> None:
         *["/services/data/v60.0/composite/sobjects/Contact/Customer_No__c"] * 2,
     ]
     assert all(headers["authorization"] == "Bearer t0ken" for _, _, headers, _ in there.requests[1:])
+
+
+def test_who_has_no_own_id_is_counted(tmp_path: Path, there: Crm) -> None:
+    business, house = with_crm(tmp_path, "webhook"), customers(tmp_path, 2)
+    put_scores(house, [score("k0000", 1), score("unknown", 1)])
+    done = pushed(house, business)
+    assert (done.accepted, done.nameless) == (1, 1)

@@ -15,14 +15,15 @@ A, B = rule("a", rose=0.1), rule("b", entered="high")
 
 
 def change(customer: str, importance: float = 1.0, by: str = "a") -> dict[str, Any]:
-    return {"customer_key": customer, "rule": by, "importance": importance}
+    return {"customer_key": customer, "rule": by, "importance": importance, "held": None}
 
 
 def judge(
     rows: list[dict[str, Any]], alerts: Alerts, number: int = 0, former: list[dict[str, Any]] | None = None
 ) -> dict[tuple[str, str], str | None]:
     """(customer, rule) -> why it was suppressed, in the order of the alerts; "known" of those that were there."""
-    new = judged(pd.DataFrame(rows), alerts, day(number), former or [])
+    compared = [{"compared_with": day(number - 1), **row} for row in rows]
+    new = judged(pd.DataFrame(compared), alerts, day(number), former or [])
     assert all((row["state"] == SUPPRESSED) is bool(row["why"]) for row in new)
     return {(row["customer_key"], row["rule"]): row["why"] for row in new}
 
@@ -34,6 +35,7 @@ def past(customer: str, number: int, by: str = "a", state: str = "delivered") ->
         "rule": by,
         "as_of_date": day(number),
         "state": state,
+        "why": "cap: 1 is told a day" if state == SUPPRESSED else None,
     }
 
 
@@ -73,7 +75,7 @@ def test_a_suppressed_alert_starts_no_cool_down_and_a_rule_may_have_its_own() ->
 
 def test_the_same_day_again_adds_only_what_is_new_and_keeps_within_the_cap() -> None:
     alerts = section(A, cap=2)
-    first = judged(pd.DataFrame([change("x")]), alerts, day(0), [])
+    first = judged(pd.DataFrame([change("x") | {"compared_with": day(-1)}]), alerts, day(0), [])
     former = [past("x", 0, state=NEW)]
     assert [row["alert_id"] for row in first] == [former[0]["alert_id"]]
     again = judge([change("x"), change("y", 2), change("z", 3)], alerts, 0, former)
@@ -98,3 +100,24 @@ def test_importance_is_probability_times_margin() -> None:
 def test_without_any_value_all_are_worth_the_same(values: list[float | None]) -> None:
     rows = pd.DataFrame({"probability": [0.1, 0.2], "value": values})
     assert list(importance(rows, Economics(lifetime_value=110, offer=10))) == pytest.approx([10.0, 20.0])
+
+
+def test_what_is_held_back_takes_no_place_and_starts_no_cool_down() -> None:
+    held = change("x", 3) | {"held": "sources differ: some"}
+    told = judge([held, change("x", 1, "b"), change("y", 1)], section(A, B, cap=2))
+    assert told == {("x", "a"): "sources differ: some", ("x", "b"): None, ("y", "a"): None}
+
+
+@pytest.mark.parametrize(
+    ("why", "again"), [(None, False), ("cap: 1 is told a day", False), ("sources differ: x", True)]
+)
+def test_a_change_that_was_found_since_the_day_compared_with_is_the_same_change(
+    why: str | None, again: bool
+) -> None:
+    """Days are compared with one a week ago while a source is silent."""
+    eager = section(rule("a", rose=0.1, cool_down_days=0))
+    former = [past("x", 3, state=SUPPRESSED if why else "delivered") | {"why": why}]
+    week_ago = change("x") | {"compared_with": day(0)}
+    assert (("x", "a") in judge([week_ago], eager, 7, former)) is again
+    later = change("x") | {"compared_with": day(3)}
+    assert ("x", "a") in judge([later], eager, 7, former)

@@ -13,6 +13,7 @@ from churn_assets.serving.release.identity import key_made_once, write_identity
 from churn_assets.serving.release.manifest import Manifest
 from churn_assets.settings import Settings
 from churn_assets_tests.serving.release.alerts import alert_rows, alert_table
+from churn_assets_tests.serving.release.campaigns import campaign_tables
 from churn_assets_tests.serving.release.current import current_tables
 from churn_assets_tests.serving.release.made import FEATURES, KEYS, model, publish
 
@@ -131,11 +132,12 @@ def publish_release(
         settings: of the service.
         number: later ones have greater numbers.
         shift: moves its scores.
-        current: whether it tells of this morning: current scores and alerts.
+        current: whether it tells of this morning (current scores and alerts) and of a campaign.
     """
     held = tables(shift)
     if current:
         held |= current_tables(CURRENT) | {"risk_alerts": alert_table(alert_rows(CURRENT[:60]))}
+        held |= campaign_tables(SCORED)
     return publish(settings.releases_uri, number, shift=shift, **held)
 
 

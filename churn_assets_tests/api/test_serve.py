@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import ssl
 import subprocess
 from collections.abc import Callable
@@ -119,6 +120,11 @@ def test_tls(tmp_path: Path) -> None:
     trusted = ssl.create_default_context(cafile=str(cert))
     with served(tmp_path, "--workers", "1", verify=trusted, **environment) as (_, client, told):
         assert told[0].startswith("Serving https://")
+        with socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as plain:
+            plain.sendall(
+                b"GET / HTTP/1.1\r\n\r\n"
+            )  # no handshake: the connection ends, and the service stays
+            assert b"200" not in plain.recv(1000)
         assert client.get(CUSTOMER).status_code == 200
 
 

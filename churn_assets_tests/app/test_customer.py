@@ -99,6 +99,7 @@ def test_a_customer_with_a_score_is_told_in_full(home: Settings, opened: Open) -
     ]
     assert "Call this week." in text and "Main cause, taking all values together: service." in text
     assert "Expected to stay 9.5 of the next 11 months (mean, 95 % interval 9.1 to 9.9)" in text
+    assert "Expected to bring €240 of margin in the next 24 months" in text
     assert "from 8 January 2026 to 6 February 2026" in page.metric[0].help
     assert "within 37 days" in text
 

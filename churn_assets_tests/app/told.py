@@ -144,6 +144,10 @@ def frames() -> dict[str, pd.DataFrame]:
         survival_3m=0.97,
         survival_6m=0.9,
         survival_12m=None,
+        lifetime_value=240.0,
+        lifetime_value_low=228.0,
+        lifetime_value_high=252.0,
+        value_horizon_months=24,
     )
     others = pd.DataFrame({"customer_key": WITHOUT.values(), "status": WITHOUT.keys()})
     others["status_reason"] = "Told because of " + others["status"] + "."

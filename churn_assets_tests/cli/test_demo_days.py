@@ -138,7 +138,7 @@ def test_a_second_call_goes_on_where_the_first_stopped(
 def test_the_days_are_told_with_what_moved(settings: Settings, lived: Lived) -> None:
     live_days(None, settings, LAST, 1, QUIET)  # type: ignore[arg-type]
     console = Console(file=io.StringIO(), record=True, width=100)
-    print_days(lived.lakehouse, days_of(LAST), console)
+    print_days(lived.lakehouse, days_of(LAST), 0.05, console)
     [line] = [line.split() for line in console.export_text().splitlines() if "2026-06-01" in line]
     assert line == ["2026-06-01", "2", "1", "1", "0"], "two customers, 0.8 leave, one rose by 5 points"
 

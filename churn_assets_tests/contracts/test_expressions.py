@@ -2,7 +2,7 @@
 
 import pytest
 
-from churn_assets.contracts.expressions import compared_values, mistakes_in
+from churn_assets.contracts.expressions import compared_values, mistakes_in, no_condition
 
 NAMES = ["tenure_days", "closed_at", "Opened_At", "priority", "local_time", "current_user"]
 
@@ -63,3 +63,23 @@ def test_all_that_is_not_there_is_told() -> None:
 def test_texts_that_a_condition_compares_with_are_found() -> None:
     sql = "status = 'paid' and `arm` not in ('a', 'b') and priority = 1 and lower(word) like 'x' and t.kind <> 'k'"
     assert list(compared_values(sql)) == [("status", ["paid"]), ("arm", ["a", "b"])]
+
+
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        ("tickets_count_3m", "it compares nothing"),
+        ("tickets_count_3m + 1", "it compares nothing"),
+        ("'a = b'", "it compares nothing"),
+        ("tickets_count_3m >= (3", "its parentheses do not match"),
+        ("tickets_count_3m) >= (3", "its parentheses do not match"),
+        ("case when tickets_count_3m > 3 then 1 else 0 end", "it is a CASE, which gives a value"),
+        ("case when tickets_count_3m > 3 then 1 else 0 end = 1", None),
+        ("tickets_count_3m >= 3", None),
+        ("plan is null or plan in ('a)', 'b')", None),
+        ("isnotnull(plan)", None),
+        ("not (usage_sum_1m between 1 and 2)", None),
+    ],
+)
+def test_an_expression_that_can_be_neither_true_nor_false_is_no_condition(sql: str, why: str | None) -> None:
+    assert no_condition(sql) == why

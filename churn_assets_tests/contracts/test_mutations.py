@@ -35,6 +35,8 @@ REQUIRED = {
     "offers[]": "name channel contact_cost cost",
     "campaigns": "budget",
     "campaigns.capacity[]": "channel contacts",
+    "campaigns.reach[]": "channel column",
+    "campaigns.crm[]": "crm fields",
     "campaigns.contacts[]": "source",
     "segments": "risk value rules",
     "segments.risk": "high elevated",

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
+from churn_assets.features.observed import hidden_ends, observed, unknown_windows
 from churn_assets.features.snapshots import customer_snapshots
+from churn_assets.history.known_days import passed_until_now
 from churn_assets.history.periods import Periods
 from churn_assets.lakehouse import tables
 from churn_assets_tests.worlds import Lake
@@ -93,11 +95,36 @@ def test_windows_whose_end_a_source_has_not_told_yet_are_unknown_and_not_smaller
         day: {name for name in frame.columns if name.startswith("usage_") and frame[name].isna().all()}
         for day, frame in found.items()
     }
-    week, month = "usage_data_mb_sum_7d", {"usage_data_mb_sum_1m", "usage_data_mb_trend_1m"}
-    assert unknown == {7: set(), 15: {week}, 20: {week, *month}}
+    recency, week = "usage_recency_days", "usage_data_mb_sum_7d"
+    month = {"usage_data_mb_sum_1m", "usage_data_mb_trend_1m"}
+    assert unknown == {7: set(), 15: {recency, week}, 20: {recency, week, *month}}
     assert all(frame["usage_data_mb_sum_3m"].notna().all() for frame in found.values()), "a tenth at most"
     assert found[20]["data_share_last_week"].isna().all()
-    assert found[20]["usage_recency_days"].min() == 6
+
+
+def test_the_time_since_an_event_is_unknown_unless_the_unknown_days_are_a_tenth_of_it(lake: Lake) -> None:
+    """As of a window: usage is not known for six days before 20 June, so 60 days without usage are known to be so."""
+    now = passed_until_now(lake.lakehouse, lake.business)
+    day = date(2025, 6, 20)
+    feature = next(f for f in lake.business.features if f.name == "usage_recency_days")
+    periods = Periods.that_end_on(day)
+    hidden = hidden_ends([feature], lake.business, now, periods, [periods.index(day)])
+    assert {end.days for ends in hidden.values() for end in ends.values()} == {6}
+    rows = [(periods.index(day), days) for days in (6.0, 59.0, 60.0, None)] + [(periods.index(day) - 1, 0.0)]
+    frame = lake.lakehouse.spark.createDataFrame(rows, "as_of_index int, usage_recency_days double")
+    where = observed(feature, lake.business, {}, periods, hidden)
+    assert where is not None
+    told = frame.select(where.alias("known"), "usage_recency_days").collect()
+    assert [row.known for row in told] == [False, False, True, None, True]
+
+
+def test_the_windows_that_are_not_known_are_told_in_words(lake: Lake) -> None:
+    now = passed_until_now(lake.lakehouse, lake.business)
+    told = {day: unknown_windows(lake.business, now, date(2025, 6, day)) for day in (7, 15, 20, 30)}
+    assert told[30] is None
+    assert "usage" not in (told[7] or "")
+    assert [part for part in (told[15] or "").split("; ") if "usage" in part] == ["usage: recency, 7d"]
+    assert [part for part in (told[20] or "").split("; ") if "usage" in part] == ["usage: recency, 7d, 1m"]
 
 
 def test_days_of_several_periods_come_in_one_frame(lake: Lake, on: Callable[[date], pd.DataFrame]) -> None:

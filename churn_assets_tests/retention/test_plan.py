@@ -257,3 +257,16 @@ def test_an_empty_cohort_has_an_empty_plan() -> None:
     money = economy(OFFERS, SECTION, found)
     assert make_plan(found, money, SECTION, ECONOMICS).rows.empty
     assert [p.profit for p in budget_curve(found, money, SECTION, ECONOMICS)] == [0.0, 0.0]
+
+
+def test_a_plan_counts_with_own_values_where_they_proved_better() -> None:
+    frame = cohort()
+    own = dict(zip(frame["customer_key"], np.linspace(10, 900, len(frame)), strict=True)) | {
+        frame["customer_key"][3]: np.nan
+    }
+    found = replace(basis(frame), kept=own)
+    rows = make_plan(found, economy(OFFERS, SECTION, found), SECTION, ECONOMICS).rows
+    told = rows.set_index("customer_key")["value"]
+    assert told.drop(frame["customer_key"][3]).to_dict() == {k: v for k, v in own.items() if not np.isnan(v)}
+    assert rows.loc[3, "reason"] == "unknown"
+    assert planned(frame).rows["value"].mean() == pytest.approx(ECONOMICS.lifetime_value)

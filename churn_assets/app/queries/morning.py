@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from churn_assets.app.queries.churn import Z_95
 from churn_assets.app.queries.contacts import quoted
 from churn_assets.app.store import ReleaseStore
+from churn_assets.contracts.alerts import USUAL_RISE
 from churn_assets.months import add_months, month_end, month_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RISE = 0.1  # a rise of the probability that is counted: 10 points
 SINCE = {  # how far back a change looks -> column with the probability before, and what people read
     "day": ("probability_day_before", "the day before"),
     "week": ("probability_week_before", "7 days before"),
@@ -32,7 +32,8 @@ class Morning:
         compared: of them those whom the same model scores at the last month end, too.
         moved: sum of the changes of these since then.
         compared_week: those whom the same model scores 7 days before, too.
-        rose, fell: of these, those whose probability rose or fell by RISE.
+        rise: what counts as a rise of the probability, see `Alerts.rise`.
+        rose, fell: of these, those whose probability rose or fell by so much.
         entered: customers at high risk now who were not at the month end of the release; None if this is its day.
         behind: what sources are behind, in words -> how many customers it concerns.
     """
@@ -44,6 +45,7 @@ class Morning:
     compared: int
     moved: float | None
     compared_week: int
+    rise: float
     rose: int
     fell: int
     entered: int | None
@@ -69,6 +71,7 @@ def this_morning(store: ReleaseStore) -> Morning | None:
     """Figures of the current scores; None without any."""
     if store.morning is None:
         return None
+    rise = float(store.business.get("rise", USUAL_RISE))  # an older release does not tell it
     week = "(n.probability - n.probability_week_before)"
     [row] = store.rows(
         f"""
@@ -80,7 +83,7 @@ def this_morning(store: ReleaseStore) -> Morning | None:
             count(*) FILTER (n.risk_tier = 'high' AND c.risk_tier IS DISTINCT FROM 'high') AS entered
         FROM current_scores n LEFT JOIN customers c USING (customer_key)
         """,
-        [RISE, RISE],
+        [rise, rise],
     )
     behind = store.rows(
         "SELECT behind, count(*) AS customers FROM current_scores WHERE behind IS NOT NULL GROUP BY 1 "
@@ -88,7 +91,9 @@ def this_morning(store: ReleaseStore) -> Morning | None:
     )
     if store.morning == store.as_of:
         row["entered"] = None
-    return Morning(store.morning, **row, behind={told["behind"]: told["customers"] for told in behind})
+    return Morning(
+        store.morning, **row, rise=rise, behind={told["behind"]: told["customers"] for told in behind}
+    )
 
 
 def risers(store: ReleaseStore, count: int, since: str = "week") -> "pd.DataFrame":

@@ -14,6 +14,7 @@ from churn_assets.app.parts.figures import figure
 from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.parts.words import plain, points
 from churn_assets.app.queries.customer import outcome_window, score_history, survival, worth
+from churn_assets.app.queries.lifetime_value import value_told
 from churn_assets.app.queries.similar_customers import ENOUGH, similar
 from churn_assets.app.queries.value import customer_value
 from churn_assets.reporting.words import capitalised
@@ -117,6 +118,8 @@ def _stay(page: Page, row: dict[str, Any]) -> None:
         "When they may leave",
         help="From customers like this one in the past: how many were still there after so many months.",
     )
+    if (worth_told := value_told(row, page.formats)) is not None:
+        st.write(plain(worth_told))
     if row["expected_months"] is None:
         st.write("There is no estimate of how long this customer stays.")
         return

@@ -8,7 +8,7 @@ from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.parts.words import plain
 from churn_assets.app.queries.alerts import counts_of
 from churn_assets.app.queries.model import outcome_days
-from churn_assets.app.queries.morning import RISE, Morning, risers, this_morning, why_not
+from churn_assets.app.queries.morning import Morning, risers, this_morning, why_not
 from churn_assets.app.views.acknowledged import fresh_acknowledgements
 
 SHOWN_RISERS = 8
@@ -54,7 +54,7 @@ def _figures(page: Page, found: Morning) -> None:
         more_is_worse=True,
         interval=(formats.number(low, 0), formats.number(high, 0)),
     )
-    points = f"{100 * RISE:.0f} points"
+    points = f"{100 * found.rise:.0f} points"
     figure(
         rose,
         f"Rose by {points} or more in 7 days",

@@ -5,6 +5,7 @@ import streamlit as st
 from churn_assets.app.page import Page
 from churn_assets.app.parts.figures import figure, signed
 from churn_assets.app.parts.header import header
+from churn_assets.app.queries.lifetime_value import lifetime_totals
 from churn_assets.app.queries.lights import data_light, model_light
 from churn_assets.app.queries.model import outcome_days
 from churn_assets.app.queries.overview import AtRisk, at_risk
@@ -107,7 +108,26 @@ def _figures(page: Page, found: AtRisk) -> None:
         delta=worth_change(now.value_expected, before.value_expected if before else None),
         more_is_worse=True,
     )
+    _lifetime(page)
     st.caption(_of_days(page, found))
+
+
+def _lifetime(page: Page) -> None:
+    """What the customers are expected to bring, where the release tells it."""
+    found = lifetime_totals(page.store)
+    if found is None:
+        return
+    formats = page.formats
+    lacking = (
+        f" Customers whose value is not known: {formats.number(found.unknown)}." if found.unknown else ""
+    )
+    st.markdown(
+        f"In the next {formats.number(found.months)} months all scored customers are expected to bring "
+        f"**{formats.money(found.everybody)}** of margin, those at high risk **{formats.money(found.high)}**, in "
+        f"today's money.{lacking}",
+        help="Margin per month times the months that a customer is expected to stay, or the margin of the purchases "
+        "that are expected. Later money counts less.",
+    )
 
 
 def _of_days(page: Page, found: AtRisk) -> str:

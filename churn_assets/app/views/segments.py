@@ -12,7 +12,8 @@ from churn_assets.app.parts.filters import one_of
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.queries import segments
-from churn_assets.app.queries.value import customer_value
+from churn_assets.app.queries.lifetime_value import value_of_segments
+from churn_assets.app.queries.value import CustomerValue, customer_value
 from churn_assets.app.views.heat import heat
 from churn_assets.app.views.moves import HOW, moves_table
 from churn_assets.app.views.worth import worth_column
@@ -86,6 +87,11 @@ def _sizes(page: Page, day: date) -> None:
         )
     else:
         st.caption("This business declares no value of a customer, so the segments have none.")
+    if day == page.store.as_of and (worth := value_of_segments(page.store)):
+        found = found.assign(lifetime_value=found["segment"].map(worth))
+        money = CustomerValue("lifetime value", page.formats.currency, None)
+        what = "Margin that its customers are expected to bring in the coming months, in today's money."
+        columns["lifetime_value"] = worth_column(money, "Lifetime value", what)
     columns["action"] = TableColumn(
         "Recommended action", "What the business does for this segment.", width="large"
     )

@@ -10,6 +10,7 @@ from churn_assets.lakehouse.catalogue.shared_columns import (
     AS_OF_DATE,
     CURRENT_DAY,
     CUSTOMER_KEY,
+    OF_SOURCES,
     OF_THE_COHORT,
     OF_THE_DAY,
 )
@@ -134,7 +135,7 @@ def customer_snapshots(business: Business) -> Table:
 
 
 def current_snapshot(business: Business) -> Table:
-    """features/current_snapshot of a business: the columns of features/customer_snapshots."""
+    """features/current_snapshot of a business: features/customer_snapshots, and what is told of the sources."""
     of_day = {
         "as_of_date": CURRENT_DAY,
         "known_at": LakeColumn(
@@ -146,12 +147,12 @@ def current_snapshot(business: Business) -> Table:
         ),
     }
     columns = tuple(of_day.get(column.name, column) for column in customer_snapshots(business).columns)
-    return replace(CURRENT_SNAPSHOT, columns=columns)
+    return replace(CURRENT_SNAPSHOT, columns=(*columns, *OF_SOURCES))
 
 
 def midmonth_snapshots(business: Business) -> Table:
     """features/midmonth_snapshots of a business: the columns of features/customer_snapshots."""
-    columns = current_snapshot(business).columns
+    columns = (c for c in current_snapshot(business).columns if c not in OF_SOURCES)
     return replace(
         MIDMONTH_SNAPSHOTS, columns=tuple(MIDMONTH_DAY if c is CURRENT_DAY else c for c in columns)
     )

@@ -8,6 +8,7 @@ from churn_assets.lakehouse.catalogue.shared_columns import (
     CURRENT_DAY,
     CUSTOMER_KEY,
     MODEL_VERSION,
+    OF_SOURCES,
     OF_THE_COHORT,
     OF_THE_DAY,
 )
@@ -137,18 +138,7 @@ CURRENT_SCORES = Table(
             "Day that moved_reason compares with: 7 days before, or without a snapshot of that day the last month "
             "end; null without either.",
         ),
-        LakeColumn(
-            "behind",
-            "string",
-            "Sources that are behind their promise, as `usage known until 2026-06-24`, several joined by `; `; null "
-            "where every source is on time.",
-        ),
-        LakeColumn(
-            "known_until",
-            "date",
-            "Day until which the oldest of the sources is known that deliver regularly; null while one of them is not "
-            "known at all.",
-        ),
+        *OF_SOURCES,
     ),
     row_key=("customer_key", "as_of_date"),
     time="as known at the as_of_date; deciles and tiers are ranks of that day",

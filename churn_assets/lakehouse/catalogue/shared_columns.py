@@ -42,6 +42,28 @@ MODEL_VERSION = LakeColumn(
     "model_version", "string", "Version of the registered MLflow model.", required=True
 )
 
+# What is told of the sources beside the rows of a day.
+OF_SOURCES = (
+    LakeColumn(
+        "behind",
+        "string",
+        "Sources that are behind their promise, as `usage known until 2026-06-24`, several joined by `; `; null "
+        "where every source is on time.",
+    ),
+    LakeColumn(
+        "known_until",
+        "date",
+        "Day until which the oldest of the sources is known that deliver regularly; null while one of them is not "
+        "known at all.",
+    ),
+    LakeColumn(
+        "unknown_windows",
+        "string",
+        "Windows whose end is not known, as `usage: recency, 7d, 14d`, several sources joined by `; `; null where all "
+        "are known. Rules of alerts compare days of the same value only.",
+    ),
+)
+
 OF_THE_MONTH = "no limit; rows of a month are replaced when the month is materialised again"
 OF_THE_COHORT = "no limit; rows of an as_of_date are replaced when its month is materialised again"
 OF_THE_DAY = "the newest `daily.keep_days` days; rows of an as_of_date are replaced when it is computed again"

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +26,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 900.0  # seconds between attempts
 MOST_REFUSALS = 5  # then a message is given up, until somebody asks for it again
 IN_A_ROW = 3  # deliveries that a receiver cannot take now, until its channel pauses
 
+# Asked right before messages go out: id -> why, of those that must not go out any more. Called by several threads.
+Outdated = Callable[[Sequence[Message]], Mapping[str, str]]
+
 
 @dataclass(frozen=True)
 class Delivered:
@@ -48,16 +51,23 @@ def tell(
 
 
 def deliver(
-    outbox: Outbox, lines: Sequence[ChannelLine], settings: Settings, seconds: float = 20
+    outbox: Outbox,
+    lines: Sequence[ChannelLine],
+    settings: Settings,
+    seconds: float = 20,
+    outdated: Outdated = lambda _: {},
 ) -> dict[str, Delivered]:
-    """Delivers what is due to all channels, for at most about `seconds`; a channel without messages is left out."""
+    """Delivers what is due to all channels, for at most about `seconds`; a channel without messages is left out.
+
+    What is `outdated` is withdrawn.
+    """
     now = datetime.now(UTC)
     due = [line for line in lines if _is_due(outbox.state(line.name), now)]
     if not due:
         return {}
     deadline = time.monotonic() + seconds
     with ThreadPoolExecutor(len(due)) as threads:
-        rounds = [threads.submit(_of_channel, outbox, line, settings, deadline) for line in due]
+        rounds = [threads.submit(_of_channel, outbox, line, settings, deadline, outdated) for line in due]
         return {line.name: done.result() for line, done in zip(due, rounds, strict=True)}
 
 
@@ -65,13 +75,15 @@ def _is_due(state: ChannelState, now: datetime) -> bool:
     return state.waiting > 0 and state.next_at <= now
 
 
-def _of_channel(outbox: Outbox, line: ChannelLine, settings: Settings, deadline: float) -> Delivered:
+def _of_channel(
+    outbox: Outbox, line: ChannelLine, settings: Settings, deadline: float, outdated: Outdated
+) -> Delivered:
     """One process of this home at a time delivers to a channel; another finds nothing to do."""
     try:
         with only_one(settings.home_path / f".outbox-{line.name}.lock", wait=False):
             if not _is_due(outbox.state(line.name), datetime.now(UTC)):
                 return Delivered(0, None)
-            return _Round(outbox, line.name, channel_of(line, settings), deadline).run()
+            return _Round(outbox, line.name, channel_of(line, settings), deadline, outdated).run()
     except BlockingIOError:
         return Delivered(0, None)
 
@@ -79,8 +91,11 @@ def _of_channel(outbox: Outbox, line: ChannelLine, settings: Settings, deadline:
 class _Round:
     """One round of deliveries to one channel."""
 
-    def __init__(self, outbox: Outbox, name: str, channel: Channel, deadline: float) -> None:
+    def __init__(
+        self, outbox: Outbox, name: str, channel: Channel, deadline: float, outdated: Outdated
+    ) -> None:
         self._outbox, self._name, self._channel, self._deadline = outbox, name, channel, deadline
+        self._outdated = outdated
         self._accepted, self._in_a_row = 0, 0
         self._why: str | None = None
 
@@ -95,6 +110,7 @@ class _Round:
         """Goes through what is due; whether it is worth to look again."""
         now = datetime.now(UTC)
         groups = due(self._outbox.waiting(self._name), self._channel.collects, self._channel.digest_hour, now)
+        groups = self._without_outdated(groups, now)
         held: set[str] = set()
         before = self._accepted
         for group in groups:
@@ -119,6 +135,15 @@ class _Round:
                 self._outbox.delivered(self._name, batch, datetime.now(UTC))
                 self._accepted, self._in_a_row = self._accepted + len(group), 0
         return self._accepted > before
+
+    def _without_outdated(self, groups: list[list[Waiting]], now: datetime) -> list[list[Waiting]]:
+        """What still is to go out; the rest is withdrawn."""
+        reasons = self._outdated([w.message for group in groups for w in group]) if groups else {}
+        if not reasons:
+            return groups
+        self._outbox.withdraw(self._name, reasons, now)
+        kept = ([w for w in group if w.message.id not in reasons] for group in groups)
+        return [group for group in kept if group]
 
     def _begun(self, group: Sequence[Waiting], now: datetime) -> Batch | None:
         """The delivery of a group; None if it is a digest and this day's was begun already."""

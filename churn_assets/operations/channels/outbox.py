@@ -9,7 +9,7 @@ at a time, and ends with the process. Homes that share a lake have an outbox eac
 
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,8 +18,8 @@ from pathlib import Path
 from churn_assets.operations.channels.message import Batch, Message
 
 FILE = "outbox.db"
-PENDING, DELIVERED, UNDELIVERABLE = "pending", "delivered", "undeliverable"
-KEPT = timedelta(days=30)  # how long the id of a delivered message is remembered
+PENDING, DELIVERED, UNDELIVERABLE, WITHDRAWN = "pending", "delivered", "undeliverable", "withdrawn"
+KEPT = timedelta(days=30)  # how long the id of a delivered or withdrawn message is remembered
 MOST = 10_000  # messages that are read at once
 NEVER = datetime.min.replace(tzinfo=UTC)
 TABLES = """
@@ -226,6 +226,27 @@ class Outbox:
                     found[one] = {channel: datetime.fromisoformat(at) for channel, at in rows}
         return found
 
+    def withdraw(self, channel: str, reasons: Mapping[str, str], now: datetime) -> None:
+        """Takes messages that wait (id -> why) out of the queue of a channel; only their ids and reasons are kept."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE messages SET state = ?, body = '', why = ?, delivered_at = ?"
+                " WHERE channel = ? AND id = ? AND state <> ?",
+                [(WITHDRAWN, why, _text(now), channel, one, DELIVERED) for one, why in reasons.items()],
+            )
+
+    def withdrawn(self, ids: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Id -> channel -> why the message was withdrawn, of those withdrawn within KEPT."""
+        found: dict[str, dict[str, str]] = {}
+        with self._transaction() as db:
+            for one in ids:
+                rows = db.execute(
+                    "SELECT channel, why FROM messages WHERE id = ? AND state = ?", (one, WITHDRAWN)
+                ).fetchall()
+                if rows:
+                    found[one] = dict(rows)
+        return found
+
     def refused(self, channel: str, batch: Batch, why: str, next_at: datetime | None) -> None:
         """Notes that the receiver did not take a delivery; `next_at` None: it is not attempted again by itself."""
         state = PENDING if next_at else UNDELIVERABLE
@@ -250,17 +271,18 @@ class Outbox:
         """Makes all messages of a channel due now, also those given up; returns their number."""
         with self._transaction() as db:
             changed = db.execute(
-                "UPDATE messages SET state = ?, refusals = 0, next_at = '' WHERE channel = ? AND state <> ?",
-                (PENDING, channel, DELIVERED),
+                "UPDATE messages SET state = ?, refusals = 0, next_at = '' WHERE channel = ? AND state IN (?, ?)",
+                (PENDING, channel, PENDING, UNDELIVERABLE),
             )
             db.execute("UPDATE channels SET next_at = '' WHERE name = ?", (channel,))
             return changed.rowcount
 
     def forget(self, now: datetime) -> None:
-        """Deletes the ids of messages that were delivered longer than KEPT ago, and old digests."""
+        """Deletes the ids of messages that were delivered or withdrawn longer than KEPT ago, and old digests."""
         with self._transaction() as db:
             oldest = _text(now - KEPT)
-            db.execute("DELETE FROM messages WHERE state = ? AND delivered_at < ?", (DELIVERED, oldest))
+            done = (DELIVERED, WITHDRAWN, oldest)
+            db.execute("DELETE FROM messages WHERE state IN (?, ?) AND delivered_at < ?", done)
             db.execute("DELETE FROM digests WHERE day < ?", (oldest[:10],))
 
 

@@ -81,7 +81,9 @@ def test_the_figures_are_those_of_the_current_scores(store: ReleaseStore) -> Non
     assert found.scored == len(ROWS) and found.expected == pytest.approx(p.sum())
     assert found.spread == pytest.approx(((p * (1 - p)).sum()) ** 0.5)
     assert (found.compared, found.moved) == (140, pytest.approx((p - end).sum()))
-    assert found.rose == int(((p - week) >= 0.1).sum()) and found.fell == int(((p - week) <= -0.1).sum())
+    assert found.rose == int(((p - week) >= found.rise).sum()) and found.fell == int(
+        ((p - week) <= -found.rise).sum()
+    )
     before = tables()["customers"].to_pandas().set_index("customer_key")["risk_tier"]
     high = ROWS.index[ROWS["risk_tier"] == "high"]
     assert found.entered == int((before.reindex(high) != "high").sum())

@@ -51,6 +51,28 @@ def test_without_a_declared_value_no_value_is_shown(made: Made, opened: Open) ->
     assert not [name for part in page.dataframe for name in part.value.columns if name.startswith("value")]
 
 
+def with_values(made: Made) -> Settings:
+    """A home whose customers have lifetime values but for the first of them."""
+    rows = all_tables()["segments"].to_pandas()
+    newest = rows[rows["as_of_date"].astype(str) == str(DAYS[2])]
+    values = [None, *([100.0] * (len(newest) - 1))]
+    customers = newest.assign(status="scored", lifetime_value=values, value_horizon_months=24)
+    return made(status(), customers=pa.Table.from_pandas(customers, preserve_index=False))
+
+
+def test_the_newest_day_tells_what_the_customers_will_bring(made: Made, opened: Open) -> None:
+    home = with_values(made)
+    sizes = opened(home, "segments").dataframe[0].value
+    assert sizes["lifetime_value"].sum() == 11_900
+    earlier = opened(home, "segments", day=str(DAYS[1])).dataframe[0].value
+    assert "lifetime_value" not in earlier.columns
+    page = opened(home, "overview")
+    no_errors(page)
+    told = text(page)
+    assert "In the next 24 months all scored customers are expected to bring **€11,900** of margin" in told
+    assert "Customers whose value is not known: 1." in told
+
+
 def with_a_list(made: Made) -> Settings:
     """A home whose customers are those of the newest segments."""
     rows = all_tables()["segments"].to_pandas()
