@@ -153,8 +153,9 @@ def judged(copy: Copy) -> pd.DataFrame:
     if copy.policy == PLAN and copy.plans:
         contacts = with_own_arms(contacts[CONTACT_COLUMNS], pd.concat([_listed(plan) for plan in copy.plans]))
     contacts = contacts[CONTACT_COLUMNS].reset_index(drop=True)
-    contacts[AS_OF] = contacts[DAY].map(cohort_of)
-    window = contacts[DAY].map(lambda day: window_after(day, GAP_DAYS))
+    days = contacts[DAY].unique()
+    contacts[AS_OF] = contacts[DAY].map({day: cohort_of(day) for day in days})
+    window = contacts[DAY].map({day: window_after(day, GAP_DAYS) for day in days})
     slot_of = {name: slot for slot, name in enumerate(found.world.ids) if name}
     contacts["churned"] = None
     contacts["churned"] = contacts["churned"].astype(object)
