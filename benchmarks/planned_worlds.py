@@ -20,10 +20,17 @@ from churn_assets.contracts.business import Business
 from churn_assets.history.treatments import DAY
 from churn_assets.ml.metrics.array_tiers import rank_tiers
 from churn_assets.ml.portable.calibration import Calibration
-from churn_assets.months import add_months, month_end, month_of
+from churn_assets.months import month_of
 from churn_assets.retention.arms import CONTACTED, HOLDOUT
 from churn_assets.retention.cohort import Basis, campaign_id
-from churn_assets.retention.contacts import AS_OF, CONTACT_COLUMNS, KEY, by_offer, cohort_of
+from churn_assets.retention.contacts import (
+    AS_OF,
+    CONTACT_COLUMNS,
+    KEY,
+    by_offer,
+    cohort_of,
+    window_after,
+)
 from churn_assets.retention.draws import holdout_months
 from churn_assets.retention.effects import effects_of
 from churn_assets.retention.own_arms import OF_PLANS, with_own_arms
@@ -133,14 +140,6 @@ def fits_of(
     offers = business.file.offers
     table = pd.DataFrame(fitting(features, offers), columns=[o.name for o in offers])
     return table.assign(**{KEY: found.world.ids[slots], AS_OF: found.day})
-
-
-def window_after(day: date, gap_days: int) -> date:
-    """The as_of_date whose outcome window is the first to begin after a contact of this day."""
-    before = cohort_of(day)
-    if day <= before + timedelta(days=gap_days):
-        return before
-    return month_end(add_months(month_of(before), 1))
 
 
 def judged(copy: Copy) -> pd.DataFrame:

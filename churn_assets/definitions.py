@@ -8,6 +8,7 @@ import logging
 import dagster as dg
 
 from churn_assets.alerts.assets import alert_assets
+from churn_assets.automation.campaign_sensor import campaign_requests_sensor
 from churn_assets.automation.daily_sensor import daily_scores_sensor
 from churn_assets.automation.delivery_sensor import (
     channels_check,
@@ -96,6 +97,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
             retrain_on_degradation_sensor(business),
             retrain_on_new_data_sensor(business),
             deliver_messages_sensor(business),
+            campaign_requests_sensor(business),
             incidents_sensor(business),
         ],
         resources={

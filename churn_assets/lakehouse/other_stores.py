@@ -311,6 +311,14 @@ OTHERS = (
         backup=True,
     ),
     Store(
+        "campaign_requests",
+        "files",
+        "What people asked for on the page Campaign (approval, export, closing), one file each, with the answer.",
+        personal=True,
+        retention="90 days after the answer",
+        backup=True,
+    ),
+    Store(
         "outbox.db",
         "SQLite",
         "Messages that wait for their channel, and the ids of those that were delivered.",

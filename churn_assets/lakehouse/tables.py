@@ -51,7 +51,12 @@ from churn_assets.lakehouse.catalogue.operations import (
     PROBLEMS,
     SERVICE_LEVELS,
 )
-from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN, CAMPAIGN_RESULTS
+from churn_assets.lakehouse.catalogue.retention import (
+    BUDGET_CURVE,
+    CAMPAIGN_PLAN,
+    CAMPAIGN_RESULTS,
+    OFFER_EFFECTS,
+)
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
     CURRENT_SCORES,
@@ -97,6 +102,7 @@ __all__ = [
     "MIDMONTH_LABELS",
     "MIDMONTH_SNAPSHOTS",
     "MODEL_PERFORMANCE",
+    "OFFER_EFFECTS",
     "PEOPLE_BALANCE",
     "PROBLEMS",
     "QUARANTINE",
@@ -154,6 +160,7 @@ def catalogue(business: Business) -> list[Table]:
         *([LIFETIME_VALUES] if business.file.economics.lifetime else []),
         CAMPAIGN_PLAN,
         BUDGET_CURVE,
+        OFFER_EFFECTS,
         CAMPAIGN_RESULTS,
         RISK_ALERTS,
         *([CRM_CUSTOMERS] if business.file.alerts.crm else []),

@@ -59,6 +59,7 @@ def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Bu
         "spark/scratch",
         "app/visits.db*",
         "acknowledgements",
+        "campaign_requests",
         "outbox.db",
         "outbox.db-*",
         "messages",
