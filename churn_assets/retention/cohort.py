@@ -48,6 +48,8 @@ class Basis:
         holdout_id: of the draw.
         consent_declared: False where no contract tells of consent, so that nobody is left out for want of it.
         assigned: customer_key -> in the holdout, of everybody who was in an arm of an approved campaign since the draw.
+        own_effects: offer -> customer_key -> fall of the churn probability by it, where effects by customer were judged
+            better than the constant one.
         kept: customer_key -> what is lost if the customer leaves, NaN where unknown; None: only the constant is known,
             or nothing shows that own values are better.
     """
@@ -60,6 +62,7 @@ class Basis:
     consent_declared: bool
     assigned: Mapping[str, bool] = field(default_factory=dict)
     kept: Mapping[str, float] | None = None
+    own_effects: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def campaign_id(section: Campaigns, day: date) -> str:
@@ -80,7 +83,7 @@ def read_basis(lakehouse: Lakehouse, business: Business, section: Campaigns, day
     arms = with_own_arms(contacts, own_plans(lakehouse, business, section, day))
     judged = with_outcomes(lakehouse, arms, day)
     offers = business.file.offers
-    rules = _rules(lakehouse, business, section, [day, *judged[AS_OF].unique()], judged)
+    rules = rules_of(lakehouse, business, section, [day, *judged[AS_OF].unique()], judged)
     now = rules[rules[AS_OF] == day].drop(columns=AS_OF)
     cohort = cohort.merge(now, on=KEY, how="left")
     cohort["objected"] = cohort[KEY].isin(list(objections(lakehouse, business, day).keys))
@@ -100,15 +103,16 @@ def read_basis(lakehouse: Lakehouse, business: Business, section: Campaigns, day
         agreed is not None,
         _assigned(lakehouse, holdout_id, day),
         _kept(lakehouse, business, day),
+        _own_effects(lakehouse, section, day),
     )
 
 
-def _rules(
+def rules_of(
     lakehouse: Lakehouse, business: Business, section: Campaigns, days: Sequence[date], judged: "pd.DataFrame"
 ) -> "pd.DataFrame":
     """customer_key, as_of_date, a column per offer (its condition) and `excluded`, by the snapshots of some days.
 
-    Of days before the last only the judged contacts are there.
+    Of all days but the first one only the judged contacts are there.
     """
     from pyspark.sql import functions as F
 
@@ -193,6 +197,17 @@ def _assigned(lakehouse: Lakehouse, holdout_id: str, day: date) -> dict[str, boo
             here = rows[rows["arm"].notna() & (rows["holdout_id"] == holdout_id)]
             found = dict(zip(here[KEY], here["arm"] == HOLDOUT, strict=True)) | found
     return found
+
+
+def _own_effects(lakehouse: Lakehouse, section: Campaigns, day: date) -> dict[str, dict[str, float]]:
+    """Effects by customer of the offers for which they were judged better."""
+    if not section.has_control or not lakehouse.exists(tables.CUSTOMER_EFFECTS):
+        return {}
+    wanted: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
+    rows = lakehouse.arrow(tables.CUSTOMER_EFFECTS, [KEY, "offer", "effect"], wanted).to_pandas()
+    return {
+        str(offer): dict(zip(part[KEY], part["effect"], strict=True)) for offer, part in rows.groupby("offer")
+    }
 
 
 def _kept(lakehouse: Lakehouse, business: Business, day: date) -> dict[str, float] | None:

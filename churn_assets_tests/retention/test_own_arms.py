@@ -38,7 +38,9 @@ def _plan(
 
 def _contacts(rows: list[tuple[str, str, bool | None]], offer: str = "call") -> pd.DataFrame:
     """Contacts that came back: (customer, campaign, accepted)."""
-    told = [(key, LISTED, "contacts", name, offer, True, False, False, accepted) for key, name, accepted in rows]
+    told = [
+        (key, LISTED, "contacts", name, offer, True, False, False, accepted) for key, name, accepted in rows
+    ]
     return pd.DataFrame(told, columns=CONTACT_COLUMNS)
 
 
