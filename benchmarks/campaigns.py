@@ -30,7 +30,8 @@ from churn_assets.months import month_of
 from churn_assets.retention.arms import CONTACTED, EXPLORATION, HOLDOUT, NOT_WORTH_IT, OVER_BUDGET, PLANNED
 from churn_assets.retention.contacts import AS_OF, KEY
 from churn_assets.retention.draws import holdout_months
-from churn_assets.retention.measure import CAMPAIGN, HORIZONS, Measured, measure
+from churn_assets.retention.measure import HORIZONS, Measured, measure
+from churn_assets.retention.results_told import CAMPAIGN
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.simulator.dates import NEVER, to_date, to_day
 

@@ -165,6 +165,34 @@ def show(campaign_id: str) -> None:
         console.print(
             "", _grid("Budget, without customers at random", [n.replace("_", " ") for n in names], rows)
         )
+    _show_results(lakehouse, campaign_id)
+
+
+def _show_results(lakehouse: "Lakehouse", campaign_id: str) -> None:
+    """Prints what a campaign brought, as far as it is known."""
+    from churn_assets.retention.results_told import ALL, CAMPAIGN, newest_results
+
+    rows = [row for row in newest_results(lakehouse) if row["campaign_id"] == campaign_id]
+    whole = [row for row in rows if row["scope"] == CAMPAIGN]
+    console = output()
+    if not whole:
+        console.print(
+            "", "It was not measured yet: nothing tells that anybody was contacted.", highlight=False
+        )
+        return
+    named = [
+        (next((row[n] for n in ("offer", "segment") if row[n] != ALL), ALL), row["days"], row["told"])
+        for row in [*whole, *(row for row in rows if row["scope"] != CAMPAIGN)]
+    ]
+    title = f"Results, as known on {whole[0]['as_of_date']}"
+    console.print("", _grid(title, ("of", "days", "result"), named))
+    followed = whole[0]
+    console.print(
+        f"Contacts so far: {followed['contacted']:,} of the planned, {followed['not_contacted']:,} planned were not "
+        f"contacted, {followed['control_contacted']:,} of the holdout were contacted all the same, "
+        f"{followed['unplanned']:,} without a plan; {followed['matched_by_time']:,} matched by customer and time.",
+        highlight=False,
+    )
 
 
 @campaign.command()

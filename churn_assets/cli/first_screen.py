@@ -26,6 +26,7 @@ from churn_assets.monitoring.people_balance import ALL
 from churn_assets.months import spoken
 from churn_assets.operations.campaigns.record import campaigns
 from churn_assets.retention.arms import CONTACTED
+from churn_assets.retention.results_told import all_campaigns
 from churn_assets.silver.today import today_of
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def print_first_screen(lakehouse: Lakehouse, business: Business, console: Consol
         ("Model", _model(training)),
         ("Campaign", _campaign(training, business)),
         ("Plan", _plan(lakehouse, business)),
+        ("Measured", _measured(lakehouse)),
         ("Alerts", alerts_in_short(told)),
     ):
         if words:
@@ -174,6 +176,15 @@ def _plan(lakehouse: Lakehouse, business: Business) -> str | None:
         f"{last.holdout:,} in the holdout{f'; {listed}' if listed else ''}"
     )
     return textwrap.shorten(told, FINDING_WIDTH, placeholder=" ...")
+
+
+def _measured(lakehouse: Lakehouse) -> str | None:
+    """What all campaigns brought, those of plans first; None before the first was measured."""
+    row = all_campaigns(lakehouse)
+    if row is None:
+        return None
+    arms = f"{row['treated']:,} contacts against {row['control']:,} left alone"
+    return textwrap.shorten(f"{row['origin']} ({arms}): {row['told']}", FINDING_WIDTH, placeholder=" ...")
 
 
 def _tiers(lakehouse: Lakehouse, business: Business) -> RichTable:

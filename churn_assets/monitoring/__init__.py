@@ -3,5 +3,5 @@
 It reads scores and labels without Spark; only merges are followed with it. The automation package decides
 what to do about a degradation.
 
-May import: access, alerts, contracts, graph, history, lakehouse, ml, models, reporting, silver, tracking.
+May import: access, alerts, contracts, graph, history, lakehouse, ml, models, reporting, retention, silver, tracking.
 """

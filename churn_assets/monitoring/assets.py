@@ -179,6 +179,7 @@ def _page(business: Business) -> dg.AssetsDefinition:
             tables.PEOPLE_BALANCE.key,
             tables.CUSTOMER_SEGMENTS.key,
             tables.CHURN_RATES.key,
+            tables.CAMPAIGN_RESULTS.key,
         ],
         partitions=snapshot_months(business),
         kinds=("markdown",),

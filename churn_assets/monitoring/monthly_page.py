@@ -67,6 +67,7 @@ class Facts:
         churn: the newest row of gold/churn_rates for all customers, up to this month; None without one.
         use: sentences about the use of the page of the retention team, when the page of the month is written.
         alerts: what each rule of alerts has brought up to the end of the month.
+        campaigns: rows of retention/campaign_results of this month, of whole campaigns.
     """
 
     cohorts: tuple[ScoredMonth, ...]
@@ -81,6 +82,7 @@ class Facts:
     churn: Mapping[str, Any] | None = None
     use: Sequence[str] = ()
     alerts: Sequence[RuleQuality] = ()
+    campaigns: Sequence[Mapping[str, Any]] = ()
 
     @property
     def now(self) -> ScoredMonth:
@@ -124,6 +126,7 @@ def monthly_page(facts: Facts) -> MonthlyPage:
             Chapter("Who moved between segments?", _segments(facts.movements)),
             *([Chapter("Is everybody accounted for?", _people(facts.people))] if facts.people else []),
             *([Chapter("Were the alerts right?", _alerts(facts.alerts))] if facts.alerts else []),
+            *([Chapter("What did campaigns bring?", _campaigns(facts.campaigns))] if facts.campaigns else []),
             *([Chapter("Is the page used?", [Bullets(list(facts.use))])] if facts.use else []),
         ],
     )
@@ -295,6 +298,25 @@ def _alerts(qualities: Sequence[RuleQuality]) -> list[Block]:
         "as many that is as of all customers. Whoever was persuaded to stay makes a good rule look worse."
     )
     return [Grid(QUALITY_HEAD, [quality_cells(one) for one in qualities], "lrrrrrrr"), told]
+
+
+def _campaigns(results: Sequence[Mapping[str, Any]]) -> list[Block]:
+    """What campaigns brought, as far as it is known."""
+    rows = [
+        (
+            f"all of {row['origin']}" if row["campaign_id"] == "all" else row["campaign_id"],
+            f"{row['days']}",
+            f"{row['treated']:,}",
+            f"{row['control']:,}",
+            row["told"],
+        )
+        for row in results
+    ]
+    told = (
+        "Customers who were to be contacted, reached or not, are compared with others who were left alone at random. "
+        "Ranges are 95 % intervals."
+    )
+    return [Grid(("campaign", "days", "to be contacted", "left alone", "result"), rows, "lrrrl"), told]
 
 
 def _segments(found: Movements | None) -> list[Block]:

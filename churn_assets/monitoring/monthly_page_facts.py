@@ -21,6 +21,7 @@ from churn_assets.monitoring.read_cohorts import in_charge, sampled_cohorts
 from churn_assets.monitoring.scored_month import ScoredMonth
 from churn_assets.monitoring.segment_movements import Movements, movements
 from churn_assets.months import add_months, month_end
+from churn_assets.retention.results_told import CAMPAIGN, longest_matured, newest_results
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,7 +85,14 @@ def month_facts(lakehouse: Lakehouse, business: Business, month: str, today: dat
         churn=_churn(lakehouse, month),
         use=_use(lakehouse, business, today),
         alerts=rule_qualities(alerts(lakehouse, [("as_of_date", "<=", day)]), leaving_rates(lakehouse)),
+        campaigns=_campaigns(lakehouse, day),
     )
+
+
+def _campaigns(lakehouse: Lakehouse, day: date) -> list[dict[str, Any]]:
+    """What whole campaigns brought, as known on a day: after the most days that are over."""
+    rows = [row for row in newest_results(lakehouse, day) if row["as_of_date"] == day]
+    return [row for row in longest_matured(rows) if row["scope"] == CAMPAIGN]
 
 
 def _use(lakehouse: Lakehouse, business: Business, today: date) -> list[str]:

@@ -20,13 +20,12 @@ from churn_assets.retention.arms import HOLDOUT, PLANNED
 from churn_assets.retention.contacts import KEY
 from churn_assets.retention.measure_arms import Arms, Range, compared
 from churn_assets.retention.measure_power import needed
+from churn_assets.retention.results_told import ALL, CAMPAIGN, NEVER_CONTACTED, NO_CONTROL, NOT_MATURED
 
 HORIZONS = (30, 90, 180)
-ALL = "all"
-CAMPAIGN, OFFER, SEGMENT = "campaign", "offer", "segment"
+OFFER, SEGMENT = "offer", "segment"
 FEWER, MORE, NO_EFFECT = "fewer left", "more left", "no effect found"
-NOT_DECIDABLE, NOT_MATURED = "not decidable yet", "not matured"
-NO_CONTROL, NEVER_CONTACTED = "no control arm", "never contacted"
+NOT_DECIDABLE = "not decidable yet"
 STATUSES = (FEWER, MORE, NO_EFFECT, NOT_DECIDABLE, NOT_MATURED, NO_CONTROL, NEVER_CONTACTED)
 INTERVALS = ("difference", "adjusted", "prevented", "saved", "months", "profit")
 DATES = ("started_on", "left_on", "ended_on", "known_until")

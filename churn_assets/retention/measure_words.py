@@ -6,17 +6,8 @@ from typing import TYPE_CHECKING
 
 from churn_assets.counts import counted
 from churn_assets.reporting.figures import BLUE, GREY, ORANGE, as_png, blank
-from churn_assets.retention.measure import (
-    ALL,
-    CAMPAIGN,
-    FEWER,
-    MORE,
-    NEVER_CONTACTED,
-    NO_CONTROL,
-    NO_EFFECT,
-    NOT_MATURED,
-    Measured,
-)
+from churn_assets.retention.measure import FEWER, MORE, NO_EFFECT, Measured
+from churn_assets.retention.results_told import ALL, CAMPAIGN, NEVER_CONTACTED, NO_CONTROL, NOT_MATURED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,8 +16,8 @@ from churn_assets.operations.campaigns.record import PLANNED as IS_PLANNED
 from churn_assets.operations.campaigns.record import campaign_records
 from churn_assets.retention.arms import CONTACTED, HOLDOUT, NOT_WORTH_IT, OVER_BUDGET, PLANNED
 from churn_assets.retention.contacts import AS_OF, KEY, cohort_of
+from churn_assets.retention.results_told import PLAN
 
-PLAN = "plan"
 MIGHT = (NOT_WORTH_IT, OVER_BUDGET)
 PLAN_COLUMNS = [
     *(KEY, AS_OF, "campaign_id", "holdout_id", "arm", "offer", "reason", "probability", "segment"),

@@ -11,10 +11,9 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.retention.contacts import contacts_known
-from churn_assets.retention.measure import ALL, CAMPAIGN, CUSTOMER_COLUMNS, Measured, measure
+from churn_assets.retention.measure import CUSTOMER_COLUMNS, Measured, measure
 from churn_assets.retention.measure_words import told
 from churn_assets.retention.measured_customers import (
-    PLAN,
     FromPlan,
     carried_out,
     plan_customers,
@@ -23,6 +22,7 @@ from churn_assets.retention.measured_customers import (
     with_scores,
 )
 from churn_assets.retention.outcomes import horizons, last_known, outcomes, with_outcomes_known
+from churn_assets.retention.results_told import ALL, CAMPAIGN, PLAN
 
 if TYPE_CHECKING:
     import pyarrow as pa

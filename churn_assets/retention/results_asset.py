@@ -111,7 +111,7 @@ def _require_mature(found: "Sequence[Results]") -> dg.AssetCheckResult:
 def _as_planned(measured: "Sequence[Measured]") -> dg.AssetCheckResult:
     """Warns where contacts do not follow the plans."""
     from churn_assets.retention.measure_words import FOLLOWED, followed_table
-    from churn_assets.retention.measured_customers import PLAN
+    from churn_assets.retention.results_told import PLAN
 
     rows = followed_table([m for m in measured if m.origin == PLAN])
     if not rows:
@@ -131,8 +131,8 @@ def _as_planned(measured: "Sequence[Measured]") -> dg.AssetCheckResult:
 def _report(found: "Sequence[Results]", currency: str) -> dict[str, Any]:
     """Metadata: the results of the newest month."""
     from churn_assets.reporting.figures import png_uri
-    from churn_assets.retention.measure import ALL, CAMPAIGN
     from churn_assets.retention.measure_words import RESULTS, result_table, results_png
+    from churn_assets.retention.results_told import ALL, CAMPAIGN
 
     newest = found[-1]
     told: dict[str, Any] = {"outcomes known until": str(newest.known_until)}

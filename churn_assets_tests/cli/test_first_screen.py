@@ -153,6 +153,28 @@ def test_it_tells_the_newest_plan(tmp_path: Path) -> None:
     assert len(_told(house, business).splitlines()) + COMMAND_AND_CLOSING_LINES <= LINES
 
 
+def test_what_campaigns_brought_stands_on_the_screen(tmp_path: Path) -> None:
+    business = load_business(SHIPPED_BUSINESSES / "telecom")
+    house = _lake(tmp_path, business, SHORT)
+    assert "Measured " not in _told(house, business, 300)
+    own: dict[str, Any] = {
+        "as_of_date": JUNE, "scope": "campaign", "campaign_id": "all", "offer": "all", "segment": "all",
+        "started_on": JUNE, "matures_on": JUNE, "treated": 1500, "control": 300,
+    }  # fmt: skip
+    measured = [
+        own
+        | {"origin": "contacts", "days": 30, "status": "fewer left", "told": "9 fewer left within 30 days."},
+        own
+        | {"origin": "contacts", "days": 90, "status": "fewer left", "told": "20 fewer left within 90 days."},
+        own | {"origin": "contacts", "days": 180, "status": "not matured", "told": "Not known yet."},
+        own | {"origin": "plan", "days": 30, "status": "not matured", "told": "Not known yet."},
+    ]
+    _append(house, tables.CAMPAIGN_RESULTS, measured)
+    said = "Measured   contacts (1,500 contacts against 300 left alone): 20 fewer left within 90 days."
+    assert said in _told(house, business, 300)
+    assert len(_told(house, business).splitlines()) + COMMAND_AND_CLOSING_LINES <= LINES
+
+
 def test_the_next_step_can_be_typed_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command of this environment is on the PATH, or is told with its path; another one does not count."""
     business = load_business(SHIPPED_BUSINESSES / "telecom")

@@ -297,3 +297,16 @@ def test_the_page_tells_how_good_each_rule_of_alerts_was() -> None:
     assert re.search(r"rose \| 40 \| 9 \| 30 \| 20 \| 5 \| 25% \(11% to 47%\) \| 5\.0", page)
     assert re.search(r"entered \| 3 \| 0 \| 0 \| 0 \| 0 \| not known yet \| not known yet", page)
     assert "Were the alerts right?" not in markdown_of(facts(cohort("2025-06")))
+
+
+def test_the_page_tells_what_campaigns_brought() -> None:
+    row = {"origin": "plan", "campaign_id": "retention-2025-04", "days": 30, "treated": 1200, "control": 130}
+    rows = [
+        row | {"told": "Not decidable yet: too few left."},
+        row | {"campaign_id": "all", "told": "20 fewer left."},
+    ]
+    page = markdown_of(facts(cohort("2025-06"), campaigns=rows))
+    assert "What did campaigns bring?" in page
+    assert re.search(r"retention-2025-04 \| 30 \| 1,200 \| 130 \| Not decidable yet: too few left\.", page)
+    assert "all of plan | 30" in page
+    assert "What did campaigns bring?" not in markdown_of(facts(cohort("2025-06")))

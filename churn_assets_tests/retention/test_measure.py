@@ -8,21 +8,17 @@ import pandas as pd
 import pytest
 
 from churn_assets.retention.measure import (
-    ALL,
-    CAMPAIGN,
     FEWER,
     MORE,
-    NEVER_CONTACTED,
-    NO_CONTROL,
     NO_EFFECT,
     NOT_DECIDABLE,
-    NOT_MATURED,
     OFFER,
     SEGMENT,
     Measured,
     measure,
 )
 from churn_assets.retention.measure_arms import Arms, ArmsCompared, compared
+from churn_assets.retention.results_told import ALL, CAMPAIGN, NEVER_CONTACTED, NO_CONTROL, NOT_MATURED
 from churn_assets_tests.retention.measured_campaigns import HORIZON, JUNE, Truth, campaign, many
 
 LATER = JUNE + timedelta(days=HORIZON)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from churn_assets.cli.main import cli
 from churn_assets.contracts.business import Business
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
@@ -18,9 +20,10 @@ from churn_assets.months import month_end
 from churn_assets.operations.campaigns.record import plan_recorded
 from churn_assets.retention.approval import approve, close
 from churn_assets.retention.assets import retention_assets
-from churn_assets.retention.planning import plan_of, plan_rows, planning, record_of
+from churn_assets.retention.planning import curve_rows, plan_of, plan_rows, planning, record_of
 from churn_assets.retention.results import results
 from churn_assets.retention.results_asset import AS_PLANNED, CHECKS, NOT_FROM_GAPS, REPORTS
+from churn_assets.retention.results_told import all_campaigns, longest_matured, newest_results
 from churn_assets_tests.checks import evaluations
 from churn_assets_tests.lakes import not_as_declared, settings_for
 from churn_assets_tests.retention.measured_lakes import leavers, list_contacts, spell, with_outcomes
@@ -57,6 +60,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, business: Business) -> Path:
     assert section is not None
     found = planning(house, business, section, JULY)
     plan_recorded(house, [record_of(found)])
+    house.replace_rows(tables.BUDGET_CURVE, curve_rows(found), "as_of_date", [JULY], run_id="made")
     house.replace_rows(tables.CAMPAIGN_PLAN, plan_rows(found.plan.rows), "as_of_date", [JULY], run_id="made")
     return folder
 
@@ -290,6 +294,30 @@ def test_without_campaigns_nothing_is_measured_and_that_is_said(
     found = {name.partition(":")[2]: e for name, e in evaluations(result).items()}
     assert found.keys() == {*CHECKS, *REPORTS} and not any(e.passed for e in found.values())
     assert not house.exists(tables.CAMPAIGN_RESULTS)
+
+
+def test_the_newest_result_is_told_where_people_look(
+    lake: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHURN_HOME", str(lake.settings.home_path))
+    assert all_campaigns(lake) is None
+    shown = CliRunner().invoke(cli, ["campaign", "show", ID])
+    assert "It was not measured yet" in shown.output, shown.output
+    list_contacts(business, lake, arm(lake, "planned"), ID, date(2025, 8, 5))
+    made(lake, business, ["2025-09", "2025-10"])
+    shown = CliRunner().invoke(cli, ["campaign", "show", ID])
+    assert "Results, as known on 2025-10-31" in shown.output and "Not decidable yet" in shown.output
+    assert f"{len(arm(lake, 'planned')):,} of the planned" in shown.output
+    newest = all_campaigns(lake)
+    assert newest is not None and (newest["origin"], newest["days"], newest["as_of_date"]) == (
+        "plan",
+        30,
+        LAST,
+    )
+    september = newest_results(lake, date(2025, 10, 30))
+    assert {row["as_of_date"] for row in september} == {date(2025, 9, 30)}
+    told = longest_matured(newest_results(lake))
+    assert {row["days"] for row in told if row["campaign_id"] == ID and row["scope"] == "campaign"} == {30}
 
 
 def test_refused_contacts_are_no_contacts(lake: Lakehouse, business: Business) -> None:
