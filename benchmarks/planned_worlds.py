@@ -20,10 +20,17 @@ from churn_assets.contracts.business import Business
 from churn_assets.history.treatments import DAY
 from churn_assets.ml.metrics.array_tiers import rank_tiers
 from churn_assets.ml.portable.calibration import Calibration
-from churn_assets.months import add_months, month_end, month_of
+from churn_assets.months import month_of
 from churn_assets.retention.arms import CONTACTED, HOLDOUT
 from churn_assets.retention.cohort import Basis, campaign_id
-from churn_assets.retention.contacts import AS_OF, CONTACT_COLUMNS, KEY, by_offer, cohort_of
+from churn_assets.retention.contacts import (
+    AS_OF,
+    CONTACT_COLUMNS,
+    KEY,
+    by_offer,
+    cohort_of,
+    window_after,
+)
 from churn_assets.retention.draws import holdout_months
 from churn_assets.retention.effects import effects_of
 from churn_assets.retention.own_arms import OF_PLANS, with_own_arms
@@ -135,14 +142,6 @@ def fits_of(
     return table.assign(**{KEY: found.world.ids[slots], AS_OF: found.day})
 
 
-def window_after(day: date, gap_days: int) -> date:
-    """The as_of_date whose outcome window is the first to begin after a contact of this day."""
-    before = cohort_of(day)
-    if day <= before + timedelta(days=gap_days):
-        return before
-    return month_end(add_months(month_of(before), 1))
-
-
 def judged(copy: Copy) -> pd.DataFrame:
     """Contacts, controls and our own arms with their outcomes, as `retention.contacts.with_outcomes` tells them."""
     found, made = copy.months, copy.months.contacts
@@ -153,8 +152,9 @@ def judged(copy: Copy) -> pd.DataFrame:
     if copy.policy == PLAN and copy.plans:
         contacts = with_own_arms(contacts[CONTACT_COLUMNS], pd.concat([_listed(plan) for plan in copy.plans]))
     contacts = contacts[CONTACT_COLUMNS].reset_index(drop=True)
-    contacts[AS_OF] = contacts[DAY].map(cohort_of)
-    window = contacts[DAY].map(lambda day: window_after(day, GAP_DAYS))
+    days = contacts[DAY].unique()
+    contacts[AS_OF] = contacts[DAY].map({day: cohort_of(day) for day in days})
+    window = contacts[DAY].map({day: window_after(day, GAP_DAYS) for day in days})
     slot_of = {name: slot for slot, name in enumerate(found.world.ids) if name}
     contacts["churned"] = None
     contacts["churned"] = contacts["churned"].astype(object)

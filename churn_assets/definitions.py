@@ -8,6 +8,7 @@ import logging
 import dagster as dg
 
 from churn_assets.alerts.assets import alert_assets
+from churn_assets.automation.campaign_sensor import campaign_requests_sensor
 from churn_assets.automation.daily_sensor import daily_scores_sensor
 from churn_assets.automation.delivery_sensor import (
     channels_check,
@@ -27,6 +28,7 @@ from churn_assets.automation.retraining_sensors import (
     retrain_on_new_data_sensor,
 )
 from churn_assets.automation.schedules import schedules
+from churn_assets.backup.assets import backup_assets, backup_checks
 from churn_assets.bronze.assets import bronze_assets
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
@@ -76,12 +78,18 @@ def build_defs(settings: Settings) -> dg.Definitions:
         messages_asset(business),
         *record_assets(business),
         *log_assets(business),
+        *backup_assets(business),
     ]
+    backed_up = settings.backup.repository is not None
     return dg.Definitions(
         assets=with_freshness(assets, business),
-        asset_checks=[*punctuality_checks(business), channels_check(business)],
+        asset_checks=[
+            *punctuality_checks(business),
+            channels_check(business),
+            *backup_checks(business, backed_up),
+        ],
         jobs=jobs(business),
-        schedules=schedules(business),
+        schedules=schedules(business, backed_up),
         sensors=[
             ingest_new_files_sensor(business),
             daily_scores_sensor(business),
@@ -89,6 +97,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
             retrain_on_degradation_sensor(business),
             retrain_on_new_data_sensor(business),
             deliver_messages_sensor(business),
+            campaign_requests_sensor(business),
             incidents_sensor(business),
         ],
         resources={

@@ -63,6 +63,7 @@ class SettingsResource(_Shown[Settings]):
     identity_key: str = _told("identity_key")
     api: str = _told("api")
     app: str = _told("app")
+    backup: str = _told("backup")
     publish_to: str = _told("publish_to")
     jars: str = _told("jars")
     maven: str = _told("maven")
@@ -164,6 +165,7 @@ def _settings(settings: Settings) -> dict[str, Any]:
         "identity_key": HIDDEN if settings.identity_key else "identity.key in the home",
         "api": f"{settings.api.host}:{settings.api.port}",
         "app": f"{settings.app.host}:{settings.app.port}",
+        "backup": settings.backup.place or NOWHERE,
         "jars": str(settings.jars_path),
         "maven": without_secrets(settings.maven),
         "engine": settings.engine,

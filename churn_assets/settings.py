@@ -28,6 +28,9 @@ SECRET_PARAMETER = re.compile(
     r"([?&;][^=&;]*(?:secret|password|token|key|credential|sig)[^=&;]*=)[^&;]*", re.IGNORECASE
 )
 
+# The kind of a restic repository, before its address; a folder has none.
+RESTIC_KIND = re.compile(r"(rest:|s3:|sftp:|azure:|gs:|b2:|swift:|rclone:|)(.*)")
+
 
 def is_uri(location: str) -> bool:
     """True for `s3a://bucket/x` and the like, False for a path on this machine."""
@@ -165,6 +168,47 @@ class AppSettings(BaseSettings):
         return self
 
 
+class BackupSettings(BaseSettings):
+    """The backup. Every field is an environment variable, e.g. `CHURN_BACKUP_REPOSITORY`."""
+
+    model_config = SettingsConfigDict(env_prefix="CHURN_BACKUP_", env_ignore_empty=True, frozen=True)
+
+    repository: str | None = Field(
+        None,
+        repr=False,  # may contain a password
+        description="Where the restic repository lies: a folder, sftp:user@host:/path, s3:host/bucket, azure:..., "
+        "gs:... or rest:https://host/; default: no backup.",
+    )
+    password_file: Path | None = Field(
+        None,
+        description="File with the password of the repository, which lies neither in <home> nor in there.",
+    )
+    password: SecretStr | None = Field(None, description="The password itself, in place of a file.")
+    keep_daily: int = Field(7, ge=1, le=35, description="Days of which the newest backup is kept.")
+    keep_weekly: int = Field(
+        4, ge=0, le=4, description="Weeks of which the newest backup is kept; none is older than 35 days."
+    )
+    wait_minutes: float = Field(
+        30,
+        ge=0,
+        description="How long a backup waits for runs that have not ended, before it goes on without them.",
+    )
+
+    @property
+    def place(self) -> str:
+        """Where the repository lies, without user and password; empty if there is none."""
+        kind, location = RESTIC_KIND.findall(self.repository or "")[0]
+        return f"{kind}{without_secrets(location)}"
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if self.password is not None and self.password_file is not None:
+            raise ValueError(
+                "CHURN_BACKUP_PASSWORD and CHURN_BACKUP_PASSWORD_FILE say the same; set one of them"
+            )
+        return self
+
+
 class Settings(BaseSettings):
     """Locations and Spark settings. Every field is an environment variable, e.g. `CHURN_HOME`.
 
@@ -255,6 +299,10 @@ class Settings(BaseSettings):
     app: AppSettings = Field(
         default_factory=AppSettings,
         description="The page of the retention team; its settings are CHURN_APP_HOST and so on.",
+    )
+    backup: BackupSettings = Field(
+        default_factory=BackupSettings,
+        description="The backup; its settings are CHURN_BACKUP_REPOSITORY and so on.",
     )
 
     def __repr_args__(self) -> Iterable[tuple[str | None, object]]:

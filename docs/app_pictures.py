@@ -72,6 +72,7 @@ def main(customer_key: str) -> None:
                 tab.set_default_timeout(MILLISECONDS)
                 picture(tab, address, "overview", 1360)
                 picture(tab, f"{address}/at_risk", "at-risk", 1080)
+                picture(tab, f"{address}/campaign", "campaign", 1500)
                 picture(tab, f"{address}/customer?customer={customer_key}", "customer", 2000)
         finally:
             page.terminate()

@@ -45,13 +45,11 @@ class Connector(Protocol):
         """
 
 
-def connector_of(line: CrmLine) -> Connector:
-    """The connector that a line of churn.yaml declares; nothing is opened."""
-    kinds: dict[str, type[CrmWebhook] | type[HubSpot] | type[Salesforce]] = {
-        "webhook": CrmWebhook,
-        "hubspot": HubSpot,
-        "salesforce": Salesforce,
-    }
+def connector_of(line: CrmLine, what: str = "scores") -> Connector:
+    """The connector that a line of churn.yaml declares; nothing is opened. `what` is given: a webhook tells it."""
+    if line.kind == "webhook":
+        return CrmWebhook(line, what)
+    kinds: dict[str, type[HubSpot] | type[Salesforce]] = {"hubspot": HubSpot, "salesforce": Salesforce}
     return kinds[line.kind](line)
 
 
@@ -60,11 +58,12 @@ class CrmWebhook:
     """Posts a batch as JSON, signed as the Standard Webhooks specification says. 2xx accepts all of it."""
 
     line: CrmLine
+    what: str = "scores"
 
     def give(self, batch: Sequence[Given], batch_id: str) -> dict[str, str]:
         """See `Connector`."""
         customers = [{"id": one.own_id, **one.values} for one in batch]
-        body = body_of({"type": "churn_assets.scores", "data": {"customers": customers}})
+        body = body_of({"type": f"churn_assets.{self.what}", "data": {"customers": customers}})
         moment = str(int(time.time()))
         signature = sign(resolved(self.line.secret or "").get_secret_value(), batch_id, moment, body)
         headers = {"webhook-id": batch_id, "webhook-timestamp": moment, "webhook-signature": signature}

@@ -49,7 +49,7 @@ def push(lakehouse: Lakehouse, business: Business, line: CrmLine, now: datetime,
     """
     former = _former(lakehouse, line)
     given, nameless = wanted(lakehouse, business, line, former)
-    batches = list(_batches(given, MOST[line.kind]))
+    batches = list(batches_of(given, MOST[line.kind]))
     done, rows = Pushed(nameless=nameless), dict(former)
     try:
         _give_all(lakehouse, line, batches, rows, done, now)
@@ -110,7 +110,7 @@ def _give_all(
     for position, batch in enumerate(batches):
         if time.monotonic() > deadline:
             done.why = f"{SECONDS} seconds are over; the next run goes on."
-        refused = {} if done.why else _given(lakehouse, line, connector, batch, done)
+        refused = {} if done.why else give(lakehouse, line, connector, batch, done)
         if done.why:
             done.waiting = sum(len(rest) for rest in batches[position:])
             return
@@ -120,10 +120,18 @@ def _give_all(
             rows[one.customer_key] = _kept(line, one, rows.get(one.customer_key), refused, now)
 
 
-def _given(
-    lakehouse: Lakehouse, line: CrmLine, connector: Connector, batch: Sequence[Given], done: Pushed
+def give(
+    lakehouse: Lakehouse,
+    line: CrmLine,
+    connector: Connector,
+    batch: Sequence[Given],
+    done: Pushed,
+    by: str = SENDER,
 ) -> dict[str, str]:
-    """customer_key -> why, of those that were not accepted; a failure that ends the run is noted in `done`."""
+    """Gives a batch, once it is an act of the audit; returns customer_key -> why, of those that were not accepted.
+
+    A failure that ends the run is noted in `done`.
+    """
     batch_id = sha256(
         "\n".join(f"{one.customer_key} {_text(one.values)}" for one in batch).encode()
     ).hexdigest()[:32]
@@ -131,7 +139,7 @@ def _given(
         record(
             lakehouse.settings,
             "crm_push",
-            SENDER,
+            by,
             f"crm {line.name}",
             customers=len(batch),
             to=without_secrets(line.url or line.kind),
@@ -164,7 +172,8 @@ def _former(lakehouse: Lakehouse, line: CrmLine) -> dict[str, Row]:
     return {row["customer_key"]: row for row in rows}
 
 
-def _batches(given: Sequence[Given], size: int) -> Iterator[Sequence[Given]]:
+def batches_of(given: Sequence[Given], size: int) -> Iterator[Sequence[Given]]:
+    """Batches of at most so many customers."""
     for start in range(0, len(given), size):
         yield given[start : start + size]
 

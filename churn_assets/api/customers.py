@@ -19,6 +19,7 @@ from starlette.responses import Response, StreamingResponse
 
 from churn_assets.api import schemas
 from churn_assets.api.callers import Caller
+from churn_assets.api.campaign import COLUMNS as PLAN_COLUMNS
 from churn_assets.api.identities import Identities
 from churn_assets.api.problems import ApiProblem, invalid, responses
 from churn_assets.api.served import SCORED, Served
@@ -82,7 +83,11 @@ async def customer(
     request: Request,
     _: Annotated[Caller, Depends(Needs("scores"))],
     live: Annotated[
-        bool, Query(description="Score the customer's snapshot now, by the model of the release.")
+        bool,
+        Query(
+            description="Score the customer's newest snapshot now, this morning's if there is one, by the model of the "
+            "release. `as_of_date` tells its day."
+        ),
     ] = False,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -219,8 +224,9 @@ def chosen(served: Served, sort: Sort, wanted: dict[str, str | None]) -> NDArray
 
 
 def _with_current(served: Served, row: dict[str, Any]) -> dict[str, Any]:
-    """The row of a customer with the current score; None where there is none."""
+    """The row of a customer with the current score and what the newest campaign plans; None where there is none."""
     row["current"] = served.current.of(row["customer_key"]) if served.current is not None else None
+    row["campaign"] = served.plan.of(row["customer_key"]) if served.plan is not None else None
     return row
 
 
@@ -231,13 +237,15 @@ def _without_numbers(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _live(request: Request, served: Served, place: int, today: date) -> dict[str, Any]:
-    """What is known of a customer, scored now; the last batch score if that fails."""
+    """What is known of a customer, scored now by the newest snapshot; the last batch score if that fails."""
     found = told(served, place, today)
-    values = served.snapshot(found["customer_key"]) if found["status"] == SCORED else None
-    if values is None:
+    snapshot = served.snapshot(found["customer_key"]) if found["status"] == SCORED else None
+    if snapshot is None:
         return found
+    day, values = snapshot
     try:
-        return found | served.explained([values])[0] | {"score_source": "live"}
+        scored = served.explained([values])[0]
+        return found | scored | {"score_source": "live", "as_of_date": day, "age_days": (today - day).days}
     except Exception as error:  # noqa: BLE001 (the batch score is an answer)
         event("api.fallback", "Scoring failed; the batch score is told.", level=40, error=error)
         service_of(request).metrics.fallbacks.inc()
@@ -295,14 +303,21 @@ def _streamed(served: Served, places: NDArray[np.intp], kind: str) -> Iterator[b
     """All customers in pieces, of one release."""
     names = [name for name in served.customers.column_names if name not in ("ended_on", "survivor_key")]
     if kind == "csv":
-        yield _csv([[*names, *(CURRENT_COLUMNS if served.current is not None else ())]])
+        current = CURRENT_COLUMNS if served.current is not None else ()
+        yield _csv([[*names, *current, *(PLAN_COLUMNS if served.plan is not None else ())]])
     for first in range(0, len(places), STREAMED):
         rows = served.customers.select(names).take(places[first : first + STREAMED]).to_pylist()
         if kind == "csv":
-            yield _csv([[*row.values(), *_current_values(served, row["customer_key"])] for row in rows])
+            yield _csv([[*row.values(), *_more_values(served, row["customer_key"])] for row in rows])
         else:
             found = [_with_current(served, _without_numbers(row)) for row in rows]
             yield b"".join(to_json(row, inf_nan_mode="null") + b"\n" for row in found)
+
+
+def _more_values(served: Served, customer_key: str) -> list[Any]:
+    """The values of CURRENT_COLUMNS and of PLAN_COLUMNS, as far as the release holds them."""
+    planned = served.plan.columns_of(customer_key) if served.plan is not None else []
+    return [*_current_values(served, customer_key), *planned]
 
 
 def _current_values(served: Served, customer_key: str) -> list[Any]:

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from churn_assets.api import campaign
 from churn_assets.api.current import with_answers
 from churn_assets.durable import sync_file, sync_folder, write_synced
 from churn_assets.serving.release.manifest import MANIFEST, TABLES, sha256_of_file
 from churn_assets.serving.release.reading import Release
 
-CURRENT, ALERTS = "current_scores", "risk_alerts"
-MAPPED = ("customers", "scores", "snapshots", "objections", CURRENT, ALERTS)
+CURRENT, CURRENT_SNAPSHOTS, ALERTS = "current_scores", "current_snapshots", "risk_alerts"
+MAPPED = ("customers", "scores", "snapshots", "objections", CURRENT, CURRENT_SNAPSHOTS, ALERTS, campaign.PLAN)
 SMALL = ("segment_sizes", "champions", "model_performance", "drift", "training_runs")
 ORDER_OF_ALERTS = [("as_of_date", "descending"), ("importance", "descending"), ("alert_id", "ascending")]
 PROOF = "COPY.json"
-FORMAT = 2  # of the copy; a copy of another format is made again
+FORMAT = 3  # of the copy; a copy of another format is made again
 
 
 def prepare(release: Release, target: Path) -> None:
@@ -24,7 +25,7 @@ def prepare(release: Release, target: Path) -> None:
     for path in release.manifest.files:
         table = Path(path).stem if path.startswith(f"{TABLES}/") else None
         if table in MAPPED:
-            _write_arrow(_ready(table, release.table(table)), target / f"{table}.arrow")
+            _write_arrow(_ready(table, release), target / f"{table}.arrow")
         elif table is None or table in SMALL:
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(release.folder / path, target / path)
@@ -49,8 +50,11 @@ def is_whole(copy: Path) -> bool:
         return False
 
 
-def _ready(table: str, rows: pa.Table) -> pa.Table:
+def _ready(table: str, release: Release) -> pa.Table:
     """The rows as the calls need them, so that none of them has to compute or to sort."""
+    if table == campaign.PLAN:
+        return campaign.with_answers(release)
+    rows = release.table(table)
     if table == CURRENT:
         return with_answers(rows)
     return rows.sort_by(ORDER_OF_ALERTS) if table == ALERTS else rows

@@ -72,6 +72,28 @@ class CurrentScore(BaseModel):
     )
 
 
+class PlannedOffer(BaseModel):
+    """What the newest campaign plans for a customer, or why nothing. Only an approved campaign is carried out."""
+
+    campaign_id: str = Field(examples=["retention-2026-06"])
+    as_of_date: date = Field(description="The plan rests on what was known on this day.")
+    state: str | None = Field(description="planned, approved or closed, when the release was made.")
+    arm: str | None = Field(
+        description="planned; exploration: drawn at random; holdout: must be left alone; null: in no arm.",
+        examples=["planned", "holdout"],
+    )
+    offer: str | None = Field(description="Offer of churn.yaml; of the holdout the one they would have got.")
+    offer_words: str | None = Field(description="The offer in words.", examples=["10 % off for 6 months"])
+    channel: str | None = Field(description="How the customer is contacted.", examples=["email"])
+    reason: str | None = Field(
+        description="Why the customer is not contacted; null for those who are.", examples=["not worth it"]
+    )
+    expected_effect: float | None = Field(description="Expected fall of the churn probability.")
+    expected_acceptance: float | None = Field(description="Probability that the customer accepts.")
+    expected_cost: float | None = Field(description="Of the contact, and of the offer if it is accepted.")
+    expected_profit: float | None = Field(description="What the effect is worth, less the expected cost.")
+
+
 class BriefCustomer(BaseModel):
     """One customer of a page."""
 
@@ -115,6 +137,10 @@ class BriefCustomer(BaseModel):
     current: CurrentScore | None = Field(
         None,
         description="The score as of this morning; null without one. All other fields are of the month end.",
+    )
+    campaign: PlannedOffer | None = Field(
+        None,
+        description="What the newest campaign plans; null for customers who were not scored then, and without a plan.",
     )
 
 

@@ -13,6 +13,8 @@ from churn_assets.app.formats import Formats
 from churn_assets.app.people import IdentityBook
 from churn_assets.app.reader import Reader
 from churn_assets.app.store import ReleaseStore
+from churn_assets.operations.audit.chain import AuditError, record
+from churn_assets.operations.log.writing import event
 from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,6 +49,28 @@ class Page:
     def today(self) -> date:
         """The day of this run (UTC)."""
         return self.now.date()
+
+    def record_export(self, what: str, customers: int, **facts: Any) -> None:
+        """Records that rows about customers leave as a file; `facts` are more of what the audit keeps.
+
+        Raises:
+            AuditError: it cannot be recorded, so they must not leave; the log tells why.
+        """
+        try:
+            record(
+                self.settings,
+                "export",
+                self.reader.name,
+                what,
+                customers=customers,
+                role=self.reader.role,
+                **facts,
+            )
+        except AuditError as error:
+            event(
+                "app.audit_failed", "An act could not be recorded, so it was refused.", level=40, error=error
+            )
+            raise
 
     def link(self, place: str, label: str, **filters: str) -> None:
         """Draws a link to another page with filters: `page.link("customer", "Open", customer=key)`."""

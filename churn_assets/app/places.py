@@ -5,6 +5,7 @@ PAGES = {  # without icons: a browser would fetch the one of its tab from anothe
     "overview": "Overview",
     "at_risk": "At risk",
     "alerts": "Alerts",
+    "campaign": "Campaign",
     "customer": "Customer",
     "churn": "Churn",
     "segments": "Segments and drivers",

@@ -36,6 +36,11 @@ class Reader:
         """Whether contacts may be marked."""
         return self.is_at_least("agent")
 
+    @property
+    def may_approve(self) -> bool:
+        """Whether campaigns may be approved and closed."""
+        return self.is_at_least("manager")
+
     def may_see(self, owner: str | None, has_owners: bool) -> bool:
         """Whether the identity of one customer may be shown.
 

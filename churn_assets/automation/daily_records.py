@@ -54,6 +54,7 @@ def scores_fresh(lakehouse: Lakehouse, business: Business, today: date) -> bool 
 def _settings(lakehouse: Lakehouse) -> Mapping[str, Any]:
     """The settings as written, with secrets hidden."""
     found = lakehouse.settings.model_dump()
+    found["backup"]["repository"] = lakehouse.settings.backup.place
     shown = {name: _shown(value) for name, value in found.items()}
     return shown | {"spark_conf": sorted(found["spark_conf"])}  # only the names: a value may be a secret
 

@@ -16,6 +16,7 @@ from churn_assets.lakehouse import tables
 OF_A_DAY = (
     tables.EVENTS,
     tables.AUDIT_ACTS,
+    tables.BACKUPS,
     tables.CURRENT_SNAPSHOT,
     tables.CURRENT_SCORES,
     tables.RISK_ALERTS,

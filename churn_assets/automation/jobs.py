@@ -13,6 +13,8 @@ from churn_assets.automation.punctuality import ON_TIME
 from churn_assets.automation.tidying import tidy_job
 from churn_assets.contracts.business import Business
 from churn_assets.graph.names import (
+    BACK_UP,
+    BACKUP_IS_RECENT,
     COLLECT,
     DAILY,
     INGEST,
@@ -93,10 +95,19 @@ def jobs(business: Business) -> list[Any]:
         DAILY_JOB,
         dg.define_asset_job(
             PUNCTUALITY,
-            dg.AssetSelection.checks(*(dg.AssetCheckKey(key, ON_TIME) for key in bronze)),
-            description="Checks that every source has delivered what its contract promises up to now.",
+            dg.AssetSelection.checks(
+                *(dg.AssetCheckKey(key, ON_TIME) for key in bronze),
+                dg.AssetCheckKey(dg.AssetKey(tables.BACKUPS.key), BACKUP_IS_RECENT),
+            ),
+            description="Checks that every source has delivered what its contract promises up to now, and that a "
+            "backup is recent.",
         ),
         tidy_job(business),
+        dg.define_asset_job(
+            BACK_UP,
+            dg.AssetSelection.assets(tables.BACKUPS.key),
+            description="Takes a backup of the whole home, forgets old ones, and verifies a part of the repository.",
+        ),
         dg.define_asset_job(
             COLLECT,
             dg.AssetSelection.assets(tables.EVENTS.key, tables.AUDIT_ACTS.key),

@@ -10,7 +10,7 @@ import dagster as dg
 from churn_assets.automation.traced_requests import traced
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.calendar import Calendar
-from churn_assets.graph.names import COLLECT, DAILY, INGEST, MONTH_END, PUNCTUALITY, TIDY
+from churn_assets.graph.names import BACK_UP, COLLECT, DAILY, INGEST, MONTH_END, PUNCTUALITY, TIDY
 from churn_assets.graph.partitions import last_ingest_month, range_tags, snapshot_months
 
 RequestOf = Callable[[dg.ScheduleEvaluationContext], dg.RunRequest | dg.SkipReason]
@@ -40,8 +40,14 @@ def _schedule(
     return schedule
 
 
-def schedules(business: Business) -> list[dg.ScheduleDefinition]:
-    """The schedules, in UTC: nightly ingest, daily scores, delivery check and log, monthly cohort, weekly vacuum."""
+def schedules(business: Business, backed_up: bool = False) -> list[dg.ScheduleDefinition]:
+    """The schedules, in UTC: nightly ingest and backup, daily scores, delivery check and log, monthly cohort, weekly
+    vacuum.
+
+    Args:
+        business: the business.
+        backed_up: whether a repository for backups is set.
+    """
     calendar = business.file.calendar
 
     def open_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
@@ -57,7 +63,21 @@ def schedules(business: Business) -> list[dg.ScheduleDefinition]:
     def once_a_day(job: str) -> RequestOf:
         return lambda context: dg.RunRequest(run_key=f"{job}-{context.scheduled_execution_time:%Y-%m-%d}")
 
+    def backup(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        return (
+            once_a_day(BACK_UP)(context)
+            if backed_up
+            else dg.SkipReason("CHURN_BACKUP_REPOSITORY is not set.")
+        )
+
     return [
+        _schedule(
+            "nightly_backup",
+            "15 1 * * *",
+            BACK_UP,
+            "Takes a backup every night at 1:15, before the night's ingest.",
+            backup,
+        ),
         _schedule(
             "nightly_ingest_open_month",
             "0 3 * * *",

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from churn_assets.graph.names import CHURN_MODEL, PUNCTUALITY, TIDY, TRAIN
+from churn_assets.graph.names import BACK_UP, CHURN_MODEL, PUNCTUALITY, TIDY, TRAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ NOT_ENDED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 # These jobs change no table that cohorts are built from.
-HARMLESS = (TRAIN, PUNCTUALITY, TIDY)
+HARMLESS = (TRAIN, PUNCTUALITY, TIDY, BACK_UP)
 
 
 def _open_runs(instance: "DagsterInstance") -> "Sequence[DagsterRun]":

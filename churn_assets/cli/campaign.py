@@ -1,4 +1,4 @@
-"""The commands `plan` and `campaign list`, `show`, `approve`, `export` and `close`."""
+"""The commands `plan` and `campaign list`, `show`, `approve`, `export`, `push`, `close` and `requests`."""
 
 from datetime import date
 from typing import TYPE_CHECKING
@@ -49,12 +49,16 @@ def _grid(title: str, head: "Sequence[str]", rows: "Sequence[Sequence[object]]")
 @click.option(
     "--month", type=month_of_word, metavar="YYYY-MM", help="Month to plan after; default: the newest scored."
 )
-def plan(budget: float | None, month: str | None) -> None:
+@click.option(
+    "--today", is_flag=True, help="Plan by the newest scores of the job daily, not by those of a month end."
+)
+def plan(budget: float | None, month: str | None, today: bool) -> None:
     """Try a campaign: whom to contact with which offer, and what it would earn. Writes nothing.
 
     \b
     Example:
       churn-assets plan --budget 20000
+      churn-assets plan --today
     """
     from churn_assets.retention import report
     from churn_assets.retention.planning import planning, totals_of
@@ -64,7 +68,10 @@ def plan(budget: float | None, month: str | None) -> None:
     section = business.file.campaigns
     if section is None:
         raise click.UsageError(NO_CAMPAIGNS)
-    found = planning(lakehouse, business, section, _day(lakehouse, month), budget)
+    if today and month:
+        raise click.UsageError("--today and --month name two days; give one of them.")
+    day = _newest_current(lakehouse) if today else _day(lakehouse, month)
+    found = planning(lakehouse, business, section, day, budget, current=today)
     totals = totals_of(found.plan.rows)
     console.print(report.headline(found), highlight=False)
     offers = report.offer_rows(found.money.offers, found.basis.effects, totals)
@@ -79,9 +86,20 @@ def plan(budget: float | None, month: str | None) -> None:
     console.print(f"At most {gap:.3%} of the profit was missed. Nothing was written.", highlight=False)
 
 
+def _newest_current(lakehouse: "Lakehouse") -> date:
+    from churn_assets.lakehouse import tables
+
+    there = lakehouse.exists(tables.CURRENT_SCORES) and lakehouse.exists(tables.CURRENT_SNAPSHOT)
+    days = lakehouse.slices(tables.CURRENT_SCORES, "as_of_date") if there else []
+    if not days:
+        raise click.UsageError("No day has been scored yet; `churn-assets daily` scores the newest one.")
+    newest: date = max(days)
+    return newest
+
+
 def _day(lakehouse: "Lakehouse", month: str | None) -> date:
     from churn_assets.lakehouse import tables
-    from churn_assets.months import month_end
+    from churn_assets.months import month_end, month_of, spoken
 
     scored = (
         lakehouse.slices(tables.CUSTOMER_SEGMENTS, "as_of_date")
@@ -95,7 +113,7 @@ def _day(lakehouse: "Lakehouse", month: str | None) -> date:
     day: date = month_end(month) if month else max(scored)
     if day not in scored:
         raise click.UsageError(
-            f"{month} has not been scored. Scored are {scored[0]:%Y-%m} to {scored[-1]:%Y-%m}."
+            f"{month} has not been scored. These have been: {spoken([month_of(day) for day in scored])}."
         )
     return day
 
@@ -229,8 +247,29 @@ def export(campaign_id: str, by: str, note: str, with_identity: bool, kind: "For
     )
     click.echo(
         f"{done.customers:,} customers are on the list {done.file}, which may be used until {done.expires_on}. "
-        f"Left out: {done.without_consent:,} who do not consent now, {done.unreachable:,} without contact data."
+        f"Left out: {done.without_consent:,} who do not consent now, {done.unreachable:,} whom the channel of their "
+        "offer does not reach."
     )
+
+
+@campaign.command()
+@click.argument("campaign_id", metavar="ID")
+@click.option("--crm", required=True, metavar="NAME", help="A CRM of campaigns.crm in churn.yaml.")
+@BY
+@NOTE
+def push(campaign_id: str, crm: str, by: str, note: str) -> None:
+    """Give a CRM the list of the approved campaign ID: customers who consent at this moment, with their offers."""
+    from churn_assets.retention.crm_list import push_list
+
+    lakehouse = lakehouse_of_process()
+    done = push_list(lakehouse, _business(lakehouse), campaign_id, by, crm, note)
+    click.echo(
+        f"{crm} accepted {done.accepted:,} customers and refused {len(done.refused):,}. The list may be used until "
+        f"{done.expires_on}. Left out: {done.without_consent:,} who do not consent now, {done.unreachable:,} whom the "
+        "channel of their offer does not reach."
+    )
+    for key, why in sorted(done.refused.items())[:10]:
+        click.echo(f"refused: {key}: {why}")
 
 
 @campaign.command()
@@ -242,6 +281,22 @@ def close(campaign_id: str, by: str, note: str) -> None:
     from churn_assets.retention.approval import close as close_campaign
 
     _tell(close_campaign(lakehouse_of_process(), campaign_id, by, note))
+
+
+@campaign.command("requests")
+def answer_requests() -> None:
+    """Do now what people asked for on the page Campaign; while Dagster runs, its sensor does so."""
+    from datetime import UTC, datetime
+
+    from churn_assets.retention.from_the_page import take_in
+
+    lakehouse = lakehouse_of_process()
+    done = take_in(lakehouse, _business(lakehouse), datetime.now(UTC))
+    for one in done:
+        told = f" {one.answer}" if one.answer else ""
+        click.echo(f"{one.what} {one.campaign_id}, asked by {one.by}: {one.state}.{told}")
+    if not done:
+        click.echo("Nobody has asked for anything.")
 
 
 def _tell(record: "CampaignRecord") -> None:

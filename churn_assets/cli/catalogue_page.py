@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from churn_assets.contracts.business import Business
-from churn_assets.lakehouse.stores import ELSEWHERE, OF_A_REPLAY, OTHERS, REPLAY, Store
+from churn_assets.lakehouse.other_stores import ELSEWHERE, OF_A_REPLAY, OTHERS, REPLAY, Store
 from churn_assets.lakehouse.tables import LakeColumn, Table, catalogue
 from churn_assets.reporting.blocks import Bullets, Code, Grid, Strong, Text
 from churn_assets.reporting.markdown import markdown
@@ -14,7 +14,7 @@ STORES = ("path", "kind", "holds", "personal", "kept", "backup")
 OTHER_STORES = "Other stores"
 OTHERS_ARE = (
     "All else that lies below `CHURN_HOME`; a store is its path with everything in it. A backup has to hold every "
-    "table and the stores marked `yes`; what can be made again, or ends with its process, need not be held. "
+    "table and the stores marked `yes`; of the others the column says why it need not. [Backup](backup.md) makes one. "
     "`churn-assets doctor` names what is not registered here."
 )
 REPLAY_IS = (
@@ -101,7 +101,7 @@ def _store(store: Store) -> tuple[Text, ...]:
         store.holds,
         yes[store.personal],
         store.retention,
-        yes[store.backup],
+        "yes" if store.backup else f"no: {store.unneeded}",
     )
 
 

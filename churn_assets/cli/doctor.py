@@ -7,7 +7,7 @@ table in the lake; runs whose process was killed are marked as failed.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from churn_assets.cli import doctor_data, doctor_engine, doctor_machine
+from churn_assets.cli import doctor_backup, doctor_data, doctor_engine, doctor_machine
 from churn_assets.cli.doctor_finding import Finding
 from churn_assets.lakehouse.engine.choice import EngineChoice, choose_engine
 from churn_assets.settings import Settings
@@ -39,6 +39,7 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         doctor_data.check_stores,
         doctor_data.check_findings,
         doctor_data.check_audit,
+        doctor_backup.check_backup,
         doctor_machine.check_folders,
         doctor_machine.check_disk,
     ]

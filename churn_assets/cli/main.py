@@ -10,6 +10,7 @@ from churn_assets import trace
 from churn_assets.cli import lake, models
 from churn_assets.cli.alerts import alerts
 from churn_assets.cli.audit import audit
+from churn_assets.cli.backup import backup, drill, restore
 from churn_assets.cli.campaign import campaign, plan
 from churn_assets.cli.changes import changes
 from churn_assets.cli.channels import channels
@@ -86,6 +87,9 @@ for command in (
     release,
     metrics,
     publish,
+    backup,
+    restore,
+    drill,
 ):
     cli.add_command(command)
 

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 FILE_COLUMNS = 100
-PREFIXES = {"Settings": "CHURN_", "ApiSettings": "CHURN_API_", "AppSettings": "CHURN_APP_"}  # of variables
+PREFIXES = {  # of variables
+    "Settings": "CHURN_",
+    "ApiSettings": "CHURN_API_",
+    "AppSettings": "CHURN_APP_",
+    "BackupSettings": "CHURN_BACKUP_",
+}
 
 
 def output() -> Console:
@@ -73,9 +78,9 @@ def _of_settings(error: ValueError) -> str:
     from pydantic_settings import SettingsError
 
     if isinstance(error, SettingsError) and (found := re.search(r'field "(\w+)"', str(error))):
-        from churn_assets.settings import ApiSettings, AppSettings, Settings
+        from churn_assets.settings import ApiSettings, AppSettings, BackupSettings, Settings
 
-        of = [m for m in (Settings, ApiSettings, AppSettings) if found[1] in m.model_fields]
+        of = [m for m in (Settings, ApiSettings, AppSettings, BackupSettings) if found[1] in m.model_fields]
         name = " or ".join(PREFIXES[model.__name__] + found[1].upper() for model in of)
         return f"{name} is no JSON. Put it in single quotes, so that the shell keeps its double ones."
     if not isinstance(error, ValidationError):

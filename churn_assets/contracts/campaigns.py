@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from churn_assets.contracts.crm import CrmLine
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.features import Features
 from churn_assets.contracts.monitoring import Monitoring, TreatedRule
@@ -14,6 +15,16 @@ from churn_assets.contracts.section import Distinct, Name, Section
 from churn_assets.contracts.source import Column
 from churn_assets.contracts.sources import Sources, check_values
 from churn_assets.contracts.validation import peek
+from churn_assets.contracts.words import closest, listed
+
+LISTED = (
+    "campaign_id",
+    "offer",
+    "offer_words",
+    "channel",
+    "arm",
+    "use_until",
+)  # what a CRM is given of a list
 
 
 def _has_control(share: float) -> float:
@@ -96,6 +107,26 @@ class ChannelCapacity(Section):
     contacts: int = Field(ge=0, description="the most customers who can be contacted over it in a month")
 
 
+class ReachLine(Section):
+    """By which column of the customers a channel reaches them."""
+
+    channel: Name = Field(description="a channel of an offer")
+    column: str = Field(
+        description="the `contact` column of an entity that a contact over this channel needs, such as `phone`"
+    )
+
+
+class ListPush(Section):
+    """A CRM that is given the lists of approved campaigns."""
+
+    crm: Name = Field(description="the name of an item under `alerts.crm`, which says how it is reached")
+    fields: dict[str, str] = Field(
+        min_length=1,
+        description="field of the CRM -> what it is given: `campaign_id`, `offer`, `offer_words`, `channel`, `arm` or "
+        "`use_until`",
+    )
+
+
 class Campaigns(Section):
     """How a month's campaign is planned; money in the currency of the business."""
 
@@ -136,6 +167,12 @@ class Campaigns(Section):
     list_days: int = Field(
         14, ge=1, description="days for which an exported list may be used; then it is deleted"
     )
+    reach: list[ReachLine] = Field(
+        [],
+        description="the column that each channel needs; a list with names leaves out who has nothing there. A channel "
+        "that is not named reaches everybody who has any `contact` column",
+    )
+    crm: list[ListPush] = Field([])
     contacts: list[ContactLine] = Field([])
 
     @property
@@ -159,6 +196,7 @@ class Campaigns(Section):
             if limit.channel in limited:
                 here.refuse(f"{limit.channel} has two capacities", "remove one")
             limited.add(limit.channel)
+        self._check_reach(place, used, sources)
         for position, name in enumerate(self.exclude):
             here = place.at("exclude", position)
             found = features.names.find(name, here, f"there is no feature {name}")
@@ -168,6 +206,21 @@ class Campaigns(Section):
                     f"{feature.name} is a category, which is neither true nor above 0",
                     "name a number or a column of true and false",
                 )
+
+    def _check_reach(self, place: Place, channels: Names, sources: Sources) -> None:
+        """Checks that each channel is used, is named once, and is reached by a `contact` column."""
+        columns = Names(
+            tuple(dict.fromkeys(name for source in sources.all for name in source.reach.contact)),
+            complete=len(sources.all) == len(sources.contracts),
+        )
+        named: set[str] = set()
+        for position, line in enumerate(self.reach):
+            here = place.at("reach", position)
+            channels.find(line.channel, here.at("channel"), f"no offer uses the channel {line.channel}")
+            if line.channel in named:
+                here.at("channel").refuse(f"{line.channel} has two columns", "remove one")
+            named.add(line.channel)
+            columns.find(line.column, here.at("column"), f"no contract has a `contact` column {line.column}")
 
 
 def _is_countable(feature: Feature, sources: Sources) -> bool:
@@ -194,8 +247,29 @@ def check_campaigns(top: Place, sources: Sources, offers: Offers, features: Feat
         place.refuse("a campaign needs something to offer", "declare it under `offers`")
     if (section := peek(Campaigns, place)) is not None:
         section.check(place, offers, features, sources)
+    _check_crm(top)
     told = peek(Monitoring, top.at("monitoring"))
     for item in place.at("contacts").items():
         line = peek(ContactLine, item)
         if line is not None and told is not None:
             line.check(item, sources, told.treated)
+
+
+def _check_crm(top: Place) -> None:
+    """Checks that each CRM is declared under `alerts.crm`, is named once, and is given columns of a list."""
+    lines = [peek(CrmLine, item) for item in top.at("alerts", "crm").items()]
+    known = Names(tuple(line.name for line in lines if line), complete=all(lines))
+    named: set[str] = set()
+    for item in top.at("campaigns", "crm").items():
+        push = peek(ListPush, item)
+        if push is None:
+            continue
+        known.find(push.crm, item.at("crm"), f"alerts.crm declares no CRM {push.crm}")
+        if push.crm in named:
+            item.at("crm").refuse(f"{push.crm} is declared twice", "remove one")
+        named.add(push.crm)
+        for field, column in push.fields.items():
+            if column not in LISTED:
+                item.at("fields", field).refuse(
+                    f"a list has no {column}", f"use one of {listed(LISTED)}", closest(column, LISTED)
+                )

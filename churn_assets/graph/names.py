@@ -10,6 +10,8 @@ INGEST, SNAPSHOT, TRAIN, SCORE, MONITOR = "ingest", "snapshot", "train", "score"
 MONTH_END, SETTLE, PUNCTUALITY, TIDY = "month_end", "settle", "punctuality", "tidy"
 COLLECT = "collect"
 DAILY = "daily"
+BACK_UP = "backup"
+BACKUP_IS_RECENT = "backup_is_recent"  # a check of operations/backups
 
 # Tags of a run: the reason as text, and for a training which of the two reasons requested it.
 WHY, REQUESTED_BY = "churn/why", "churn/retraining"

@@ -41,6 +41,7 @@ from churn_assets.lakehouse.catalogue.models import CHAMPIONS, TRAINING_RUNS
 from churn_assets.lakehouse.catalogue.monitoring import DRIFT, MODEL_PERFORMANCE, PEOPLE_BALANCE
 from churn_assets.lakehouse.catalogue.operations import (
     AUDIT_ACTS,
+    BACKUPS,
     CAMPAIGNS,
     CHANGES,
     CONFIGURATION_ITEMS,
@@ -50,7 +51,12 @@ from churn_assets.lakehouse.catalogue.operations import (
     PROBLEMS,
     SERVICE_LEVELS,
 )
-from churn_assets.lakehouse.catalogue.retention import BUDGET_CURVE, CAMPAIGN_PLAN, CAMPAIGN_RESULTS
+from churn_assets.lakehouse.catalogue.retention import (
+    BUDGET_CURVE,
+    CAMPAIGN_PLAN,
+    CAMPAIGN_RESULTS,
+    OFFER_EFFECTS,
+)
 from churn_assets.lakehouse.catalogue.scores import (
     CHURN_SCORES,
     CURRENT_SCORES,
@@ -66,6 +72,7 @@ from churn_assets.months import month_end, month_start
 
 __all__ = [
     "AUDIT_ACTS",
+    "BACKUPS",
     "BUDGET_CURVE",
     "CAMPAIGNS",
     "CAMPAIGN_PLAN",
@@ -97,6 +104,7 @@ __all__ = [
     "MIDMONTH_LABELS",
     "MIDMONTH_SNAPSHOTS",
     "MODEL_PERFORMANCE",
+    "OFFER_EFFECTS",
     "OFFER_UPLIFT",
     "PEOPLE_BALANCE",
     "PROBLEMS",
@@ -157,6 +165,7 @@ def catalogue(business: Business) -> list[Table]:
         *([OFFER_UPLIFT, CUSTOMER_EFFECTS] if campaigns is not None and campaigns.has_control else []),
         CAMPAIGN_PLAN,
         BUDGET_CURVE,
+        OFFER_EFFECTS,
         CAMPAIGN_RESULTS,
         RISK_ALERTS,
         *([CRM_CUSTOMERS] if business.file.alerts.crm else []),
@@ -169,6 +178,7 @@ def catalogue(business: Business) -> list[Table]:
         CAMPAIGNS,
         CONFIGURATION_ITEMS,
         SERVICE_LEVELS,
+        BACKUPS,
         DRILLS,
         EVENTS,
         AUDIT_ACTS,

@@ -3,5 +3,6 @@ approval and its export; and what campaigns brought.
 
 Effects are measured on randomised contacts as known at the as_of_date; a plan never uses anything known later.
 
-May import: contracts, features, graph, history, lakehouse, ml, operations, reporting, scores, silver.
+May import: alerts, contracts, features, graph, history, lakehouse, ml, operations, reporting, scores,
+silver.
 """

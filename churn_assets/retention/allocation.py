@@ -20,6 +20,7 @@ EXACT_NODES = 1_000  # of the search; a limit of time would make the plan depend
 EXACT_GAP = 1e-6
 CUTS = 200
 CLOSE = 1e-6  # relative distance of the bounds of the dual at which its solution is near enough
+NEAR = 1e-4  # relative difference of profits that counts as none: prices are known only nearly
 CHUNK = 100_000
 ROOM = 1e-9  # relative rounding error of a sum of costs
 
@@ -87,12 +88,51 @@ def allocate(offered: Offered, exact_pairs: int = EXACT_PAIRS) -> Allocation:
     return Allocation(relaxed, profit, max(bound, profit), prices, "relaxed")
 
 
-def choice_at(profit: Floats, use: Floats, prices: Floats) -> Places:
-    """The offer that is worth most to each customer at given prices; NOBODY where none is worth its price."""
-    net = profit - prices @ use
-    best = net.argmax(axis=1)
-    worth = net[np.arange(len(net)), best]
-    return np.where((worth > 0) & (profit[np.arange(len(net)), best] > 0), best, NOBODY)
+def like_planned(
+    profit: Floats, planned: Floats, use: Floats, allocation: Allocation, drawn: Floats
+) -> Places:
+    """The offers that other customers would have got: at the same prices the one that is worth most.
+
+    Where several are worth the same, or one is worth exactly its price, the allocation gives each of them to some of
+    such customers, as long as there is room. Then they are drawn with the shares that the allocation gave.
+
+    Args:
+        profit: of the others, customers x offers.
+        planned: of the customers of the allocation.
+        use: see `Offered`.
+        allocation: whose prices and shares count.
+        drawn: a random number from 0 to 1 for each of the others.
+    """
+    if not len(profit):
+        return np.full(0, NOBODY, dtype=np.intp)
+    best, ties = _best(profit, use, allocation.prices)
+    _, of_planned = _best(planned, use, allocation.prices)
+    for tied in np.unique(ties[_is_several(ties)]).tolist():
+        given = allocation.offer[of_planned == tied]
+        if len(given):
+            offers, counts = np.unique(given, return_counts=True)
+            here = np.flatnonzero(ties == tied)
+            place = np.searchsorted(np.cumsum(counts) / len(given), drawn[here], side="right")
+            best[here] = offers[np.minimum(place, len(offers) - 1)]
+    return best
+
+
+def _best(profit: Floats, use: Floats, prices: Floats) -> tuple[Places, Places]:
+    """The offer that is worth most at these prices, NOBODY where none is; and all that are worth as much, as bits.
+
+    The lowest bit is that of no offer.
+    """
+    net = np.where(profit > 0, profit - prices @ use, -np.inf)
+    whole = np.column_stack([np.zeros(len(net)), net])
+    top = whole.max(axis=1)
+    near = NEAR * np.where(np.isfinite(profit), np.abs(profit), 0.0).max(axis=1, initial=0.0)
+    ties = (whole >= (top - near)[:, None]) @ (1 << np.arange(whole.shape[1]))
+    return np.asarray(whole.argmax(axis=1) - 1, dtype=np.intp), np.asarray(ties, dtype=np.intp)
+
+
+def _is_several(bits: Places) -> NDArray[np.bool_]:
+    """Whether more than one bit is set."""
+    return np.asarray(bits & (bits - 1) != 0)
 
 
 def _check(offered: Offered) -> None:

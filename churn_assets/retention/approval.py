@@ -20,12 +20,21 @@ from churn_assets.retention.planning import digest_of, plan_of
 SHOWN = 12  # digits of a digest
 
 
-def approve(lakehouse: Lakehouse, campaign_id: str, by: str, note: str = "") -> CampaignRecord:
+def approve(
+    lakehouse: Lakehouse, campaign_id: str, by: str, note: str = "", *, seen: str | None = None
+) -> CampaignRecord:
     """A person approves a plan, which does not change any more.
 
+    Args:
+        lakehouse: whose plan it is.
+        campaign_id: of the campaign.
+        by: the person.
+        note: why.
+        seen: digest of the plan that the person has seen; None: the plan as it is now.
+
     Raises:
-        CampaignError: nobody is named, there is no such campaign, it is not only planned, or its rows are not those
-            that were planned.
+        CampaignError: nobody is named, there is no such campaign, it is not only planned, it was planned anew since it
+            was seen, or its rows are not those that were planned.
         AuditError: the approval cannot be recorded; nothing was approved.
     """
     person = require_person(by, "approves")
@@ -44,6 +53,11 @@ def approve(lakehouse: Lakehouse, campaign_id: str, by: str, note: str = "") -> 
         )
     if last.state == CLOSED:
         raise CampaignError(f"{campaign_id} is closed, so it cannot be approved. Plan the next month's.")
+    if seen is not None and seen != last.plan_digest:
+        raise CampaignError(
+            f"{campaign_id} was planned anew on {last.at:%Y-%m-%d %H:%M} UTC, after the plan that was seen. Look at "
+            "the new one, then approve it."
+        )
     require_unchanged(lakehouse, last)
     change = ProposedChange(
         type="normal",

@@ -97,15 +97,17 @@ def _planned(
     """Plans the campaigns of some days and writes plans, curves and records."""
     import pyarrow as pa
 
-    from churn_assets.retention.planning import curve_rows, plan_rows, planning, record_of
+    from churn_assets.retention.planning import curve_rows, effect_rows, plan_rows, planning, record_of
 
     found = [planning(lakehouse, business, section, day) for day in days]
     checks = [_require_everybody(lakehouse, found), _require_limits(found), _effects(found[-1])]
     run_id = context.run.run_id
     curves = pa.concat_tables([curve_rows(one) for one in found])
+    effects = pa.concat_tables([effect_rows(one) for one in found])
     rows = pa.concat_tables([plan_rows(one.plan.rows) for one in found])
     plan_recorded(lakehouse, [record_of(one) for one in found])  # refuses what was approved meanwhile
     lakehouse.replace_rows(tables.BUDGET_CURVE, curves, "as_of_date", days, run_id=run_id)
+    lakehouse.replace_rows(tables.OFFER_EFFECTS, effects, "as_of_date", days, run_id=run_id)
     commit = lakehouse.replace_rows(tables.CAMPAIGN_PLAN, rows, "as_of_date", days, run_id=run_id)
     return materialized(lakehouse, tables.CAMPAIGN_PLAN, commit, _report(found), checks)
 

@@ -1,6 +1,6 @@
 """Everything that a plan rests on, as known at the as_of_date."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -47,9 +47,7 @@ class Basis:
         strata: customer_key -> tiers of risk and value when the holdout was drawn.
         holdout_id: of the draw.
         consent_declared: False where no contract tells of consent, so that nobody is left out for want of it.
-        assigned: customer_key -> in the holdout, of everybody who was in an arm of an approved campaign since the draw.
-        own_effects: offer -> customer_key -> fall of the churn probability by it, where effects by customer were judged
-            better than the constant one.
+        assigned: customer_key -> in the holdout, of everybody who was in an arm of a campaign since the draw.
         kept: customer_key -> what is lost if the customer leaves, NaN where unknown; None: only the constant is known,
             or nothing shows that own values are better.
     """
@@ -66,24 +64,35 @@ class Basis:
 
 
 def campaign_id(section: Campaigns, day: date) -> str:
-    """The id of the campaign that follows an as_of_date."""
-    return f"{section.name}-{month_of(day)}"
+    """The id of the campaign after an as_of_date; within a month a campaign is only tried, and named by the day."""
+    return f"{section.name}-{month_of(day) if day == month_end(month_of(day)) else day}"
 
 
-def read_basis(lakehouse: Lakehouse, business: Business, section: Campaigns, day: date) -> Basis:
+def read_basis(
+    lakehouse: Lakehouse, business: Business, section: Campaigns, day: date, *, current: bool = False
+) -> Basis:
     """Reads what a plan rests on; nothing that became known after `day`.
+
+    Args:
+        lakehouse: whose tables are read.
+        business: whose customers.
+        section: `campaigns` of churn.yaml.
+        day: the as_of_date.
+        current: by the current scores and snapshots of the day, in place of those of a month end.
 
     Raises:
         LakehouseError: a table does not exist yet.
     """
     of_day: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
-    cohort: pd.DataFrame = lakehouse.arrow(tables.CUSTOMER_SEGMENTS, SCORED, of_day).to_pandas()
+    scores = tables.CURRENT_SCORES if current else tables.CUSTOMER_SEGMENTS
+    cohort: pd.DataFrame = lakehouse.arrow(scores, SCORED, of_day).to_pandas()
     cohort = cohort.sort_values(KEY, ignore_index=True)
     contacts = contacts_known(lakehouse, business, day)
     arms = with_own_arms(contacts, own_plans(lakehouse, business, section, day))
-    judged = with_outcomes(lakehouse, arms, day)
+    judged = with_outcomes(lakehouse, arms, day, business.file.windows.gap_days)
     offers = business.file.offers
-    rules = rules_of(lakehouse, business, section, [day, *judged[AS_OF].unique()], judged)
+    snapshots = _snapshots(lakehouse, business, section, day, judged, current)
+    rules = _rules(business, section, snapshots)
     now = rules[rules[AS_OF] == day].drop(columns=AS_OF)
     cohort = cohort.merge(now, on=KEY, how="left")
     cohort["objected"] = cohort[KEY].isin(list(objections(lakehouse, business, day).keys))
@@ -101,29 +110,48 @@ def read_basis(lakehouse: Lakehouse, business: Business, section: Campaigns, day
         _strata(lakehouse, month_end(first), day),
         holdout_id,
         agreed is not None,
-        _assigned(lakehouse, holdout_id, day),
+        _assigned(lakehouse, section, holdout_id, day),
         _kept(lakehouse, business, day),
         _own_effects(lakehouse, section, day),
     )
 
 
-def rules_of(
-    lakehouse: Lakehouse, business: Business, section: Campaigns, days: Sequence[date], judged: "pd.DataFrame"
-) -> "pd.DataFrame":
-    """customer_key, as_of_date, a column per offer (its condition) and `excluded`, by the snapshots of some days.
-
-    Of all days but the first one only the judged contacts are there.
-    """
+def _snapshots(
+    lakehouse: Lakehouse,
+    business: Business,
+    section: Campaigns,
+    day: date,
+    judged: "pd.DataFrame",
+    current: bool,
+) -> "DataFrame":
+    """The snapshots of the day, and those of the judged contacts of earlier days."""
     from pyspark.sql import functions as F
 
-    snapshots = lakehouse.read(tables.CUSTOMER_SNAPSHOTS).where(F.col(AS_OF).isin(list(days)))
-    snapshots = _with_declared(snapshots, business, section)
-    if len(judged):
-        pairs = _pairs(lakehouse, judged)
-        of_contact = snapshots.join(F.broadcast(pairs), [KEY, AS_OF], "left_semi").where(
-            F.col(AS_OF) != days[0]
-        )
-        snapshots = snapshots.where(F.col(AS_OF) == days[0]).unionByName(of_contact)
+    cohorts = _with_declared(lakehouse.read(tables.CUSTOMER_SNAPSHOTS), business, section)
+    newest = cohorts
+    if current:
+        newest = _with_declared(lakehouse.read(tables.CURRENT_SNAPSHOT), business, section)
+    newest = newest.where(F.col(AS_OF) == day)
+    if not len(judged):
+        return newest
+    days = [told for told in judged[AS_OF].unique() if told != day]
+    pairs = F.broadcast(_pairs(lakehouse, judged))
+    of_contacts = cohorts.where(F.col(AS_OF).isin(days)).join(pairs, [KEY, AS_OF], "left_semi")
+    names = [KEY, AS_OF, *_read_by(business, section)]
+    return newest.select(names).unionByName(of_contacts.select(names))
+
+
+def rules_of_contacts(
+    lakehouse: Lakehouse, business: Business, section: Campaigns, day: date, judged: "pd.DataFrame"
+) -> "pd.DataFrame":
+    """The same of the cohort of a day and of the judged contacts of earlier days."""
+    return _rules(business, section, _snapshots(lakehouse, business, section, day, judged, False))
+
+
+def _rules(business: Business, section: Campaigns, snapshots: "DataFrame") -> "pd.DataFrame":
+    """customer_key, as_of_date, a column per offer (its condition) and `excluded`, of these snapshots."""
+    from pyspark.sql import functions as F
+
     conditions = [
         F.coalesce(F.expr(offer.where), F.lit(False)).alias(offer.name)
         if offer.where
@@ -138,6 +166,15 @@ def rules_of(
     return found
 
 
+def _read_by(business: Business, section: Campaigns) -> list[str]:
+    """The columns of snapshots that the conditions of offers and `exclude` read."""
+    read = [
+        *section.exclude,
+        *(n for o in business.file.offers if o.where for n in sorted(names_read(o.where))),
+    ]
+    return list(dict.fromkeys(read))
+
+
 def _pairs(lakehouse: Lakehouse, judged: "pd.DataFrame") -> "DataFrame":
     import pyarrow as pa
 
@@ -150,7 +187,7 @@ def _with_declared(snapshots: "DataFrame", business: Business, section: Campaign
     """The snapshots with a null column for each feature that was declared after they were made."""
     from pyspark.sql import functions as F
 
-    read = {*section.exclude, *(n for o in business.file.offers if o.where for n in names_read(o.where))}
+    read = _read_by(business, section)
     for feature in business.features:
         if feature.name in read and feature.name not in snapshots.columns:
             snapshots = snapshots.withColumn(feature.name, F.lit(None).cast(feature.spark_type))
@@ -184,18 +221,31 @@ def _contacted_on(
     return found
 
 
-def _assigned(lakehouse: Lakehouse, holdout_id: str, day: date) -> dict[str, bool]:
-    """Whether customers are in the holdout, by the approved campaigns of earlier months; the first one counts.
+def holdout_draw(section: Campaigns) -> str:
+    """What decides over the draw of a holdout besides its id: share and seed, as a plan keeps them."""
+    return f"{section.holdout:g} by seed {section.seed}"
 
-    Tiers of a month can change when it is scored again. Without this a few customers would then change the arm.
+
+def _assigned(lakehouse: Lakehouse, section: Campaigns, holdout_id: str, day: date) -> dict[str, bool]:
+    """Whether customers are in the holdout, by the campaigns up to the day; the first one counts.
+
+    Tiers of a month can change when it is scored again. Without this a few customers would then change the arm. Of
+    campaigns that nobody has approved only those with the share and the seed of now count: until an approval both can
+    be changed in churn.yaml.
     """
     found: dict[str, bool] = {}
-    for record in campaigns(lakehouse).values():
-        if record.state != IS_PLANNED and record.as_of_date < day:
-            wanted: list[tuple[str, str, object]] = [("as_of_date", "=", record.as_of_date)]
-            rows = lakehouse.arrow(tables.CAMPAIGN_PLAN, [KEY, "arm", "holdout_id"], wanted).to_pandas()
-            here = rows[rows["arm"].notna() & (rows["holdout_id"] == holdout_id)]
-            found = dict(zip(here[KEY], here["arm"] == HOLDOUT, strict=True)) | found
+    names = [KEY, "arm", "holdout_id", "holdout_draw"]
+    known = lakehouse.columns(tables.CAMPAIGN_PLAN) if lakehouse.exists(tables.CAMPAIGN_PLAN) else []
+    planned = campaigns(lakehouse).values() if set(names) <= set(known) else ()  # older plans tell no draw
+    for record in planned:
+        if record.as_of_date > day:
+            continue
+        wanted: list[tuple[str, str, object]] = [("as_of_date", "=", record.as_of_date)]
+        rows = lakehouse.arrow(tables.CAMPAIGN_PLAN, names, wanted).to_pandas()
+        here = rows["arm"].notna() & (rows["holdout_id"] == holdout_id)
+        if record.state == IS_PLANNED:
+            here &= rows["holdout_draw"] == holdout_draw(section)
+        found = dict(zip(rows.loc[here, KEY], rows.loc[here, "arm"] == HOLDOUT, strict=True)) | found
     return found
 
 

@@ -1,7 +1,7 @@
 """Past contacts as known on a day: when each customer was last contacted, and what became of randomised contacts."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEY, AS_OF = "customer_key", "as_of_date"
+WINDOW = "window_of"  # as_of_date of the outcome window by which a contact is judged
+IN_GAP, LEFT = "ended_in_gap", 1  # an outcome of features/churn_labels, and the label of who left
 CONTACT_COLUMNS = [KEY, DAY, "source", "campaign", "offer", "treated", "control", "refused", "accepted"]
 
 
@@ -91,24 +93,47 @@ def cohort_of(day: date) -> date:
     return own if day == own else month_end(add_months(month_of(day), -1))
 
 
-def with_outcomes(lakehouse: Lakehouse, contacts: "pd.DataFrame", day: date) -> "pd.DataFrame":
-    """Contacts and controls with as_of_date and `churned`: whether the customer left in the outcome window after it.
+def window_after(day: date, gap_days: int) -> date:
+    """The as_of_date whose outcome window is the first to begin after a contact of this day."""
+    before = cohort_of(day)
+    if day <= before + timedelta(days=gap_days):
+        return before
+    return month_end(add_months(month_of(before), 1))
 
-    `churned` is null where the label was not settled on `day`, or is neither 0 nor 1.
+
+def with_outcomes(lakehouse: Lakehouse, contacts: "pd.DataFrame", day: date, gap_days: int) -> "pd.DataFrame":
+    """Contacts and controls with as_of_date (of the cohort before), window_of and `churned`: whether the customer left.
+
+    A contact is judged by the first outcome window that begins after it; who has left between the contact and that
+    window counts as churned, too. `churned` is null while the labels of that window were not settled on `day`, and
+    where nobody can tell.
+
+    Args:
+        lakehouse: with features/churn_labels.
+        contacts: see `contacts_known`.
+        day: only what was settled on it counts.
+        gap_days: between an as_of_date and its outcome window.
     """
     import pandas as pd
 
     judged = contacts[contacts["treated"] | contacts["control"]].copy()
     judged[AS_OF] = judged[DAY].map(cohort_of).astype(object)
-    days = sorted(set(judged[AS_OF]))
+    judged[WINDOW] = judged[DAY].map(lambda made: window_after(made, gap_days)).astype(object)
+    days = sorted({*judged[AS_OF], *judged[WINDOW]})
     if not days or not lakehouse.exists(tables.CHURN_LABELS):
         return judged.assign(churned=None)
     wanted: list[tuple[str, str, object]] = [("as_of_date", "in", days), ("label_available_at", "<=", day)]
-    labels: pd.DataFrame = lakehouse.arrow(tables.CHURN_LABELS, [KEY, AS_OF, "label"], wanted).to_pandas()
-    labels = labels.dropna(subset="label")
-    labels["churned"] = labels["label"].eq(1).astype(object)
-    joined = judged.merge(labels[[KEY, AS_OF, "churned"]], on=[KEY, AS_OF], how="left")
-    return joined.assign(churned=joined["churned"].where(joined["churned"].notna(), None))
+    names = [KEY, AS_OF, "label", "outcome"]
+    labels: pd.DataFrame = lakehouse.arrow(tables.CHURN_LABELS, names, wanted).to_pandas()
+    of_window = labels.rename(columns={AS_OF: WINDOW})
+    before = labels[[KEY, AS_OF, "label"]].rename(columns={"label": "label_before"})
+    joined = judged.merge(of_window, on=[KEY, WINDOW], how="left").merge(before, on=[KEY, AS_OF], how="left")
+    later = (joined[WINDOW] != joined[AS_OF]) & joined[WINDOW].isin(set(labels[AS_OF]))
+    gone = later & (joined["outcome"].eq(IN_GAP) | (joined["label"].isna() & joined["label_before"].eq(LEFT)))
+    churned = joined["label"].eq(LEFT).astype(object).where(joined["label"].notna(), None)
+    return joined.drop(columns=["label", "outcome", "label_before"]).assign(
+        churned=churned.where(~gone, True)
+    )
 
 
 def by_offer(
@@ -123,10 +148,11 @@ def by_offer(
         offers: their names.
         fits: customer_key, as_of_date and a column per offer: whether it may go to the customer.
     """
-    joined = contacts.merge(fits, on=[KEY, AS_OF], how="left")
     found = {}
     for name in offers:
+        own = fits[[KEY, AS_OF, name]].set_axis([KEY, AS_OF, "fits"], axis="columns")
+        joined = contacts.merge(own, on=[KEY, AS_OF], how="left")  # an offer may be called like a column
         its = (joined["offer"] == name) | (joined["control"] & ~joined["offer"].isin(list(offers)))
-        here = joined[name].eq(True) & its & (joined["control"] | joined["treated"])
+        here = joined["fits"].eq(True) & its & (joined["control"] | joined["treated"])
         found[name] = joined.loc[here, ["campaign", "treated", "churned", "accepted"]]
     return found

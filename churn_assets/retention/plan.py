@@ -18,7 +18,7 @@ from churn_assets.retention.allocation import (
     Offered,
     Places,
     allocate,
-    choice_at,
+    like_planned,
 )
 from churn_assets.retention.arms import (
     EXCLUDED,
@@ -33,7 +33,7 @@ from churn_assets.retention.arms import (
     RECENT,
     UNKNOWN,
 )
-from churn_assets.retention.cohort import Basis, campaign_id
+from churn_assets.retention.cohort import Basis, campaign_id, holdout_draw
 from churn_assets.retention.contacts import KEY
 from churn_assets.retention.draws import in_holdout, uniform
 
@@ -225,7 +225,10 @@ def make_plan(basis: Basis, money: Economy, section: Campaigns, economics: Econo
     offer = explored.copy()
     offer[may] = allocation.offer
     held = found.holdout & np.asarray([told is None for told in found.reason], dtype=bool)
-    offer[held] = choice_at(offered(found, money, section, held).profit, money.use, allocation.prices)
+    drawn = uniform(basis.cohort[KEY][held], section.seed, identity, "would have got")
+    offer[held] = like_planned(
+        offered(found, money, section, held).profit, problem.profit, money.use, allocation, drawn
+    )
     arm = np.full(len(offer), None, dtype=object)
     arm[may & (offer != NOBODY)] = PLANNED
     arm[explored != NOBODY] = EXPLORATION
@@ -236,7 +239,7 @@ def make_plan(basis: Basis, money: Economy, section: Campaigns, economics: Econo
     none = allocation.offer == NOBODY
     reason[np.flatnonzero(may)[none]] = np.where(np.asarray(worth)[none], OVER_BUDGET, NOT_WORTH_IT)
     return PlannedCampaign(
-        _rows(basis, money, found, identity, offer, arm, reason), allocation, float(money.limits[0])
+        _rows(basis, money, section, found, offer, arm, reason), allocation, float(money.limits[0])
     )
 
 
@@ -273,8 +276,8 @@ def explore(
 def _rows(
     basis: Basis,
     money: Economy,
+    section: Campaigns,
     found: Candidates,
-    identity: str,
     offer: Places,
     arm: NDArray[np.object_],
     reason: NDArray[np.object_],
@@ -289,8 +292,9 @@ def _rows(
 
     return cohort[[KEY]].assign(
         as_of_date=basis.day,
-        campaign_id=identity,
+        campaign_id=campaign_id(section, basis.day),
         holdout_id=basis.holdout_id,
+        holdout_draw=holdout_draw(section),
         arm=arm,
         offer=_where(has, names[offer]),
         channel=_where(has, channels[offer]),

@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+APPROVED_TEXTS = (
+    *("campaign_id", "holdout_id", "customer_key", "arm", "offer", "channel", "reason"),
+    *("risk_tier", "value_tier", "segment", "model_version"),
+)
+APPROVED_NUMBERS = (
+    *("probability", "value", "expected_effect", "expected_acceptance", "expected_cost", "expected_profit"),
+)
+DIGITS = 4
+
+
 @dataclass(frozen=True)
 class Planning:
     """A plan with what it rests on.
@@ -54,15 +64,21 @@ class Planning:
 
 
 def planning(
-    lakehouse: Lakehouse, business: Business, section: Campaigns, day: date, budget: float | None = None
+    lakehouse: Lakehouse,
+    business: Business,
+    section: Campaigns,
+    day: date,
+    budget: float | None = None,
+    *,
+    current: bool = False,
 ) -> Planning:
-    """Plans the campaign of an as_of_date from what was known then; writes nothing.
+    """Plans the campaign of an as_of_date from what was known then; writes nothing. See `read_basis` for `current`.
 
     Raises:
         LakehouseError: a table does not exist yet.
         PlanError: the budget does not pay for one contact.
     """
-    basis = read_basis(lakehouse, business, section, day)
+    basis = read_basis(lakehouse, business, section, day, current=current)
     money = economy(business.file.offers, section, basis, budget)
     plan = make_plan(basis, money, section, business.file.economics)
     return Planning(business, section, basis, money, plan)
@@ -96,6 +112,36 @@ def curve_rows(found: Planning) -> "pa.Table":
     )
 
 
+def effect_rows(found: Planning) -> "pa.Table":
+    """Rows of retention/offer_effects as Arrow."""
+    cohort, rows = found.basis.cohort, found.plan.rows
+    contacted = rows.loc[rows["arm"].isin(CONTACTED), "offer"].value_counts()
+    told = []
+    for offer, cost in zip(found.money.offers, found.money.cost, strict=True):
+        effect = found.basis.effects[offer.name]
+        told.append(
+            {
+                "as_of_date": found.basis.day,
+                "campaign_id": found.campaign_id,
+                "offer": offer.name,
+                "words": offer.said,
+                "channel": offer.channel,
+                "condition": offer.where,
+                "may_get_it": int(cohort[offer.name].eq(True).sum()),
+                "contacted": int(contacted.get(offer.name, 0)),
+                "contact_cost": offer.contact_cost,
+                "offer_cost": offer.cost,
+                "acceptance": effect.acceptance,
+                "expected_cost": float(cost),
+                "prevented": effect.prevented,
+                "low": effect.low,
+                "high": effect.high,
+                "basis": effect.basis,
+            }
+        )
+    return tables.OFFER_EFFECTS.rows(told)
+
+
 def plan_of(lakehouse: Lakehouse, day: date) -> "pd.DataFrame":
     """The rows of retention/campaign_plan of an as_of_date.
 
@@ -108,8 +154,11 @@ def plan_of(lakehouse: Lakehouse, day: date) -> "pd.DataFrame":
 
 
 def digest_of(rows: "pd.DataFrame") -> str:
-    """SHA-256 over who is in which arm with which offer, whatever the order of the rows."""
-    told = rows.sort_values("customer_key")[["campaign_id", "customer_key", "arm", "offer"]]
+    """SHA-256 over all that a person approves of a plan, whatever the order of the rows: arms, offers and channels,
+    why others get none, and what is expected; amounts to the hundredth of a cent.
+    """
+    told = rows.sort_values("customer_key")[[*APPROVED_TEXTS, *APPROVED_NUMBERS]]
+    told = told.round(dict.fromkeys(APPROVED_NUMBERS, DIGITS))
     text = told.astype(object).where(told.notna(), "").to_csv(index=False, header=False, lineterminator="\n")
     return sha256(text.encode()).hexdigest()
 

@@ -15,9 +15,10 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.uplift.choice import JudgedOffer, PlanValues, judged_offer
 from churn_assets.ml.uplift.trial import Floats, NoTrial, RandomisedContacts, shares_of_campaigns
-from churn_assets.retention.cohort import rules_of
+from churn_assets.retention.cohort import rules_of_contacts
 from churn_assets.retention.contacts import AS_OF, KEY, contacts_known, with_outcomes
 from churn_assets.retention.effects import OfferEffect, effect_of
+from churn_assets.retention.own_arms import own_plans, with_own_arms
 from churn_assets.scores.past_snapshots import features_of
 
 if TYPE_CHECKING:
@@ -96,10 +97,13 @@ def offer_uplifts(
     Raises:
         LakehouseError: a table does not exist yet.
     """
-    contacts = with_outcomes(lakehouse, contacts_known(lakehouse, business, day), day)
+    arms = with_own_arms(
+        contacts_known(lakehouse, business, day), own_plans(lakehouse, business, section, day)
+    )
+    contacts = with_outcomes(lakehouse, arms, day, business.file.windows.gap_days)
     contacts = contacts[contacts["churned"].notna()]
     days = sorted(set(contacts[AS_OF]))
-    rules = rules_of(lakehouse, business, section, [day, *days], contacts)
+    rules = rules_of_contacts(lakehouse, business, section, day, contacts)
     names = features_of(lakehouse, business)
     past = _snapshots(lakehouse, days, names) if days else None
     found = []

@@ -2,5 +2,6 @@
 
 The assets here collect it from the lake; `release` writes, verifies and reads it without the lake.
 
-May import: alerts, contracts, graph, history, lakehouse, ml, monitoring, operations, silver, tracking.
+May import: alerts, contracts, graph, history, lakehouse, ml, monitoring, operations,
+retention, silver, tracking.
 """

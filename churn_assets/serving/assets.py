@@ -38,6 +38,8 @@ READ = (
     tables.CUSTOMERS,
     tables.CUSTOMER_MONTHS,
     tables.CUSTOMER_KEYS,
+    tables.CAMPAIGN_PLAN,
+    tables.CAMPAIGN_RESULTS,
 )
 WRITTEN_BY_OTHERS = (tables.CHAMPIONS, tables.TRAINING_RUNS)  # models/churn_model writes them
 

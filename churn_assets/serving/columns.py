@@ -11,6 +11,7 @@ from churn_assets.lakehouse.catalogue.shared_columns import CUSTOMER_KEY, SOURCE
 from churn_assets.lakehouse.tables import LakeColumn, Table
 from churn_assets.ml.portable.scored import REASON_NAMES
 from churn_assets.serving.calibration import CALIBRATION
+from churn_assets.serving.campaigns import HOLDOUT, PLAN
 from churn_assets.serving.current import DAYS, FORMER_DAYS, OF_A_DAY, SCORES, SNAPSHOTS
 from churn_assets.serving.customers import VALUE_COLUMNS
 from churn_assets.serving.leaving_rates import LEAVING_RATES
@@ -81,6 +82,7 @@ def release_tables(business: Business) -> dict[str, Table]:
     )
     found[LEAVING_RATES.name] = LEAVING_RATES
     found[CALIBRATION.name] = CALIBRATION
+    found[PLAN.name], found[HOLDOUT.name] = PLAN, HOLDOUT
     found["contacts"] = Table("serving", "contacts", "one row per contact", columns=_of_contacts(business))
     return found
 

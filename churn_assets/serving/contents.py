@@ -17,6 +17,7 @@ from churn_assets.ml.portable.scored import typical_values
 from churn_assets.ml.portable.what_if import Observed, actionable, observed_range
 from churn_assets.months import add_months, month_end, month_of
 from churn_assets.serving.calibration import CALIBRATION, calibration_table
+from churn_assets.serving.campaigns import HOLDOUT, OF_THE_NEWEST, campaign_tables, results_table
 from churn_assets.serving.columns import catalogue_of, contact_columns, schema_of
 from churn_assets.serving.current import OF_THIS_MORNING, SCORES, Current, read_current, snapshots_of
 from churn_assets.serving.customers import SCORED, customer_rows
@@ -43,8 +44,10 @@ COPIED: tuple[tuple[Table, tuple[str, ...]], ...] = (
     (tables.CHAMPIONS, ("by",)),
     (tables.TRAINING_RUNS, ()),
     (tables.RISK_ALERTS, ("acknowledged_by", "note", "outbox")),
+    (tables.CAMPAIGNS, ("by", "note")),
 )
 NEVER = "was never materialised"
+OF_CAMPAIGNS = {"name", "budget", "holdout", "holdout_months", "exploration", "list_days"}
 
 
 class NothingScored(RuntimeError):
@@ -202,6 +205,10 @@ def _tables(
     untold = "no source of the role treatment has passed silver"
     _put("contacts", untold if contacted is None else contacted, found, absent)
     _put(CALIBRATION.name, calibration_table(lakehouse), found, absent)
+    planned = campaign_tables(lakehouse)
+    for name in (*(table.name for table in OF_THE_NEWEST), HOLDOUT.name):
+        _put(name, planned if isinstance(planned, str) else planned[name], found, absent)
+    _put(tables.CAMPAIGN_RESULTS.name, results_table(lakehouse), found, absent)
     found = {name: _sorted(without(rows, objected.keys)) for name, rows in found.items()}
     found["segment_sizes"] = _segment_sizes(found["segments"], business)
     found["objections"] = pa.table({"customer_key": pa.array(sorted(objected.keys), pa.string())})
@@ -382,4 +389,5 @@ def _business(business: Business) -> dict[str, Any]:
         "calendar": file.calendar.model_dump(mode="json"),
         "treatments": [source.name for source in business.of_role("treatment")],
         "treated": _treated(business),
+        "campaigns": None if file.campaigns is None else file.campaigns.model_dump(include=OF_CAMPAIGNS),
     }

@@ -14,8 +14,9 @@ from churn_assets.app.places import HOME, PAGES
 from churn_assets.settings import Settings
 from churn_assets_tests.app.browser import WIDTHS, browser, needs_browser, settled, tab
 from churn_assets_tests.app.running import running_page
-from churn_assets_tests.app.scored_months import morning_tables, publish_months
+from churn_assets_tests.app.scored_months import MORNING_KEYS, morning_tables, publish_months
 from churn_assets_tests.app.told import SCORED, frames, publish_told
+from churn_assets_tests.serving.release.campaigns import campaign_tables
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -29,7 +30,8 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a page whose release has all tables."""
     home = tmp_path_factory.mktemp("months")
     customers = pa.Table.from_pandas(frames()["customers"], preserve_index=False)
-    publish_months(home / "serving", customers=customers, **morning_tables())
+    campaign = campaign_tables(MORNING_KEYS)
+    publish_months(home / "serving", customers=customers, **morning_tables(), **campaign)
     with running_page(Settings(home=str(home)), CHURN_APP_ROLE="steward") as address:
         yield address
 

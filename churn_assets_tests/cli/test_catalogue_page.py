@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from churn_assets.cli.catalogue_page import catalogue_page
 from churn_assets.cli.main import cli
 from churn_assets.contracts.loader import load_business
-from churn_assets.lakehouse.stores import OTHERS
+from churn_assets.lakehouse.other_stores import OTHERS
 from churn_assets.lakehouse.tables import catalogue
 from churn_assets.settings import SHIPPED_BUSINESSES
 

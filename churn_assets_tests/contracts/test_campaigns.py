@@ -69,6 +69,21 @@ def test_what_is_declared_is_read(tmp_path: Path) -> None:
             "email has two capacities",
         ),
         (
+            _edits(reach=[{"channel": "fax", "column": "email"}]),
+            "campaigns.reach[0].channel",
+            "no offer uses the channel fax",
+        ),
+        (
+            _edits(reach=[{"channel": "email", "column": "plan"}]),
+            "campaigns.reach[0].column",
+            "no contract has a `contact` column plan",
+        ),
+        (
+            _edits(reach=[{"channel": "email", "column": "email"}] * 2),
+            "campaigns.reach[1].channel",
+            "email has two columns",
+        ),
+        (
             _edits(contact={"source": "tickets"}),
             "campaigns.contacts[0].source",
             "monitoring.treated does not say",

@@ -9,7 +9,8 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.lakehouse.stores import ELSEWHERE, stores, unregistered
+from churn_assets.lakehouse.other_stores import ELSEWHERE
+from churn_assets.lakehouse.stores import stores, unregistered
 from churn_assets.models.request import TrainingRequest
 from churn_assets.models.training import _search
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
@@ -39,6 +40,12 @@ def test_what_cannot_be_made_again_is_in_the_backup(telecom: Business) -> None:
     assert not [path for path in held if path.startswith(("replay/", "spark/", "truth"))]
 
 
+def test_a_store_is_in_the_backup_or_says_why_it_need_not(telecom: Business) -> None:
+    """Whoever adds a store decides."""
+    undecided = [s.path for s in (*stores(telecom), *ELSEWHERE) if s.backup == bool(s.unneeded)]
+    assert not undecided
+
+
 def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Business) -> None:
     personal = {store.path for store in stores(telecom) if store.personal and "replay" not in store.path}
     tables = {path for path in personal if path.startswith("lake/")}
@@ -47,9 +54,12 @@ def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Bu
         "exports",
         "truth",
         "coming",
+        "backup/stage",
+        "backup/drill",
         "spark/scratch",
         "app/visits.db*",
         "acknowledgements",
+        "campaign_requests",
         "outbox.db",
         "outbox.db-*",
         "messages",
@@ -60,6 +70,7 @@ def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Bu
         "lake/silver/customer_keys",
         "lake/silver/customer_identity",
         "lake/silver/quarantine",
+        "lake/alerts/risk_alerts",
     }
 
 

@@ -51,6 +51,7 @@ CAMPAIGNS: dict[str, Any] = {
     "budget": 300,
     "capacity": [{"channel": "call", "contacts": 20}],
     "exclude": ["customers_autopay"],
+    "reach": [{"channel": "call", "column": "phone"}, {"channel": "email", "column": "email"}],
     "contacts": CONTACTS,
 }
 
@@ -146,9 +147,11 @@ def planned_lake(home: Path, business: Business) -> Lakehouse:
     named = [
         {"customer_key": key(n), "known_at": date(2025, 5, 31), "sequence": 1, "extract_month": "2025-05"}
         | {"source": "customers", "full_name": ("=cmd|x", f"Person {n}")[n % 5 != 0]}
-        | {"email": None if n % 10 == 4 else f"p{n}@mail.example"}
+        | {
+            "email": None if n % 10 == 4 else f"p{n}@mail.example",
+            "phone": None if n % 7 == 1 else f"+49 {n}",
+        }
         for n in range(CUSTOMERS)
     ]
-    named = [row | ({"full_name": None} if row["email"] is None else {}) for row in named]
     put(house, identity, named)
     return house

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from churn_assets.retention.allocation import NOBODY, Allocation, Offered, allocate, choice_at
+from churn_assets.retention.allocation import NOBODY, Allocation, Offered, allocate, like_planned
 
 MONEY = st.integers(0, 12).map(float)
 
@@ -97,8 +97,34 @@ def test_a_large_problem_misses_next_to_nothing() -> None:
     assert found.gap < 1e-3
     # prices are those of the resources that are scarce, and at them the customers choose nearly the same
     assert found.prices[2] > 0
-    alike = choice_at(offered.profit, offered.use, found.prices) == found.offer
+    drawn = np.random.default_rng(1).random(30_000)
+    alike = like_planned(offered.profit, offered.profit, offered.use, found, drawn) == found.offer
     assert alike.mean() > 0.999
+
+
+def test_customers_who_are_worth_the_same_would_have_got_the_offers_in_the_same_shares() -> None:
+    """All are alike, and two offers too: there are places for 15 % and for 25 % of the customers."""
+    profit = np.full((2_000, 2), 5.0)
+    offered = Offered(profit, np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([300.0, 500.0]))
+    found = allocate(offered)
+    planned = np.bincount(found.offer + 1) / 2_000
+    assert planned.tolist() == pytest.approx([0.6, 0.15, 0.25])
+    drawn = np.random.default_rng(4).random(5_000)
+    would = (
+        np.bincount(like_planned(profit[:1].repeat(5_000, 0), profit, offered.use, found, drawn) + 1) / 5_000
+    )
+    assert would.tolist() == pytest.approx(planned.tolist(), abs=0.03)
+
+
+def test_nobody_to_compare_with_would_have_got_nothing() -> None:
+    found = allocate(Offered(np.zeros((0, 2)), np.ones((1, 2)), np.array([9.0])))
+    assert (
+        like_planned(np.zeros((0, 2)), np.zeros((0, 2)), np.ones((1, 2)), found, np.zeros(0)).tolist() == []
+    )
+    alone = like_planned(
+        np.array([[3.0, 2.0], [-1.0, 0.0]]), np.zeros((0, 2)), np.ones((1, 2)), found, np.zeros(2)
+    )
+    assert alone.tolist() == [0, NOBODY]
 
 
 def test_more_budget_never_earns_less() -> None:

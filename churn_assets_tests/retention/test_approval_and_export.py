@@ -31,7 +31,7 @@ from churn_assets.retention.cohort import Basis
 from churn_assets.retention.effects import effects_of
 from churn_assets.retention.export import delete_expired, export
 from churn_assets.retention.plan import economy, make_plan
-from churn_assets.retention.planning import Planning, curve_rows, plan_of, plan_rows, record_of
+from churn_assets.retention.planning import Planning, curve_rows, effect_rows, plan_of, plan_rows, record_of
 from churn_assets_tests.lakes import edit_yaml
 from churn_assets_tests.retention.bases import NO_CONTACTS
 from churn_assets_tests.retention.planned_lakes import (
@@ -74,6 +74,7 @@ def plan_without_engine(house: Lakehouse, business: Business) -> None:
     money = economy(business.file.offers, section, basis)
     made = Planning(business, section, basis, money, make_plan(basis, money, section, economics))
     house.replace_rows(tables.CAMPAIGN_PLAN, plan_rows(made.plan.rows), "as_of_date", [LAST], run_id="made")
+    house.replace_rows(tables.OFFER_EFFECTS, effect_rows(made), "as_of_date", [LAST], run_id="made")
     house.replace_rows(tables.BUDGET_CURVE, curve_rows(made), "as_of_date", [LAST], run_id="made")
     plan_recorded(house, [record_of(made)])
 
@@ -164,12 +165,44 @@ def test_a_list_with_names_reaches_everybody_on_it(lake: Lakehouse, business: Bu
     for row in rows:
         n = int(str(row["customer_id"])[1:])
         assert row["customer_key"] == key(n) and key(n) in planned
-        assert n % 10 not in (1, 2, 4), "refused, objected, or without contact data"
-        assert row["email"] == f"p{n}@mail.example"
+        assert n % 10 not in (1, 2), "refused or objected"
+        if row["channel"] == "email":
+            assert row["email"] == f"p{n}@mail.example", "without an address, whatever the phone"
+        else:
+            assert row["phone"].removeprefix("'") == f"+49 {n}"
         name = "=cmd|x" if n % 5 == 0 else f"Person {n}"
         assert row["full_name"] == (f"'{name}" if kind == "csv" and name.startswith("=") else name)
     assert done.customers + done.without_consent + done.unreachable == len(planned)
+    assert {row["channel"] for row in rows} == {"call", "email"}
     assert acts(lake)[-1] == ("export", "Ben", done.customers)
+
+
+def test_a_channel_without_a_declared_column_reaches_whoever_has_any_contact_data(
+    lake: Lakehouse, business: Business
+) -> None:
+    assert business.file.campaigns is not None
+    silent = business.file.campaigns.model_copy(update={"reach": []})
+    anyhow = replace(business, file=business.file.model_copy(update={"campaigns": silent}))
+    approve(lake, ID, "Ada")
+    fewer = export(lake, business, ID, "Ben", with_identity=True)
+    more = export(lake, anyhow, ID, "Ben", with_identity=True)
+    assert fewer.unreachable > 0 == more.unreachable
+
+
+def test_a_contact_column_that_is_called_like_one_of_the_list_stands_beside_it(
+    lake: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from churn_assets.history import people
+
+    def named(*asked: Any) -> Any:
+        rows = people.identity_rows(*asked)
+        return rows.rename_columns(["channel" if n == "full_name" else n for n in rows.column_names])
+
+    monkeypatch.setattr("churn_assets.retention.export.identity_rows", named)
+    approve(lake, ID, "Ada")
+    rows = of_list(export(lake, business, ID, "Ben", with_identity=True).file)
+    assert {row["channel"] for row in rows} == {"call", "email"}
+    assert any(row["contact_channel"].startswith("Person ") for row in rows)
 
 
 def test_without_a_declared_consent_no_name_leaves(
@@ -240,6 +273,18 @@ def test_rows_that_were_changed_by_hand_are_not_approved_and_not_exported(
     lake.replace_rows(tables.CAMPAIGN_PLAN, plan_rows(forged), "as_of_date", [LAST], run_id="forged")
     with pytest.raises(CampaignError, match="are not those that were recorded"):
         export(lake, business, ID, "Ben")
+
+
+@pytest.mark.parametrize("column", ["channel", "value", "expected_profit", "reason", "probability"])
+def test_no_column_that_a_person_approves_can_be_changed_by_hand(lake: Lakehouse, column: str) -> None:
+    rows = plan_of(lake, LAST)
+    other = rows[column].map({"call": "email", "email": "call"}) if column == "channel" else rows[column] * 2
+    if column == "reason":
+        other = rows[column].where(rows[column].isna(), "unknown")
+    forged = plan_rows(rows.assign(**{column: other}))
+    lake.replace_rows(tables.CAMPAIGN_PLAN, forged, "as_of_date", [LAST], run_id="forged")
+    with pytest.raises(CampaignError, match="are not those that were recorded"):
+        approve(lake, ID, "Ada")
 
 
 def test_the_plan_of_an_approved_campaign_cannot_be_recorded_anew(lake: Lakehouse) -> None:

@@ -22,6 +22,7 @@ from churn_assets.retention.planning import plan_of, planning
 from churn_assets_tests.checks import evaluations
 from churn_assets_tests.lakes import business_copy, not_as_declared, settings_for
 from churn_assets_tests.retention.planned_lakes import (
+    CAMPAIGNS,
     CUSTOMERS,
     LAST,
     MONTHS,
@@ -65,7 +66,8 @@ def made(
 def test_it_plans_and_tells(lake: Lakehouse, business: Business) -> None:
     result = made(lake, business)
     wrong = not_as_declared(lake, business)
-    assert not wrong.keys() & {tables.CAMPAIGN_PLAN.path, tables.BUDGET_CURVE.path, tables.CAMPAIGNS.path}
+    written = (tables.CAMPAIGN_PLAN, tables.BUDGET_CURVE, tables.OFFER_EFFECTS, tables.CAMPAIGNS)
+    assert not wrong.keys() & {table.path for table in written}
     rows = plan_of(lake, LAST)
     assert len(rows) == CUSTOMERS
     by_tenth = {
@@ -88,6 +90,12 @@ def test_it_plans_and_tells(lake: Lakehouse, business: Business) -> None:
     assert "data:image/png" in str(metadata["curve"].value)
     curve = lake.arrow(tables.BUDGET_CURVE).to_pylist()
     assert [row["budget"] for row in curve if row["declared"]] == [300.0]
+    offers = {row["offer"]: row for row in lake.arrow(tables.OFFER_EFFECTS).to_pylist()}
+    assert offers["discount_10"]["condition"] is None and offers["discount_10"]["may_get_it"] == CUSTOMERS
+    assert offers["service_credit"]["may_get_it"] == ticketed.num_rows
+    out = rows[rows["arm"].isin(["planned", "exploration"])]
+    assert {name: row["contacted"] for name, row in offers.items()} == out["offer"].value_counts().to_dict()
+    assert all(row["low"] < row["prevented"] < row["high"] for row in offers.values())
     [record] = campaign_records(lake)
     assert (record.campaign_id, record.state, record.by) == (ID, "planned", "churn-assets")
     assert record.contacted == rows["arm"].isin(["planned", "exploration"]).sum()
@@ -123,14 +131,41 @@ def test_the_same_customers_stay_in_the_holdout(lake: Lakehouse, business: Busin
     assert held[date(2025, 6, 30)] != held[date(2025, 7, 31)], "July begins another half year"
 
 
-def test_a_month_scored_again_moves_nobody_of_an_approved_campaign(
-    lake: Lakehouse, business: Business
+@pytest.mark.parametrize("is_approved", [True, False])
+def test_a_month_scored_again_moves_nobody_of_a_campaign(
+    lake: Lakehouse, business: Business, is_approved: bool
 ) -> None:
     """The tiers of July, by which the holdout of the half-year was drawn, are others in October."""
     made(lake, business, ["2025-07"])
-    approve(lake, "retention-2025-07", "Ada")
+    if is_approved:
+        approve(lake, "retention-2025-07", "Ada")
     july = date(2025, 7, 31)
     arms = plan_of(lake, july).set_index("customer_key")["arm"]
+    scored_again(lake, july)
+    made(lake, business, ["2025-07"])
+    made(lake, business)
+    for day in (july, LAST):
+        now = plan_of(lake, day).set_index("customer_key")["arm"].reindex(arms.index)
+        held, contacted = arms == "holdout", arms.isin(["planned", "exploration"])
+        assert held.any() and contacted.any()
+        assert not now[held].isin(["planned", "exploration"]).any()
+        assert not (now[contacted] == "holdout").any()
+
+
+def test_another_share_draws_the_holdout_of_a_plan_anew_until_it_is_approved(
+    lake: Lakehouse, business: Business, tmp_path: Path
+) -> None:
+    made(lake, business)
+    before = plan_of(lake, LAST).set_index("customer_key")["arm"]
+    (tmp_path / "more").mkdir()
+    more = business_with(tmp_path / "more", campaigns={**CAMPAIGNS, "holdout": 0.3})
+    made(lake, more)
+    after = plan_of(lake, LAST).set_index("customer_key")["arm"]
+    assert (after == "holdout").sum() > 2 * (before == "holdout").sum()
+
+
+def scored_again(lake: Lakehouse, july: date) -> None:
+    """Other tiers of the month."""
     rows = lake.arrow(tables.CUSTOMER_SEGMENTS, None, [("as_of_date", "=", july)]).to_pylist()
     tiers = [{"risk_tier": f"tier {n % 7}", "value_tier": f"tier {n % 11}"} for n in range(CUSTOMERS)]
     lake.replace_rows(
@@ -140,12 +175,6 @@ def test_a_month_scored_again_moves_nobody_of_an_approved_campaign(
         [july],
         run_id="made",
     )
-    made(lake, business)
-    now = plan_of(lake, LAST).set_index("customer_key")["arm"].reindex(arms.index)
-    held, contacted = arms == "holdout", arms.isin(["planned", "exploration"])
-    assert held.any() and contacted.any()
-    assert not now[held].isin(["planned", "exploration"]).any()
-    assert not (now[contacted] == "holdout").any()
 
 
 def test_a_plan_uses_nothing_known_later(lake: Lakehouse, business: Business) -> None:
@@ -295,3 +324,25 @@ def test_a_business_without_contacts_and_consent_plans_and_says_so(
     assert "assumed: no control arm" in str(event.materialization.metadata["offers"].value)
     arms = plan_of(house, day)["arm"].value_counts().to_dict()
     assert arms["planned"] > 50 and arms["holdout"] == 10
+
+
+def test_a_plan_of_today_reads_the_current_scores_and_snapshots(lake: Lakehouse, business: Business) -> None:
+    """At a month end with the same values it is that of the month; of a day within a month it names the day."""
+    section = business.file.campaigns
+    assert section is not None
+    of_day: list[tuple[str, str, object]] = [("as_of_date", "=", LAST)]
+    scores = lake.arrow(tables.CUSTOMER_SEGMENTS, None, of_day).to_pylist()
+    snapshots = lake.arrow(tables.customer_snapshots(business), None, of_day).to_pylist()
+    today = LAST + timedelta(days=14)
+    needed = {"raw": 0.0, "decile": 1}
+    for day, credit in ((LAST, {}), (today, {"tickets_count_1m": 0.0})):
+        own: dict[str, Any] = {"as_of_date": day}
+        write(lake, tables.CURRENT_SCORES, [row | own | needed for row in scores])
+        write(lake, tables.current_snapshot(business), [row | own | credit for row in snapshots])
+    same = planning(lake, business, section, LAST, current=True)
+    pd.testing.assert_frame_equal(same.plan.rows, planning(lake, business, section, LAST).plan.rows)
+    later = planning(lake, business, section, today, current=True)
+    assert later.campaign_id == f"retention-{today}"
+    assert "service_credit" in set(same.plan.rows["offer"]) and "service_credit" not in set(
+        later.plan.rows["offer"]
+    )

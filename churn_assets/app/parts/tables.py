@@ -11,6 +11,7 @@ import streamlit as st
 from churn_assets.app.page import Page
 from churn_assets.spreadsheets import harmless
 
+KEY = "customer_key"
 NUMBERS = ("number", "money", "percent", "change")
 GAP, LETTER, MARGIN = 90, 7, 16  # pixels in which `unknown` is not cut off; of a letter; beside a heading
 Kind = Literal["text", "number", "money", "percent", "change", "date", "month", "trend", "link", "yes_no"]
@@ -73,7 +74,7 @@ def table(
         placeholder="unknown",
         **settings,
     )
-    download(shown, name, columns)
+    download(page, shown, name, columns)
     return list(chosen["selection"]["rows"]) if selection else []
 
 
@@ -83,11 +84,17 @@ def _print_of(rows: pd.DataFrame) -> str:
     return hashlib.sha256(str(text).encode()).hexdigest()[:12]
 
 
-def download(frame: pd.DataFrame, name: str, columns: Mapping[str, TableColumn]) -> None:
-    """The button that downloads a frame as CSV."""
+def download(page: Page, frame: pd.DataFrame, name: str, columns: Mapping[str, TableColumn]) -> None:
+    """The button that downloads a frame as CSV. Rows with customer keys leave only once the audit tells so."""
+
+    def content() -> bytes:
+        if KEY in frame:
+            page.record_export(f"table {name} of the page", int(frame[KEY].nunique()))
+        return csv(frame, columns)
+
     st.download_button(
         "Download as CSV",
-        lambda: csv(frame, columns),
+        content,
         f"{name}.csv",
         "text/csv",
         key=f"{name}_download",

@@ -2,5 +2,6 @@
 
 Nothing here knows Streamlit, so that each answer can be compared with another computation.
 
-May import: app, contracts, ml.metrics, ml.portable, reporting, serving.release.
+May import: app, contracts, ml.metrics, ml.portable, operations.campaign_requests, reporting,
+serving.release.
 """

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from churn_assets.app.queries.campaign import planned_sql
 from churn_assets.app.queries.contacts import NOTHING, Fresh, quoted, told_by, touched
 from churn_assets.app.queries.morning import scored_sql, snapshots_of
 from churn_assets.app.queries.segments import NEW
@@ -92,7 +93,8 @@ class WorkList:
     `rows` has the columns customer_key, probability, change_day, change_week, change_month_end, moved_reason, behind
     (all five null unless the list is that of this morning), days (probabilities of the newest days, oldest first),
     history (by month, oldest first), rise, reason (in short), reasons (whole), driver, segment, action, risk_tier,
-    value_tier, worth (the value, per month where it can be), last_contact, outcome.
+    value_tier, worth (the value, per month where it can be), planned_arm and planned_offer (of the newest campaign;
+    null without one), last_contact, outcome.
     """
 
     total: int
@@ -198,7 +200,10 @@ def _base(store: ReleaseStore, filters: Filters, order: str, found: Fresh) -> tu
     """The CTE `chosen` and those that it is made of, with their parameters."""
     contacts, values = touched(store, found)
     conditions, wanted = _conditions(store, filters)
-    joins = ["LEFT JOIN recently USING (customer_key)"]
+    joins = [
+        "LEFT JOIN recently USING (customer_key)",
+        f"LEFT JOIN ({planned_sql(store)}) USING (customer_key)",
+    ]
     if filters.categories or filters.ranges:
         joins.append(f"JOIN {snapshots_of(store)} s USING (customer_key)")
     rise = "c.change_month_end"
@@ -213,7 +218,7 @@ def _base(store: ReleaseStore, filters: Filters, order: str, found: Fresh) -> tu
           SELECT c.customer_key, c.probability, c.change_day, c.change_week, c.change_month_end, c.moved_reason,
             c.behind, {rise} AS rise, c.driver, c.segment, c.action, c.risk_tier,
             c.value_tier, c.value, c.reason_1, c.reason_2, c.reason_3, c.probability * c.value AS stake,
-            list_contains(?::VARCHAR[], c.segment) AS recommended, recent
+            list_contains(?::VARCHAR[], c.segment) AS recommended, recent, planned_arm, planned_offer
           FROM ({scored_sql(store)}) c {" ".join(joins)}
           WHERE {" AND ".join(["true", *conditions])}
         )"""

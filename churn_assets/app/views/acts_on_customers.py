@@ -17,7 +17,7 @@ from churn_assets.app.queries.at_risk import recommended_segments
 from churn_assets.app.queries.contacts import in_release, was_read
 from churn_assets.counts import counted
 from churn_assets.months import month_end
-from churn_assets.operations.audit.chain import AuditError, record
+from churn_assets.operations.audit.chain import AuditError
 from churn_assets.operations.log.writing import event
 from churn_assets.reporting.words import capitalised, spoken
 
@@ -90,16 +90,9 @@ def _show_export(page: Page, rows: pd.DataFrame, columns: dict[str, TableColumn]
 def _offer_rows(page: Page, rows: pd.DataFrame, columns: dict[str, TableColumn]) -> None:
     """Offers the file of the rows, once its record is in the audit."""
     try:
-        record(
-            page.settings,
-            "export",
-            page.reader.name,
-            "list of the page",
-            customers=len(rows),
-            role=page.reader.role,
-        )
-    except AuditError as error:
-        tell_unrecorded(error)
+        page.record_export("list of the page", len(rows))
+    except AuditError:
+        st.error(UNRECORDED)
         return
     st.download_button(
         f"Download {counted(len(rows), 'row')}",

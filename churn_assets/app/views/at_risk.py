@@ -17,6 +17,7 @@ from churn_assets.app.queries.contacts import Fresh, fresh
 from churn_assets.app.queries.morning import why_not
 from churn_assets.app.queries.value import customer_value
 from churn_assets.app.views.acts_on_customers import acts_of_session, show_actions, show_today
+from churn_assets.app.views.campaign_words import planned_told
 from churn_assets.app.views.contact_results import show_results
 from churn_assets.app.views.marked import keys_of_marks, marks_of
 from churn_assets.app.views.moves import move_in_address
@@ -27,6 +28,14 @@ SIZES = (25, 50, 100)
 NAMES = ("risk", "value", "segment", "driver", "contacted", "recommended", "attributes")  # of filters
 OF = "of_"  # before the name of an attribute in the address: it may be called like a filter
 VIEWS = {"list": "Who is at risk", "contacts": "What became of contacts"}
+PLANNED = {
+    "planned": TableColumn(
+        "Planned offer",
+        "What the newest campaign plans for the customer. Who is in its holdout must get no offer. Empty: nothing is "
+        "planned.",
+        width="medium",
+    )
+}
 CONTACTED = {"any": "everybody", "no": "not contacted recently", "yes": "contacted recently"}
 
 
@@ -91,11 +100,14 @@ def _show_list(page: Page, found: Fresh) -> None:
         st.info("No customer fits these filters. Remove one of them.", icon=":material/info:")
         return
     columns = _columns(page)
+    arms = zip(listed.rows["planned_arm"], listed.rows["planned_offer"], strict=True)
+    planned: list[Any] = [planned_told(arm, offer) for arm, offer in arms]
     rows = listed.rows.assign(
         customer=[page.address("customer", customer=key) for key in listed.rows["customer_key"]]
         if "customer" in page.places
         else None,
         outcome=listed.rows["outcome"].map(contacts.OUTCOMES, na_action="ignore"),
+        planned=planned,
         points_week=100 * listed.rows["change_week"],
         points_month_end=100 * listed.rows["change_month_end"],
     )
@@ -191,6 +203,7 @@ def _columns(page: Page) -> dict[str, TableColumn]:
         **(_of_the_morning(page) if page.store.morning is not None else _of_the_month_end(page)),
         "reason": TableColumn("Main reason", "What raises the probability most, in short.", width="large"),
         "action": TableColumn("What to do", "The action that the segment recommends.", width="large"),
+        **(PLANNED if page.store.has("campaign_plan") else {}),
         "segment": TableColumn("Segment", "Risk, value and main driver together."),
         "risk_tier": TableColumn("Risk", "Tier of risk on the day of the list.", width="small"),
         **({"worth": worth_column(value, "Value", value.how)} if value else {}),

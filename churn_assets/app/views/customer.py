@@ -7,7 +7,10 @@ import streamlit as st
 from churn_assets.app.page import Page
 from churn_assets.app.parts.header import header
 from churn_assets.app.parts.words import plain, spaced
+from churn_assets.app.queries.campaign import newest_campaign, plan_of
 from churn_assets.app.queries.customer import SCORED, customer_row, endings, has_objected
+from churn_assets.app.views.campaign_requests import requests_of
+from churn_assets.app.views.campaign_words import REASONS, planned_told
 from churn_assets.app.views.customer_morning import morning_told
 from churn_assets.app.views.customer_people import choose_customer, contact_data
 from churn_assets.app.views.customer_score import score_told
@@ -51,6 +54,7 @@ def show(page: Page) -> None:
         return
     _status(page, row)
     contact_data(page, key)
+    _planned(page, key)
     morning_told(page, row)
     if row["status"] == SCORED:
         score_told(page, row)
@@ -59,6 +63,19 @@ def show(page: Page) -> None:
     if row["status"] == SCORED:
         what_if_told(page, row)
     contacts_told(page, row)
+
+
+def _planned(page: Page, key: str) -> None:
+    """Tells what the newest campaign plans for the customer, or why nothing."""
+    campaign = newest_campaign(page.store, requests_of(page))
+    row = plan_of(page.store, key) if campaign else None
+    if campaign is None or row is None:
+        return
+    told = planned_told(row["arm"], row["words"]) or f"no offer, {REASONS.get(row['reason'], row['reason'])}"
+    st.markdown(
+        plain(f"Campaign {campaign.campaign_id} ({campaign.state}): {told}."),
+        help="What the newest campaign plans for this customer. Only an approved campaign is carried out.",
+    )
 
 
 def _status(page: Page, row: dict[str, Any]) -> None:

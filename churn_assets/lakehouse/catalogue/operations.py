@@ -180,10 +180,30 @@ SERVICE_LEVELS = Table(
     time="the window that ends with the day",
     retention=AUDIT,
 )
+BACKUPS = Table(
+    "operations",
+    "backups",
+    "one row per backup, per check of the repository and per clean-up of it",
+    columns=(
+        _needed("at", "timestamp", "When it began."),
+        _needed("by", "string", "Who asked for it: a person, or a Dagster run."),
+        _needed("act", "string", "backup, verification or forgetting."),
+        LakeColumn("snapshot", "string", "Id of the backup in the repository; null where there is none."),
+        _needed("seconds", "double", "How long it took.", "seconds"),
+        LakeColumn("files", "long", "Files of the backup.", "files"),
+        LakeColumn("bytes", "long", "Their size.", "bytes"),
+        LakeColumn("added_bytes", "long", "What was new in the repository, compressed or not.", "bytes"),
+        _needed("passed", "boolean", "Whether it was done."),
+        _needed("evidence", "string", "What was found, or why it failed."),
+    ),
+    row_key=("at", "act"),
+    time="at",
+    retention=AUDIT,
+)
 DRILLS = Table(
     "operations",
     "drills",
-    "one row per drill or restore; empty until backups are drilled",
+    "one row per drill or restore",
     columns=(
         _needed("drill_id", "string", "`DRL-` and a number."),
         _needed("scenario", "string", "What was lost: a table, the registry, the whole site, ..."),

@@ -35,6 +35,12 @@ CAMPAIGN_PLAN = Table(
             required=True,
         ),
         LakeColumn(
+            "holdout_draw",
+            "string",
+            "Share of the holdout and seed by which it was drawn. Until an approval other ones draw it anew.",
+            required=True,
+        ),
+        LakeColumn(
             "arm",
             "string",
             "planned, exploration (drawn at random) or holdout (left alone at random); null for everybody else.",
@@ -114,6 +120,52 @@ BUDGET_CURVE = Table(
     row_key=("campaign_id", "budget"),
     time="as known at the as_of_date; the curve is without exploration",
     retention=OF_THE_COHORT,
+)
+OFFER_EFFECTS = Table(
+    "retention",
+    "offer_effects",
+    "one row per campaign and offer",
+    ("as_of_date",),
+    (
+        AS_OF_DATE,
+        CAMPAIGN_ID,
+        LakeColumn("offer", "string", "Offer of churn.yaml.", required=True),
+        LakeColumn("words", "string", "The offer in words for people.", required=True),
+        LakeColumn("channel", "string", "How customers are contacted with it.", required=True),
+        LakeColumn("condition", "string", "Condition of churn.yaml: whom it may go to; null: everybody."),
+        LakeColumn(
+            "may_get_it", "long", "Scored customers who fulfil the condition.", "customers", required=True
+        ),
+        LakeColumn(
+            "contacted", "long", "Customers whom the plan contacts with it.", "customers", required=True
+        ),
+        LakeColumn("contact_cost", "double", "Cost of one contact.", MONEY, required=True),
+        LakeColumn("offer_cost", "double", "Cost of the offer if it is accepted.", MONEY, required=True),
+        LakeColumn(
+            "acceptance", "double", "Expected share of the contacted who accept it.", "0 to 1", required=True
+        ),
+        LakeColumn(
+            "expected_cost", "double", "contact_cost + acceptance times offer_cost.", MONEY, required=True
+        ),
+        LakeColumn(
+            "prevented",
+            "double",
+            "Expected share of the churn of those who get it that it prevents; below 0 it adds churn.",
+            "below 1",
+            required=True,
+        ),
+        LakeColumn("low", "double", "Lower end of its 95 % interval.", "below 1", required=True),
+        LakeColumn("high", "double", "Upper end of its 95 % interval.", "below 1", required=True),
+        LakeColumn(
+            "basis",
+            "string",
+            "What it rests on: measured on so many contacts, or assumed and why.",
+            required=True,
+        ),
+    ),
+    row_key=("campaign_id", "offer"),
+    time="as known at the as_of_date",
+    retention=f"{OF_THE_COHORT}, unless the campaign was approved",
 )
 
 

@@ -12,6 +12,7 @@ Act = Literal[
     "contact_marked",  # somebody says on the page that a customer was contacted
     "contact_withdrawn",  # and takes it back on the same day
     "alert_acknowledged",  # somebody says that they take care of an alert about a customer
+    "campaign_request",  # somebody asks on the page that a campaign is approved, exported or closed
     "export",  # rows about customers leave the product as a file
     "publication",  # rows about customers are written to another database
     "crm_push",  # scores of customers go to the company's CRM, by its own ids
@@ -21,6 +22,7 @@ Act = Literal[
     "approval",  # of a change, by another person
     "key_created",
     "key_revoked",
+    "restoration",  # this home was brought back from a backup; what came after the backup is lost
     "archiving",  # the audit itself was moved away; a new chain begins
 ]
 ACTS: tuple[str, ...] = get_args(Act)

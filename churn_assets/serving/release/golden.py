@@ -27,7 +27,14 @@ TEXTS = (*REASON_NAMES, "driver")
 def golden_rows(
     model: PortableModel, features: Sequence[Feature], observed: Mapping[str, Observed]
 ) -> list[dict[str, Any]]:
-    """ROWS synthetic inputs (`features`) with their answers; none is copied from a customer.
+    """ROWS synthetic inputs (`features`) with their answers."""
+    inputs = golden_inputs(model, observed)
+    answers = answered(inputs, model, features)
+    return [{"features": row, **answer} for row, answer in zip(inputs, answers, strict=True)]
+
+
+def golden_inputs(model: PortableModel, observed: Mapping[str, Observed]) -> list[dict[str, Any]]:
+    """ROWS synthetic rows of feature values, the same for each call; none is copied from a customer.
 
     Numbers are drawn from what was observed, or around the median; a tenth is missing, and a few lie far outside.
     Categories are drawn from those that the model knows, with missing ones and one that it has never seen.
@@ -44,9 +51,7 @@ def golden_rows(
         else:
             drawn[part.feature] = _numbers(rng, part.median, observed.get(part.feature, Observed()))
     inputs = pd.DataFrame(drawn).to_dict("records")
-    plain = [{str(name): None if _missing(value) else value for name, value in row.items()} for row in inputs]
-    answers = answered(plain, model, features)
-    return [{"features": row, **answer} for row, answer in zip(plain, answers, strict=True)]
+    return [{str(name): None if _missing(value) else value for name, value in row.items()} for row in inputs]
 
 
 def answered(

@@ -1,0 +1,290 @@
+"""Calls restic, the program that keeps the backups: encrypted, deduplicated, and each one only what is new.
+
+The password and the credentials of the storage reach it by its environment, never by its command line.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from churn_assets.settings import Settings, is_uri
+
+PROGRAM = "restic"
+INSTALL = "Install it: apt install restic (Debian, Ubuntu), dnf install restic (Fedora), brew install restic (macOS)."
+TAG, OF_MANIFEST = "churn-assets", "manifest="
+HOST = "churn-assets"  # one name for all machines: a home may move
+OLDEST = "35d"
+CACHE = "cache"
+NO_REPOSITORY = ("Is there a repository at the following location", "unable to open config file")
+# What restic says -> what is wrong, and what to do.
+KNOWN = (
+    (
+        "wrong password or no key found",
+        "The password does not open the repository. Set the one it was made with.",
+    ),
+    ("no space left on device", "The disk is full. Free some space, then run the same command again."),
+    (
+        "repository is already locked",
+        "Another restic works on the repository. Wait for it, then run this again.",
+    ),
+    (
+        "permission denied",
+        "The repository refuses access. Look at its rights and at the credentials of the storage.",
+    ),
+    (
+        "unable to create lock",
+        "The repository cannot be written. Look at its rights and whether it can be reached.",
+    ),
+    ("403 Forbidden", "The storage forbids it."),
+    ("connection refused", "The storage does not answer. Start it, or correct CHURN_BACKUP_REPOSITORY."),
+    ("no such host", "The storage does not answer. Correct CHURN_BACKUP_REPOSITORY."),
+)
+SHOWN = 300  # characters of restic's own words
+
+
+class BackupError(RuntimeError):
+    """A backup or a restore cannot go on; the message says why and what to do. Nothing half is left."""
+
+
+class NoRepository(BackupError):
+    """There is no repository yet."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A backup in the repository.
+
+    Attributes:
+        id: restic's, 64 hexadecimal digits.
+        at: when it was taken, UTC.
+        manifest: SHA-256 of its manifest.
+    """
+
+    id: str
+    at: datetime
+    manifest: str
+
+    @property
+    def name(self) -> str:
+        """The short id."""
+        return self.id[:8]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What restic did for one backup: the snapshot, its files and bytes, and the bytes that were new."""
+
+    snapshot: str
+    files: int
+    bytes: int
+    added: int
+
+
+def installed() -> str | None:
+    """The version of restic; None where it is not installed.
+
+    Raises:
+        BackupError: it does not run.
+    """
+    if shutil.which(PROGRAM) is None:
+        return None
+    done = subprocess.run([PROGRAM, "version"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BackupError(f"restic does not run: {done.stderr.strip()[:SHOWN]}")
+    return done.stdout.split()[1]
+
+
+class Repository:
+    """The repository of the settings.
+
+    Args:
+        settings: of the home; its `backup` names the repository and the password.
+
+    Raises:
+        BackupError: no repository or no password is set, the repository lies in the home, or restic is not installed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        backup = settings.backup
+        if not backup.repository:
+            raise BackupError(
+                "CHURN_BACKUP_REPOSITORY is not set. Name a folder on another disk, or a place that restic knows, such "
+                "as s3:host/bucket."
+            )
+        if backup.password is None and backup.password_file is None:
+            raise BackupError("Set CHURN_BACKUP_PASSWORD_FILE to a file with the password of the repository.")
+        _require_outside(settings, backup.repository)
+        if installed() is None:
+            raise BackupError(f"restic is not installed. {INSTALL}")
+        self.place = backup.place
+        self._cache = settings.home_path / "backup" / CACHE
+        self._environment = _environment(settings)
+
+    def make(self) -> None:
+        """Makes the repository.
+
+        Raises:
+            BackupError: it cannot be made.
+        """
+        self._checked(["init"])
+
+    def store(self, folder: Path, manifest: str, parent: str | None) -> Stored:
+        """Stores everything below a folder as a new snapshot.
+
+        Args:
+            folder: it becomes the root of the snapshot.
+            manifest: SHA-256 of the manifest.
+            parent: id of an earlier snapshot: files of its size and time are not read again.
+
+        Raises:
+            BackupError: it was not stored as a whole; then there is no new snapshot that counts.
+        """
+        asked = ["backup", ".", "--json", "--host", HOST, "--tag", TAG, "--tag", f"{OF_MANIFEST}{manifest}"]
+        asked += ["--ignore-inode", "--ignore-ctime", *(["--parent", parent] if parent else [])]
+        done = self._run(asked, folder)
+        found = [told for told in _told(done.stdout) if told.get("message_type") == "summary"]
+        if done.returncode or not found:
+            for told in found:  # restic keeps a snapshot of what it could read
+                self.drop(str(told["snapshot_id"]))
+            raise self._failed(done.stderr)
+        [one] = found
+        return Stored(
+            str(one["snapshot_id"]),
+            one["total_files_processed"],
+            one["total_bytes_processed"],
+            one["data_added"],
+        )
+
+    def snapshots(self) -> list[Snapshot]:
+        """All backups, the oldest first.
+
+        Raises:
+            NoRepository: there is none.
+            BackupError: the repository cannot be read.
+        """
+        listed = json.loads(self._checked(["snapshots", "--json", "--tag", TAG, "--no-lock"]) or "null")
+        found = [
+            Snapshot(str(one["id"]), _time(one["time"]), _manifest_of(one["tags"])) for one in listed or []
+        ]
+        return sorted(found, key=lambda snapshot: snapshot.at)
+
+    def fetch(self, snapshot: Snapshot, folder: Path, only: Sequence[str] = ()) -> None:
+        """Writes a snapshot, or only some paths of it, below a folder.
+
+        Raises:
+            BackupError: a file could not be read or written.
+        """
+        chosen = [word for path in only for word in ("--include", f"/{path}")]
+        self._checked(["restore", snapshot.id, "--target", str(folder), "--no-lock", *chosen])
+
+    def check(self, subset: str | None) -> None:
+        """Checks the structure of the repository and reads a part of its data.
+
+        Args:
+            subset: how much: `5%`, `1/7`, `500M`; None: only the structure.
+
+        Raises:
+            BackupError: something is damaged or missing.
+        """
+        self._checked(["unlock"])
+        asked = [f"--read-data-subset={subset}"] if subset else []
+        done = self._run(["check", *asked])
+        if done.returncode:
+            told = self._failed(done.stderr)
+            raise BackupError(f"The repository is damaged, or could not be checked. {told}")
+
+    def forget(self, keep_daily: int, keep_weekly: int) -> list[Snapshot]:
+        """Deletes backups by the policy, and their data; returns them.
+
+        Raises:
+            BackupError: it was refused, as by storage that is append-only.
+        """
+        self._checked(["unlock"])  # only those that a killed restic left
+        before = self.snapshots()
+        policy = [
+            "--keep-daily",
+            str(keep_daily),
+            *(["--keep-weekly", str(keep_weekly)] if keep_weekly else []),
+        ]
+        # by age first: a policy by number would keep old ones where no new ones come
+        old = [one.id for one in before if (datetime.now(UTC) - one.at).days >= int(OLDEST[:-1])]
+        newest = before[-1].id if before else ""
+        if old := [name for name in old if name != newest]:
+            self._checked(["forget", *old])
+        self._checked(["forget", "--tag", TAG, "--group-by", "host", *policy, "--prune"])
+        kept = {one.id for one in self.snapshots()}
+        return [one for one in before if one.id not in kept]
+
+    def drop(self, snapshot: str, prune: bool = False) -> None:
+        """Deletes one backup, by its id; with `prune` its data, too.
+
+        Raises:
+            BackupError: it was refused.
+        """
+        self._checked(["forget", snapshot, *(["--prune"] if prune else [])])
+
+    def _checked(self, asked: Sequence[str]) -> str:
+        done = self._run(asked)
+        if done.returncode:
+            raise self._failed(done.stderr)
+        return done.stdout
+
+    def _run(self, asked: Sequence[str], folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        command = [PROGRAM, "--cache-dir", str(self._cache), *asked]
+        return subprocess.run(
+            command, cwd=folder, env=self._environment, capture_output=True, text=True, check=False
+        )
+
+    def _failed(self, stderr: str) -> BackupError:
+        for words, told in KNOWN:
+            if words in stderr:
+                return BackupError(f"{told} (repository {self.place})")
+        if any(words in stderr for words in NO_REPOSITORY):
+            return NoRepository(f"There is no repository at {self.place}. `churn-assets backup` makes it.")
+        lines = [line for line in stderr.splitlines() if line.strip()] or ["it said nothing"]
+        shown = re.sub(r"://[^/@\s]*@", "://***@", lines[-1])[:SHOWN]
+        return BackupError(f"restic failed at {self.place}: {shown}")
+
+
+def _require_outside(settings: Settings, repository: str) -> None:
+    if ":" in repository.split("/", 1)[0] or is_uri(repository):
+        return
+    place = Path(repository).expanduser().resolve()
+    if place == settings.home_path or place.is_relative_to(settings.home_path):
+        raise BackupError(
+            f"The repository {place} lies in the home that it should save. Set CHURN_BACKUP_REPOSITORY to another disk."
+        )
+
+
+def _environment(settings: Settings) -> Mapping[str, str]:
+    backup = settings.backup
+    found = {name: value for name, value in os.environ.items() if not name.startswith("RESTIC_PASSWORD")}
+    found["RESTIC_REPOSITORY"] = str(backup.repository)
+    if backup.password is not None:
+        return found | {"RESTIC_PASSWORD": backup.password.get_secret_value()}
+    file = Path(str(backup.password_file)).expanduser()
+    if not file.is_file():
+        raise BackupError(f"CHURN_BACKUP_PASSWORD_FILE names {file}, which is not there.")
+    return found | {"RESTIC_PASSWORD_FILE": str(file)}
+
+
+def _told(stdout: str) -> list[dict[str, Any]]:
+    """The JSON lines of an answer."""
+    return [json.loads(line) for line in stdout.splitlines() if line.startswith("{")]
+
+
+def _time(text: str) -> datetime:
+    """A time as restic writes it, with nine digits of a second."""
+    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text)).astimezone(UTC)
+
+
+def _manifest_of(tags: Sequence[str]) -> str:
+    return next((tag.removeprefix(OF_MANIFEST) for tag in tags if tag.startswith(OF_MANIFEST)), "")

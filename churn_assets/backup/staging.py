@@ -1,0 +1,217 @@
+"""The consistent copy: what the catalogue of stores says is worth a backup, as of one moment, in one folder.
+
+Files that nobody changes are linked, not copied: that takes no space and no time, and a vacuum meanwhile cannot take
+them away. Files that grow are copied, SQLite files by its own backup.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from churn_assets.backup.databases import copy_database, is_database
+from churn_assets.backup.manifest import BUSINESS
+from churn_assets.backup.restic import BackupError
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import pinned
+from churn_assets.lakehouse.other_stores import TABLE, Store
+from churn_assets.lakehouse.stores import stores
+from churn_assets.operations.audit.chain import STORE, alone
+from churn_assets.settings import Settings, is_uri
+
+AUDIT = (STORE, "audit_anchor")
+ATTEMPTS = 3
+# Folders whose files are written once; a changed one is noticed before the backup counts.
+LINKED = ("landing", "mlartifacts")
+JOURNALS = ("-wal", "-shm", "-journal")
+
+
+class FileChanged(RuntimeError):
+    """A file was changed or removed while it was copied; the copy must be made again."""
+
+
+def stage(settings: Settings, business: Business, folder: Path) -> dict[str, int]:
+    """Copies everything that is worth it below `folder`, which is laid out like a home.
+
+    MLflow's artifacts come before its database, so that no run lacks its files.
+
+    Returns:
+        table -> pinned version.
+
+    Raises:
+        FileChanged: a file went away meanwhile.
+        BackupError: a table or a database is damaged.
+    """
+    versions = {}
+    for store in sorted(worth_it(business), key=_order):
+        place = place_of(settings, store)
+        if place is None:
+            continue
+        if store.kind == TABLE:
+            version = _stage_table(place, folder / store.path)
+            if version is not None:
+                versions[store.path.removeprefix("lake/")] = version
+        elif store.path not in AUDIT:
+            _stage_files(place, store, folder)
+    _stage_audit(settings, folder)
+    _stage_folder(settings.business_path, folder / BUSINESS, _copy)
+    return versions
+
+
+def worth_it(business: Business) -> list[Store]:
+    """The stores that a backup holds, but for the business folder."""
+    return [store for store in stores(business) if store.backup]
+
+
+def elsewhere(settings: Settings, business: Business) -> dict[str, str]:
+    """Stores that are worth it and lie on no disk of this machine: place -> why they are not held."""
+    found = {}
+    for store in worth_it(business):
+        if place_of(settings, store) is None:
+            told = f"{store.setting} is not on this machine; back it up where it lies"
+            found["lake" if store.kind == TABLE else store.path] = told
+    return found
+
+
+def place_of(settings: Settings, store: Store) -> Path | None:
+    """Where a store lies now; None where that is not on this machine."""
+    located = {
+        "CHURN_LANDING": settings.landing_uri,
+        "CHURN_LAKE": settings.lake_uri,
+        "CHURN_ARTIFACTS": settings.mlflow_artifacts,
+        "CHURN_AUDIT_ANCHOR": str(settings.audit_anchor_path),
+    }.get(store.setting)
+    if store.setting == "CHURN_TRACKING_URI":
+        own = settings.mlflow_uri.removeprefix("sqlite:///")
+        return None if is_uri(own) else Path(own)
+    if located is None:
+        return settings.home_path / store.path
+    if is_uri(located):
+        return None
+    return Path(located, *Path(store.path).parts[1:])
+
+
+def _order(store: Store) -> int:
+    """MLflow's artifacts before its database; tables, which runs write last, at the end."""
+    return {"mlartifacts": 0, "mlflow.db": 1}.get(store.path, 3 if store.kind == TABLE else 2)
+
+
+def _stage_files(place: Path, store: Store, folder: Path) -> None:
+    """Copies a file or a folder; a path with `*` names several."""
+    put = _link if store.path in LINKED else _copy
+    if "*" in place.name:
+        for found in sorted(place.parent.glob(place.name)) if place.parent.is_dir() else []:
+            _stage_any(found, folder / Path(store.path).parent / found.name, put)
+    else:
+        _stage_any(place, folder / store.path, put)
+
+
+def _stage_any(place: Path, target: Path, put: Callable[[Path, Path], None]) -> None:
+    if place.is_dir():
+        _stage_folder(place, target, put)
+    elif place.is_file() and not place.name.endswith(JOURNALS):
+        _stage_file(place, target, put)
+
+
+def _stage_folder(place: Path, target: Path, put: Callable[[Path, Path], None]) -> None:
+    for parent, _, names in os.walk(place):
+        for name in sorted(names):
+            file = Path(parent, name)
+            if not name.endswith(JOURNALS):
+                _stage_file(file, target / file.relative_to(place), put)
+
+
+def _stage_file(file: Path, target: Path, put: Callable[[Path, Path], None]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if file.suffix == ".db" and is_database(file):
+            copy_database(file, target)
+        else:
+            put(file, target)
+    except FileNotFoundError as error:
+        raise FileChanged(f"{file} went away while it was copied") from error
+
+
+def _link(file: Path, target: Path) -> None:
+    """A second name for a file; a copy where that cannot be, as on another disk."""
+    try:
+        os.link(file, target, follow_symlinks=True)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        _copy(file, target)
+
+
+def _copy(file: Path, target: Path) -> None:
+    shutil.copy2(file, target)
+
+
+def _stage_table(place: Path, target: Path) -> int | None:
+    """Links the files of the newest version of a table, and its log up to it; None where there is no table.
+
+    A vacuum or a writer may take files away meanwhile: then the version that is newest now is taken.
+
+    Raises:
+        BackupError: a file of the table is gone for good, or its log is damaged.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        version = pinned.newest(place)
+        if version is None:
+            return None
+        shutil.rmtree(target, ignore_errors=True)
+        try:
+            for path in (*pinned.data_files(place, version), *pinned.log_files(place, version)):
+                (target / path).parent.mkdir(parents=True, exist_ok=True)
+                _link(place / path, target / path)
+        except (FileNotFoundError, pinned.VersionUnreadable) as error:
+            if attempt == ATTEMPTS:
+                raise BackupError(
+                    f"The table in {place} is damaged: version {version} cannot be copied ({error}). Nothing was "
+                    "backed up. Bring the table back: `churn-assets restore --to FOLDER --only lake`."
+                ) from error
+        else:
+            return version
+    return None
+
+
+def _stage_audit(settings: Settings, folder: Path) -> None:
+    """Copies the audit and its anchor while nobody adds a record."""
+    if not (settings.home_path / STORE).is_dir() and not settings.audit_anchor_path.is_dir():
+        return
+    with alone(settings):
+        for place, name in zip((settings.home_path / STORE, settings.audit_anchor_path), AUDIT, strict=True):
+            if place.is_dir():
+                _stage_folder(place, folder / name, _copy)
+
+
+def uncovered(home: Path, business: Business, held: Iterable[str]) -> list[str]:
+    """Files of a home that are neither held nor declared as not worth it. Old versions of tables are left out."""
+    known, every = set(held), stores(business)
+    lake = tuple(f"{store.path}/" for store in every if store.kind == TABLE)
+    unneeded = [store.path.split("/") for store in every if not store.backup]
+    found = []
+    for parent, _, names in os.walk(home):
+        for name in names:
+            path = str(Path(parent, name).relative_to(home))
+            if path in known or path.startswith(lake) or name.endswith(JOURNALS):
+                continue
+            if not any(_fits(path.split("/"), pattern) for pattern in unneeded):
+                found.append(path)
+    return sorted(found)
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path is that of a pattern, or lies below it."""
+    return len(parts) >= len(pattern) and all(map(fnmatchcase, parts, pattern))
+
+
+def stamps(folder: Path) -> Mapping[str, tuple[int, int]]:
+    """Path -> size and time of change of each file below a folder."""
+    found = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            file = Path(parent, name)
+            about = file.stat()
+            found[str(file.relative_to(folder))] = (about.st_size, about.st_mtime_ns)
+    return found

@@ -1,0 +1,70 @@
+"""What belongs to an installation and lies outside of its home: settings, packages, revision. Never a secret."""
+
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings
+
+import churn_assets
+from churn_assets.settings import HIDDEN, Settings, without_secrets
+
+HEAD = (
+    "# The settings of the home that was backed up, where they differ from the defaults. No secret is here.\n"
+)
+
+
+def settings_file(settings: Settings) -> str:
+    """The settings as lines NAME=value; a secret is a comment that says that it must be set again."""
+    return HEAD + "".join(f"{line}\n" for line in _lines(settings))
+
+
+def _lines(model: BaseSettings) -> Iterator[str]:
+    prefix = str(model.model_config.get("env_prefix"))
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        variable = f"{prefix}{name.upper()}"
+        if isinstance(value, BaseSettings):
+            yield from _lines(value)
+        elif value != field.get_default(call_default_factory=True):
+            yield _line(variable, value)
+
+
+def _line(variable: str, value: Any) -> str:
+    shown = HIDDEN if isinstance(value, SecretStr | dict) else without_secrets(str(value))
+    if HIDDEN in shown:
+        return f"# {variable} holds a secret; set it again."
+    return f"{variable}={shown}"
+
+
+def packages_file() -> str:
+    """Every installed package with its version, as pip reads it."""
+    found = {str(one.metadata["Name"]).lower(): one.version for one in distributions()}
+    return "".join(f"{name}=={version}\n" for name, version in sorted(found.items()))
+
+
+def git_revision() -> str:
+    """The commit of the checkout; empty if this software was installed otherwise, or git is not there."""
+    root = Path(churn_assets.__file__).parent.parent
+    if not (root / ".git").exists():
+        return ""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()
+
+
+def settings_of_home(settings: Settings, home: Path, business: Path) -> Settings:
+    """These settings for another home that holds everything itself."""
+    own = {name: getattr(settings, name) for name in type(settings).model_fields}
+    inside = dict.fromkeys(("landing", "lake", "tracking_uri", "artifacts", "releases", "audit_anchor"))
+    return Settings(**own | inside | {"home": str(home), "business": str(business), "publish_to": None})

@@ -1,0 +1,50 @@
+"""kill -9 at each phase of a backup and of a restore: nothing half is left, and the next one is good."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from churn_assets.backup.restic import Repository
+from churn_assets.backup.taking import FOLDER, LAST, LOCK
+from churn_assets_tests.backup.conftest import PASSWORD, SmallHome
+from churn_assets_tests.backup.killing import BACKUP, RESTORE
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_killed_backup_or_restore_leaves_nothing_half(mine: SmallHome, tmp_path: Path) -> None:
+    environment = os.environ | {
+        "CHURN_HOME": mine.settings.home,
+        "CHURN_BUSINESS": mine.settings.business,
+        "CHURN_BACKUP_REPOSITORY": str(mine.repository),
+        "CHURN_BACKUP_PASSWORD": PASSWORD,
+        "CHURN_BACKUP_WAIT_MINUTES": "0",
+    }
+    place = tmp_path / "place" / "home"
+    done = subprocess.run(
+        [sys.executable, "-m", "churn_assets_tests.backup.killing", str(place)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = {row["phase"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert list(told) == [*BACKUP, *RESTORE]
+    assert {row["signal"] for row in told.values()} == {signal.SIGKILL}
+    assert {name: row["again"] for name, row in told.items() if row["again"]} == {}
+    assert sorted(f.name for f in (mine.home / FOLDER).iterdir()) == [LOCK, "cache", LAST]
+    # one of the fixture, one after each kill, and those that died when they were whole
+    assert 2 + len(BACKUP) <= len(Repository(mine.settings).snapshots()) <= 3 + len(BACKUP)
+    Repository(mine.settings).check("100%")
+    # where there is a home, it is a whole one; between two of them there is none
+    assert [name for name in RESTORE if not told[name]["there"]] == [
+        "before it fetches",
+        "between the old home and the new one",
+    ]
+    assert not list(place.parent.glob(".*"))
