@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo announce test test-spark oracle lint docs tables ui serve app bench parity clean clean-all jars
+.PHONY: help demo announce test test-spark test-python oracle lint docs tables ui serve app bench parity clean clean-all jars
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -26,7 +26,7 @@ AS_WHEEL := --use-pep517 --config-settings=--build-option=--compression=stored
 help:  ## show this text
 	@echo "make <target>, where target is one of:"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) \
-	| awk -F'|' '{ printf "%-12s%s\n", $$1, $$2 }'
+	| awk -F'|' '{ printf "%-15s%s\n", $$1, $$2 }'
 	@echo
 	@echo "Data lies in CHURN_HOME ($(CHURN_HOME)). The first target to need it makes $(VENV), which takes a few minutes."
 
@@ -44,6 +44,9 @@ test: $(VENV)/.tensorflow  ## run the tests; ARGS="-m 'not slow'" for the quick 
 
 test-spark: $(VENV)/.stamp jars  ## run the tests that depend on the engine, and those about Spark, on Spark in place of Sail
 	@CHURN_ENGINE=spark $(BIN)/python -m pytest $(ON_TWO_CORES) $(ARGS)
+
+test-python: $(VENV)/.stamp  ## run the quick tests that depend on Python, as CI does on a second one
+	@$(BIN)/python -m pytest $(ON_TWO_CORES) -m 'not slow and not tables and not one_python' $(ARGS)
 
 # empulse is AGPL: asked from a process and an environment of its own, and nobody's dependency.
 oracle: $(VENV)/.stamp  ## compare campaign profits (EMPC) with another implementation, in an environment of its own

@@ -5,6 +5,7 @@ Every import counts: at the top of a module, inside a function, and for type che
 
 import ast
 import re
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -45,7 +46,10 @@ def _imports(module: str) -> set[str]:
     return {name for name in found if name in FILES}
 
 
-IMPORTS = {module: _imports(module) for module in FILES}
+@cache
+def _all_imports() -> dict[str, set[str]]:
+    """Module -> what it imports; read when a test asks, since each process collects this file."""
+    return {module: _imports(module) for module in FILES}
 
 
 def _package(module: str) -> str:
@@ -86,7 +90,7 @@ def test_a_package_imports_only_what_it_lists(package: str) -> None:
     allowed = [*_allowed(package), package]
     forbidden = [
         f"{module} imports {target}"
-        for module, targets in IMPORTS.items()
+        for module, targets in _all_imports().items()
         if _package(module) == package
         for target in sorted(targets - EVERYWHERE)
         if not any(_is_within(target, name) for name in allowed)
@@ -96,14 +100,14 @@ def test_a_package_imports_only_what_it_lists(package: str) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_lists_nothing_that_it_does_not_import(package: str) -> None:
-    imported = {t for m, targets in IMPORTS.items() if _package(m) == package for t in targets}
+    imported = {t for m, targets in _all_imports().items() if _package(m) == package for t in targets}
     idle = [name for name in _allowed(package) if not any(_is_within(t, name) for t in imported)]
     assert not idle, f"{package}/__init__.py lists what nothing imports: {idle}"
 
 
 def test_no_modules_import_each_other_in_a_cycle() -> None:
     try:
-        TopologicalSorter(IMPORTS).prepare()
+        TopologicalSorter(_all_imports()).prepare()
     except CycleError as error:
         pytest.fail(f"a cycle of imports: {' -> '.join(error.args[1])}")
 

@@ -83,7 +83,11 @@ async def customer(
     request: Request,
     _: Annotated[Caller, Depends(Needs("scores"))],
     live: Annotated[
-        bool, Query(description="Score the customer's snapshot now, by the model of the release.")
+        bool,
+        Query(
+            description="Score the customer's newest snapshot now, this morning's if there is one, by the model of the "
+            "release. `as_of_date` tells its day."
+        ),
     ] = False,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -233,13 +237,15 @@ def _without_numbers(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _live(request: Request, served: Served, place: int, today: date) -> dict[str, Any]:
-    """What is known of a customer, scored now; the last batch score if that fails."""
+    """What is known of a customer, scored now by the newest snapshot; the last batch score if that fails."""
     found = told(served, place, today)
-    values = served.snapshot(found["customer_key"]) if found["status"] == SCORED else None
-    if values is None:
+    snapshot = served.snapshot(found["customer_key"]) if found["status"] == SCORED else None
+    if snapshot is None:
         return found
+    day, values = snapshot
     try:
-        return found | served.explained([values])[0] | {"score_source": "live"}
+        scored = served.explained([values])[0]
+        return found | scored | {"score_source": "live", "as_of_date": day, "age_days": (today - day).days}
     except Exception as error:  # noqa: BLE001 (the batch score is an answer)
         event("api.fallback", "Scoring failed; the batch score is told.", level=40, error=error)
         service_of(request).metrics.fallbacks.inc()

@@ -12,8 +12,8 @@ from churn_assets.durable import sync_file, sync_folder, write_synced
 from churn_assets.serving.release.manifest import MANIFEST, TABLES, sha256_of_file
 from churn_assets.serving.release.reading import Release
 
-CURRENT, ALERTS = "current_scores", "risk_alerts"
-MAPPED = ("customers", "scores", "snapshots", "objections", CURRENT, ALERTS, campaign.PLAN)
+CURRENT, CURRENT_SNAPSHOTS, ALERTS = "current_scores", "current_snapshots", "risk_alerts"
+MAPPED = ("customers", "scores", "snapshots", "objections", CURRENT, CURRENT_SNAPSHOTS, ALERTS, campaign.PLAN)
 SMALL = ("segment_sizes", "champions", "model_performance", "drift", "training_runs")
 ORDER_OF_ALERTS = [("as_of_date", "descending"), ("importance", "descending"), ("alert_id", "ascending")]
 PROOF = "COPY.json"

@@ -12,7 +12,7 @@ from churn_assets.api.callers import Caller
 from churn_assets.api.customers import CustomerKey, place_of
 from churn_assets.api.features import columns_from_rows, require_rows
 from churn_assets.api.problems import ApiProblem, invalid, responses
-from churn_assets.api.served import SCORED, Served
+from churn_assets.api.served import Served
 from churn_assets.api.service import Needs, access_of, answer, body_of, json_of, object_of, service_of
 from churn_assets.ml.portable.what_if import WhatIfError, what_if_of
 
@@ -56,11 +56,12 @@ async def what_if(
     place = place_of(served, customer_key)
     access_of(request).customer_key = customer_key
     row = served.row(place)
-    present = served.snapshot(customer_key) if row["status"] == SCORED else None
-    if present is None:
+    snapshot = served.snapshot(customer_key)
+    if snapshot is None:
         raise ApiProblem(
             409, f"This customer has no score: {row['status_reason']}", status_of_customer=row["status"]
         )
+    day, present = snapshot
     wishes = _wishes(served, body.get("changes"))
     try:
         found = what_if_of(served.model, present, served.features, wishes, served.ranges)
@@ -74,7 +75,7 @@ async def what_if(
             "difference": found.after - found.before,
             "changes": found.changes,
             "kept": found.kept,
-            "as_of_date": row["as_of_date"],
+            "as_of_date": day,
             "model_version": served.version,
             "release": served.name,
         }

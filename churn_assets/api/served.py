@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from churn_assets.api.campaign import PLAN, PlannedOffers
 from churn_assets.api.columns import coded, find, fixed_width, in_one_piece
 from churn_assets.api.current import UNKNOWN, CurrentScores
-from churn_assets.api.local_copy import ALERTS, CURRENT, SMALL
+from churn_assets.api.local_copy import ALERTS, CURRENT, CURRENT_SNAPSHOTS, SMALL
 from churn_assets.api.whole_rows import WholeRows
 from churn_assets.ml.portable.reasons_in_words import Wording
 from churn_assets.ml.portable.scored import REASON_NAMES, typical_values
@@ -23,6 +23,7 @@ from churn_assets.ml.portable.transformation import CategoryColumn, columns_of
 from churn_assets.serving.release.golden import is_same
 from churn_assets.serving.release.manifest import ReleaseBroken
 from churn_assets.serving.release.reading import open_release
+from churn_assets.serving.release.words import not_scored_now
 
 SCORED = "scored"
 
@@ -56,11 +57,10 @@ class Served:
         self.alerts = _mapped(folder, ALERTS) if self.release.has(ALERTS) else None
         self.scores = _mapped(folder, "scores")
         self._score_keys = fixed_width(self.scores["customer_key"])
-        self.snapshots = _mapped(folder, "snapshots")
-        self._snapshot_keys = fixed_width(self.snapshots["customer_key"])
         self._objections = fixed_width(_mapped(folder, "objections")["customer_key"])
         self.model = self.release.model
         self.names = self.model.transformation.features
+        self._snapshots = self._newest_first(folder)
         self.words = {w.feature.name: w for w in self.release.words}
         known = set(self.names)
         self.features = [w.feature for w in self.release.words if w.feature.name in known]
@@ -84,6 +84,15 @@ class Served:
         self.small = {name: self.release.table(name).to_pylist() if name in has else [] for name in SMALL}
         self.card = self.release.card
 
+    def _newest_first(self, folder: Path) -> list[tuple[str, pa.Table, NDArray[np.bytes_]]]:
+        """Day, table and keys of the snapshots that hold the model's features: those of this morning come first."""
+        found = []
+        if self.current is not None and self.release.has(CURRENT_SNAPSHOTS):
+            found.append((self.current.about.as_of_date, _mapped(folder, CURRENT_SNAPSHOTS)))
+        found.append((self.manifest.about.as_of_date, _mapped(folder, "snapshots")))
+        whole = [(day, table) for day, table in found if set(self.names) <= set(table.column_names)]
+        return [(day, table, fixed_width(table["customer_key"])) for day, table in whole]
+
     def _current(self, folder: Path) -> CurrentScores | None:
         about = self.manifest.about.current
         return None if about is None else CurrentScores(_mapped(folder, CURRENT), about, self.keys)
@@ -93,8 +102,7 @@ class Served:
         if self.current is None:
             why = self.manifest.absent.get(CURRENT, "this release was made before they were")
             return f"The release holds no current scores: {why}."
-        day = self.current.about.as_of_date
-        return f"Not scored as of {day}: the customer left, gave notice, or cannot be scored yet."
+        return not_scored_now(self.current.about.as_of_date)
 
     def stale(self, today: date | None = None) -> bool:
         """Whether newer scores are overdue."""
@@ -129,10 +137,12 @@ class Served:
         parts = {name: column.slice(first, end - first).to_pylist() for name, column in self._history.items()}
         return [dict(zip(parts, values, strict=True)) for values in zip(*parts.values(), strict=True)]
 
-    def snapshot(self, customer_key: str) -> dict[str, Any] | None:
-        """The values of the model's features for a customer; None if there is no snapshot."""
-        place = find(self._snapshot_keys, customer_key)
-        return None if place is None else {name: self.snapshots[name][place].as_py() for name in self.names}
+    def snapshot(self, customer_key: str) -> tuple[date, dict[str, Any]] | None:
+        """The day and the values of the model's features in the newest snapshot of a customer; None without one."""
+        for day, table, keys in self._snapshots:
+            if (place := find(keys, customer_key)) is not None:
+                return date.fromisoformat(day), {name: table[name][place].as_py() for name in self.names}
+        return None
 
     def explained(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Raw score, probability, reasons and driver of rows of feature values."""

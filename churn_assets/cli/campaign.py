@@ -99,7 +99,7 @@ def _newest_current(lakehouse: "Lakehouse") -> date:
 
 def _day(lakehouse: "Lakehouse", month: str | None) -> date:
     from churn_assets.lakehouse import tables
-    from churn_assets.months import month_end
+    from churn_assets.months import month_end, month_of, spoken
 
     scored = (
         lakehouse.slices(tables.CUSTOMER_SEGMENTS, "as_of_date")
@@ -113,7 +113,7 @@ def _day(lakehouse: "Lakehouse", month: str | None) -> date:
     day: date = month_end(month) if month else max(scored)
     if day not in scored:
         raise click.UsageError(
-            f"{month} has not been scored. Scored are {scored[0]:%Y-%m} to {scored[-1]:%Y-%m}."
+            f"{month} has not been scored. These have been: {spoken([month_of(day) for day in scored])}."
         )
     return day
 

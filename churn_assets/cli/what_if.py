@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.feature import Feature
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.tables import Table
 from churn_assets.ml.portable.model import PortableModel
 from churn_assets.ml.portable.what_if import (
     Observed,
@@ -28,17 +30,15 @@ from churn_assets.months import month_end
 from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
-    from datetime import date
-
     import pandas as pd
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The snapshot of one customer at one month end, and the model in charge then."""
+    """The snapshot of one customer as of a day, and the model in charge then."""
 
     snapshot: "pd.DataFrame"
-    as_of_date: "date"
+    as_of_date: date
     model: PortableModel
     model_version: str
 
@@ -50,7 +50,7 @@ def subject(
 
     Args:
         customer_key: key of the customer; natural ids are not looked up.
-        month: YYYY-MM; None: the newest month of this customer.
+        month: YYYY-MM, at its end; None: the newest day of this customer, between month ends too.
 
     Raises:
         WhatIfError: there is no such snapshot, or no model was in charge then.
@@ -59,7 +59,11 @@ def subject(
     wanted: list[tuple[str, str, object]] = [("customer_key", "=", customer_key)]
     if month is not None:
         wanted.append(("as_of_date", "=", month_end(month)))
-    days = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, ["as_of_date"], wanted)["as_of_date"].to_pylist()
+    days = _days(lakehouse, tables.CUSTOMER_SNAPSHOTS, wanted)
+    current = (
+        set(_days(lakehouse, tables.CURRENT_SNAPSHOT, wanted)) - set(days) if month is None else set[date]()
+    )
+    days += sorted(current)
     if not days:
         when = f" on {month_end(month)}" if month else ""
         raise WhatIfError(
@@ -74,14 +78,21 @@ def subject(
         )
     model = load_champion(lakehouse, tracking, champion)
     one: list[tuple[str, str, object]] = [("customer_key", "=", customer_key), ("as_of_date", "=", day)]
-    snapshot = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, model.transformation.features, one).to_pandas()
+    table = tables.CURRENT_SNAPSHOT if day in current else tables.CUSTOMER_SNAPSHOTS
+    snapshot = lakehouse.arrow(table, model.transformation.features, one).to_pandas()
     return Subject(snapshot, day, model, champion.model_version)
+
+
+def _days(lakehouse: Lakehouse, table: Table, wanted: list[tuple[str, str, object]]) -> list[date]:
+    """The as_of_dates of the snapshots of a customer; none without the table of days between month ends."""
+    if table is tables.CURRENT_SNAPSHOT and not lakehouse.exists(table):
+        return []
+    found: list[date] = lakehouse.arrow(table, ["as_of_date"], wanted)["as_of_date"].to_pylist()
+    return found
 
 
 def ranges_of(lakehouse: Lakehouse, asked: Subject, names: list[str]) -> dict[str, Observed]:
     """Feature -> values that may be asked for, from the train cohorts of the model."""
-    from datetime import date
-
     days = [date.fromisoformat(day) for day in asked.model.about["split"]["train"]]
     seen = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, names, [("as_of_date", "in", days)]).to_pandas()
     return {name: observed_range(asked.model, seen[name]) for name in names}

@@ -175,6 +175,11 @@ class Campaigns(Section):
     crm: list[ListPush] = Field([])
     contacts: list[ContactLine] = Field([])
 
+    @property
+    def has_control(self) -> bool:
+        """Whether a source of contacts tells offers and who was left alone at random."""
+        return any(line.control and line.offer for line in self.contacts)
+
     def check(self, place: Place, offers: Offers, features: Features, sources: Sources) -> None:
         """Checks the settings against the offers, the features and their sources."""
         cheapest = min((offer.contact_cost for offer in offers.lines), default=0.0)

@@ -66,6 +66,7 @@ from churn_assets.lakehouse.catalogue.scores import (
     RETENTION_CURVES,
 )
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
+from churn_assets.lakehouse.catalogue.uplift import CUSTOMER_EFFECTS, OFFER_UPLIFT
 from churn_assets.lakehouse.catalogue.values import LIFETIME_VALUES
 from churn_assets.months import month_end, month_start
 
@@ -87,6 +88,7 @@ __all__ = [
     "CURRENT_SCORES",
     "CURRENT_SNAPSHOT",
     "CUSTOMERS",
+    "CUSTOMER_EFFECTS",
     "CUSTOMER_KEYS",
     "CUSTOMER_MONTHS",
     "CUSTOMER_SEGMENTS",
@@ -103,6 +105,7 @@ __all__ = [
     "MIDMONTH_SNAPSHOTS",
     "MODEL_PERFORMANCE",
     "OFFER_EFFECTS",
+    "OFFER_UPLIFT",
     "PEOPLE_BALANCE",
     "PROBLEMS",
     "QUARANTINE",
@@ -131,6 +134,7 @@ __all__ = [
 def catalogue(business: Business) -> list[Table]:
     """Every table of the business's lake with its columns, in the order of the pipeline."""
     has_identity = any(s.personal for s in business.sources)
+    campaigns = business.file.campaigns
     within_months = business.file.training.as_of_days
     return [
         *(bronze(s) for s in business.sources),
@@ -158,6 +162,7 @@ def catalogue(business: Business) -> list[Table]:
         RETENTION_CURVES,
         LIFETIME_QUALITY,
         *([LIFETIME_VALUES] if business.file.economics.lifetime else []),
+        *([OFFER_UPLIFT, CUSTOMER_EFFECTS] if campaigns is not None and campaigns.has_control else []),
         CAMPAIGN_PLAN,
         BUDGET_CURVE,
         OFFER_EFFECTS,

@@ -2,5 +2,5 @@
 
 The machine learning is in `ml`; this package connects it to the tables and to MLflow.
 
-May import: contracts, graph, lakehouse, ml, operations, reporting, tracking.
+May import: contracts, graph, history, lakehouse, ml, operations, reporting, tracking.
 """

@@ -10,11 +10,14 @@ import pandas as pd
 
 from churn_assets.contracts.business import Business
 from churn_assets.graph.metadata import table_metadata
+from churn_assets.history.treated import treated_in
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES
 from churn_assets.ml.metrics.fairness import COLUMNS, fairness_findings, fairness_rows
 from churn_assets.ml.review.examination import Examination, ExaminationSettings, examine, pictures
 from churn_assets.ml.review.model_card import CardFacts, ModelCard, model_card
+from churn_assets.ml.review.treated_share import TreatedShare, treated_share
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.progress import note
 from churn_assets.reporting.markdown import markdown, markdown_table
@@ -68,11 +71,30 @@ def inspect(
     note("drawing the figures of the model card")
     drawn = pictures(result, examination, words)
     outcomes = _outcomes(lakehouse, sorted(set(frame["as_of_date"])))
-    facts = CardFacts(file, words, trained_as_of, outcomes, parameters, run.run_id)
+    treated = _treated(lakehouse, business, result, frame, trained_as_of)
+    facts = CardFacts(file, words, trained_as_of, outcomes, parameters, run.run_id, treated)
     card = model_card(result, examination, facts, drawn)
     note("logging the model card")
     run.log_examination(examination, card, drawn)
     return Inspection(examination, card)
+
+
+def _treated(
+    lakehouse: Lakehouse, business: Business, result: TrainingResult, frame: pd.DataFrame, trained_as_of: date
+) -> TreatedShare | None:
+    """How many customers of a training had been contacted, by what was known then; None where no source tells it."""
+    if not business.file.monitoring.treated:
+        return None
+    days = [*result.split.train, result.split.test]
+    told = {day: treated_in(lakehouse, business, day, trained_as_of) for day in days}
+    return treated_share(
+        result,
+        frame,
+        {day: found.known for day, found in told.items()},
+        {day: found.perhaps for day, found in told.items()},
+        business.file.training.capacity,
+        MINIMUM_POSITIVES,
+    )
 
 
 def _outcomes(lakehouse: Lakehouse, cohorts: Sequence[date]) -> dict[str, int]:

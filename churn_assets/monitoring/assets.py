@@ -12,13 +12,13 @@ from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.names import MONTHLY_PAGE
 from churn_assets.graph.partitions import partition_range, snapshot_months
 from churn_assets.graph.table_asset import materialized, table_asset
+from churn_assets.history.treated import follows_merges
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.people_balance_asset import people_asset
 from churn_assets.monitoring.read_cohorts import cohort_sizes, compared, in_charge, judged, scored_cohorts
-from churn_assets.monitoring.treated import follows_merges
 from churn_assets.months import month_end
 from churn_assets.tracking.tracking import Tracking
 

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from churn_assets.counts import counted
+from churn_assets.history.treated import Treated
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, evaluate
 from churn_assets.monitoring.estimated_auc import estimated_auc
-from churn_assets.monitoring.treated import Treated
 
 IMMATURE, INCOMPLETE = "immature", "feed incomplete"
 METRICS = (

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.business import Business
 from churn_assets.history.known_until import require_history
+from churn_assets.history.treated import treated_in
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.training_frame import key_bound
-from churn_assets.monitoring.treated import treated_in
 from churn_assets.months import month_end, month_of
 from churn_assets.silver.reconciliation import SilverIncomplete
 from churn_assets.tracking.errors import VersionGone

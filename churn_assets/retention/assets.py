@@ -18,6 +18,7 @@ from churn_assets.months import month_end
 from churn_assets.operations.campaigns.record import PLANNED, campaigns, plan_recorded
 from churn_assets.retention.lifetime_value_assets import lifetime_value_assets
 from churn_assets.retention.results_asset import campaign_results_asset
+from churn_assets.retention.uplift_asset import uplift_assets
 
 if TYPE_CHECKING:
     from churn_assets.retention.planning import Planning
@@ -53,6 +54,7 @@ def _campaign_plan(business: Business) -> dg.AssetsDefinition:
             tables.CUSTOMER_SNAPSHOTS.key,
             tables.CHURN_LABELS.key,
             *([tables.LIFETIME_VALUES.key] if business.file.economics.lifetime else []),
+            *([tables.OFFER_UPLIFT.key] if section is not None and section.has_control else []),
         ],
         partitions=snapshot_months(business),
         checks=CHECKS,
@@ -242,6 +244,7 @@ def retention_assets(business: Business) -> list[dg.AssetsDefinition]:
     """Returns the assets of retention campaigns."""
     return [
         *lifetime_value_assets(business),
+        *uplift_assets(business),
         _campaign_plan(business),
         campaign_results_asset(business),
     ]

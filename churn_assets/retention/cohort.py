@@ -60,6 +60,7 @@ class Basis:
     consent_declared: bool
     assigned: Mapping[str, bool] = field(default_factory=dict)
     kept: Mapping[str, float] | None = None
+    own_effects: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def campaign_id(section: Campaigns, day: date) -> str:
@@ -111,6 +112,7 @@ def read_basis(
         agreed is not None,
         _assigned(lakehouse, section, holdout_id, day),
         _kept(lakehouse, business, day),
+        _own_effects(lakehouse, section, day),
     )
 
 
@@ -137,6 +139,13 @@ def _snapshots(
     of_contacts = cohorts.where(F.col(AS_OF).isin(days)).join(pairs, [KEY, AS_OF], "left_semi")
     names = [KEY, AS_OF, *_read_by(business, section)]
     return newest.select(names).unionByName(of_contacts.select(names))
+
+
+def rules_of_contacts(
+    lakehouse: Lakehouse, business: Business, section: Campaigns, day: date, judged: "pd.DataFrame"
+) -> "pd.DataFrame":
+    """The same of the cohort of a day and of the judged contacts of earlier days."""
+    return _rules(business, section, _snapshots(lakehouse, business, section, day, judged, False))
 
 
 def _rules(business: Business, section: Campaigns, snapshots: "DataFrame") -> "pd.DataFrame":
@@ -238,6 +247,17 @@ def _assigned(lakehouse: Lakehouse, section: Campaigns, holdout_id: str, day: da
             here &= rows["holdout_draw"] == holdout_draw(section)
         found = dict(zip(rows.loc[here, KEY], rows.loc[here, "arm"] == HOLDOUT, strict=True)) | found
     return found
+
+
+def _own_effects(lakehouse: Lakehouse, section: Campaigns, day: date) -> dict[str, dict[str, float]]:
+    """Effects by customer of the offers for which they were judged better."""
+    if not section.has_control or not lakehouse.exists(tables.CUSTOMER_EFFECTS):
+        return {}
+    wanted: list[tuple[str, str, object]] = [("as_of_date", "=", day)]
+    rows = lakehouse.arrow(tables.CUSTOMER_EFFECTS, [KEY, "offer", "effect"], wanted).to_pandas()
+    return {
+        str(offer): dict(zip(part[KEY], part["effect"], strict=True)) for offer, part in rows.groupby("offer")
+    }
 
 
 def _kept(lakehouse: Lakehouse, business: Business, day: date) -> dict[str, float] | None:

@@ -50,7 +50,7 @@ def budget_curve(basis: Basis, money: Economy, section: Campaigns, economics: Ec
         weight = may.sum() / max((may & keep).sum(), 1)
         may &= keep
     problem = offered(found, money, section, may)
-    effect = basis.cohort["probability"].to_numpy(dtype=float)[may][:, None] * money.prevented
+    effect = found.effect[may]
 
     def at(budget: float) -> CurvePoint:
         limits = np.append(budget, money.limits[1:]) / weight

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from churn_assets.contracts.offers import OfferLine
+from churn_assets.counts import counted
 
 ASSUMED_SPREAD = 0.3  # of the logarithm of the ratio: an assumed 20 % is taken for -44 % to 56 %
 ASSUMED_CONTACTS = 20  # contacts that the assumed acceptance counts as
@@ -60,7 +61,11 @@ class OfferEffect:
         few = min(self.treated_churners, self.control_churners)
         if not (self.treated and self.control):
             return "assumed: no control arm"
-        return f"assumed: {few} churners in an arm" if few < MINIMUM_CHURNERS else "assumed: nobody stayed"
+        if few >= MINIMUM_CHURNERS:
+            return "assumed: nobody stayed"
+        return (
+            f"assumed: only {counted(few, 'churner')} in an arm" if few else "assumed: no churner in an arm"
+        )
 
 
 def effect_of(offer: OfferLine, contacts: pd.DataFrame) -> OfferEffect:

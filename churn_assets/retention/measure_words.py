@@ -71,7 +71,7 @@ def _missing(found: Measured) -> str:
     left = found.treated_left + found.control_left
     had = f"{counted(found.treated + found.control, 'customer')} and {left:,} who left say too little"
     if found.customers_needed is None or found.months_needed is None:
-        return f"{had}, and nobody said which effect is expected."
+        return f"{had}, and it is not known which effect to expect."
     if not found.customers_needed:
         return f"{had}."
     weeks = found.months_needed * WEEKS_A_MONTH

@@ -71,6 +71,7 @@ class Candidates:
     Attributes:
         value: of each customer; NaN where unknown.
         allowed: customers x offers: the offer may be made.
+        effect: customers x offers: expected fall of the churn probability.
         profit: customers x offers; NaN where the value is unknown.
         reason: why a customer gets none, as far as it is known before money is divided; null: may get one.
         holdout: in the holdout, whatever the reason.
@@ -78,6 +79,7 @@ class Candidates:
 
     value: Floats
     allowed: NDArray[np.bool_]
+    effect: Floats
     profit: Floats
     reason: NDArray[np.object_]
     holdout: NDArray[np.bool_]
@@ -151,7 +153,12 @@ def candidates(basis: Basis, money: Economy, section: Campaigns, economics: Econ
     fits = np.column_stack([cohort[offer.name].eq(True).to_numpy() for offer in money.offers])
     rested = np.column_stack([_rested(cohort["contacted_on"], basis, offer) for offer in money.offers])
     allowed = fits & rested
-    profit = (probability * value)[:, None] * money.prevented - money.cost
+    effect = probability[:, None] * money.prevented
+    for place, offer in enumerate(money.offers):
+        if (own := basis.own_effects.get(offer.name)) is not None:
+            known = np.asarray(cohort[KEY].map(dict(own)), dtype=np.float64)
+            effect[:, place] = np.where(np.isnan(known), effect[:, place], known)
+    profit = effect * value[:, None] - money.cost
     holdout = left_alone(basis, section)
     unknown = np.isnan(probability) | np.isnan(value)
     unknown |= cohort["consent"].isna().to_numpy() | cohort["excluded"].isna().to_numpy()
@@ -166,7 +173,7 @@ def candidates(basis: Basis, money: Economy, section: Campaigns, economics: Econ
     reason = np.full(len(cohort), None, dtype=object)
     for told, holds in reversed(held):
         reason[holds] = told
-    return Candidates(value, allowed, profit, reason, holdout)
+    return Candidates(value, allowed, effect, profit, reason, holdout)
 
 
 def left_alone(basis: Basis, section: Campaigns) -> NDArray[np.bool_]:
@@ -294,7 +301,7 @@ def _rows(
         reason=reason,
         probability=probability,
         value=found.value,
-        expected_effect=given(probability * money.prevented[offer]),
+        expected_effect=given(found.effect[at, offer]),
         expected_acceptance=given(money.acceptance[offer]),
         expected_cost=given(money.cost[offer]),
         expected_profit=given(found.profit[at, offer]),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEY = "customer_key"
+UNITS = 10_000  # sums of whole ten-thousandths are exact, whatever the order of the rows
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def purchases_known(lakehouse: Lakehouse, business: Business, revenue: Feature, 
     versions = lakehouse.read(tables.silver(source)).where(F.col("known_at") <= F.lit(day))
     bought = F.expr(rule.where) if rule.where else F.lit(True)
     counts = F.expr(revenue.where) if revenue.where else F.lit(True)
-    amount = F.coalesce(F.when(counts, F.col(str(revenue.measure))).cast("double"), F.lit(0.0))
+    units = F.round(F.col(str(revenue.measure)) * UNITS).cast("long")
+    amount = F.coalesce(F.when(counts, units), F.lit(0).cast("long"))
     rows = (
         latest(versions, source)
         .where("NOT refused")
@@ -64,7 +66,7 @@ def purchases_known(lakehouse: Lakehouse, business: Business, revenue: Feature, 
     )
     by_day = rows.groupBy(KEY, "day").agg(
         F.max(F.coalesce("bought", F.lit(False))).alias("bought"),
-        F.sum(F.when(F.col("bought"), F.col("amount")).otherwise(0.0)).alias("spent"),
+        F.sum(F.when(F.col("bought"), F.col("amount")).otherwise(F.lit(0).cast("long"))).alias("spent"),
         F.sum("amount").alias("net"),
     )
     table = by_day.groupBy(KEY).agg(
@@ -86,12 +88,12 @@ def _purchases(table: "pd.DataFrame", day: date) -> Purchases:
     import pandas as pd
 
     first, last = pd.to_datetime(table["first"]), pd.to_datetime(table["last"])
-    days, spent = table["days"].to_numpy(dtype=np.float64), table["spent"].to_numpy(dtype=np.float64)
+    days, spent = table["days"].to_numpy(dtype=np.float64), table["spent"].to_numpy(dtype=np.float64) / UNITS
     history = PurchaseHistory(
         days - 1,
         np.asarray((last - first).dt.days / 7, dtype=np.float64),
         np.asarray((pd.Timestamp(day) - first).dt.days / 7, dtype=np.float64),
     )
     total = float(spent.sum())
-    kept = float(np.clip(table["net"].sum() / total, 0.0, 1.0)) if total > 0 else 1.0
+    kept = float(np.clip(table["net"].sum() / UNITS / total, 0.0, 1.0)) if total > 0 else 1.0
     return Purchases(table.index, history, days, spent / np.maximum(days, 1), kept)

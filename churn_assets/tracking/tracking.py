@@ -24,6 +24,7 @@ from churn_assets.ml.portable.model import PortableModel
 from churn_assets.settings import without_secrets
 from churn_assets.tracking.errors import TrackingError, VersionGone
 from churn_assets.tracking.moved_home import follow, require_files
+from churn_assets.tracking.own_files import model_folder, run_folder
 from churn_assets.tracking.quiet import bind_run, prepare_mlflow, restored_environment
 from churn_assets.tracking.training_run import CARD_FILES, PORTABLE, ModelVersion, TrainingRun
 
@@ -221,13 +222,17 @@ class Tracking:
         return None if found is None else (found, self.load_version(found.version))
 
     def load_version(self, model_version: str) -> PortableModel:
-        """Downloads a registered version as a portable model, without pyfunc.
+        """Reads a registered version as a portable model, without pyfunc; from a local home without MLflow, too.
 
         Raises:
             TrackingError: the home was moved without MLflow's files.
             VersionGone: there is no such version, or MLflow no longer knows its files.
             ValueError: it was saved in another format.
         """
+        follow(self.uri, self.artifacts)
+        own = model_folder(self.uri, self.model_name, model_version)
+        if own is not None and (own / "artifacts" / PORTABLE).is_dir():
+            return PortableModel.load(own / "artifacts" / PORTABLE)
         client = self._client()
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
@@ -249,14 +254,18 @@ class Tracking:
 
     def card(self, mlflow_run_id: str) -> dict[str, str]:
         """The model card of a training: file name -> text; empty when its run has none or is gone."""
+        follow(self.uri, self.artifacts)
+        if (own := run_folder(self.uri, mlflow_run_id)) is not None:
+            there = [own / name for name in CARD_FILES if (own / name).is_file()]
+            return {file.name: file.read_text(encoding="utf-8") for file in there}
         client = self._client()
         from mlflow.exceptions import MlflowException
 
         with tempfile.TemporaryDirectory(prefix="churn_card_") as folder:
             try:
-                there = {file.path for file in client.list_artifacts(mlflow_run_id)}
+                listed = {file.path for file in client.list_artifacts(mlflow_run_id)}
                 files = [
-                    client.download_artifacts(mlflow_run_id, n, folder) for n in CARD_FILES if n in there
+                    client.download_artifacts(mlflow_run_id, n, folder) for n in CARD_FILES if n in listed
                 ]
             except MlflowException as error:
                 if _is_gone(error):

@@ -124,7 +124,11 @@ def tables(shift: float = 0.0, keys: list[str] = SCORED) -> dict[str, pa.Table]:
 
 
 def publish_release(
-    settings: Settings, number: int = 0, shift: float = 0.0, current: bool = True
+    settings: Settings,
+    number: int = 0,
+    shift: float = 0.0,
+    current: bool = True,
+    morning: pa.Table | None = None,
 ) -> Manifest:
     """Publishes a release for a service with these settings; `shift` moves its scores.
 
@@ -133,10 +137,11 @@ def publish_release(
         number: later ones have greater numbers.
         shift: moves its scores.
         current: whether it tells of this morning (current scores and alerts) and of a campaign.
+        morning: the snapshots of these; None: it does not hold them.
     """
     held = tables(shift)
     if current:
-        held |= current_tables(CURRENT) | {"risk_alerts": alert_table(alert_rows(CURRENT[:60]))}
+        held |= current_tables(CURRENT, morning) | {"risk_alerts": alert_table(alert_rows(CURRENT[:60]))}
         held |= campaign_tables(SCORED)
     return publish(settings.releases_uri, number, shift=shift, **held)
 

@@ -8,10 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import pytest
 
 from churn_assets.settings import Settings
-from churn_assets_tests.api.releases import CURRENT, OBJECTED, SCORED, TOO_NEW, publish_release
+from churn_assets_tests.api.releases import (
+    CURRENT,
+    OBJECTED,
+    SCORED,
+    TOO_NEW,
+    champion,
+    publish_release,
+    snapshots,
+)
 from churn_assets_tests.api.running import running
 from churn_assets_tests.serving.release.alerts import alert_rows
 from churn_assets_tests.serving.release.current import BEHIND, MORNING, current_rows
@@ -181,3 +190,20 @@ def test_a_release_without_current_scores_says_so_and_answers_as_before(tmp_path
         assert client.get("/v1/model").json()["current_as_of_date"] is None
         assert "churn_api_current_stale" not in client.get("/metrics").text
         assert "current_probability" not in client.get("/v1/customers", params={"format": "csv"}).text
+
+
+def test_live_scores_and_what_if_answers_rest_on_the_newest_snapshot(tmp_path: Path) -> None:
+    """One customer has a snapshot of this morning, the others only that of the month end."""
+    settings = Settings(home=str(tmp_path))
+    now = snapshots().assign(customer_key=SCORED, as_of_date=MORNING).iloc[[5]]
+    now = now.assign(tickets_count_3m=now["tickets_count_3m"] + 2.0)
+    publish_release(settings, morning=pa.Table.from_pandas(now, preserve_index=False))
+    expected = float(champion().score(now)["probability"].iloc[0])
+    with running(settings) as client:
+        live, old = (client.get(f"/v1/customers/{SCORED[n]}", params={"live": True}).json() for n in (5, 6))
+        assert (live["as_of_date"], live["score_source"]) == (str(MORNING), "live")
+        assert live["probability"] == pytest.approx(expected, abs=1e-12)
+        assert old["as_of_date"] == "2025-12-31"
+        asked = {"changes": {"tickets_count_3m": 0}}
+        answer = client.post(f"/v1/customers/{SCORED[5]}/what-if", json=asked).json()
+        assert (answer["as_of_date"], answer["before"]) == (str(MORNING), pytest.approx(expected, abs=1e-12))

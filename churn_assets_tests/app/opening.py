@@ -1,9 +1,11 @@
 """Opens a page of a home as Streamlit does, in this process and without a browser."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.state.common import user_key_from_element_id
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
@@ -13,6 +15,8 @@ from churn_assets.settings import Settings
 
 SCRIPT = Path(churn_assets.app.main.__file__)
 SECONDS = 60.0  # a machine under load
+# For each opened page Streamlit reads the metadata of all installed packages, four fifths of the time; now once.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def open_page(settings: Settings, name: str, **filters: str | list[str]) -> AppTest:

@@ -15,6 +15,7 @@ import pytest
 from churn_assets.cli.errors import sentence
 from churn_assets.cli.options import settings_of_process
 from churn_assets.settings import filesystem
+from churn_assets_tests.cli.calling import call
 
 
 def _chained() -> Exception:
@@ -67,20 +68,20 @@ def test_a_defect_keeps_its_traceback() -> None:
 @pytest.mark.parametrize(
     "words", [["run", "ingest", "--from", "2025-01"], ["doctor", "--quick"], ["summary"]]
 )
-def test_a_home_that_cannot_be_made_is_told_without_a_traceback(tmp_path: Path, words: list[str]) -> None:
+def test_a_home_that_cannot_be_made_is_told_without_a_traceback(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:
     (tmp_path / "file").touch()
-    done = subprocess.run(
-        [sys.executable, "-c", "from churn_assets.cli.main import main; main()", *words],
-        env=os.environ | {"CHURN_HOME": str(tmp_path / "file" / "home")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr and "[Errno" not in done.stdout + done.stderr
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setenv("COLUMNS", "500")
+    code, printed = call(monkeypatch, capsys, *words)
+    assert "Traceback" not in printed and "[Errno" not in printed
     if words[0] == "run":
-        assert done.returncode == 2
-        assert f"Error: A file is in place of a folder: {tmp_path}/file/home" in done.stderr
+        assert code == 2
+        assert f"Error: A file is in place of a folder: {tmp_path}/file/home" in printed
 
 
 def test_ctrl_c_is_a_sentence_and_the_exit_code_of_an_interrupt(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from churn_assets.cli.main import cli, main
+from churn_assets.cli.main import cli
+from churn_assets_tests.cli.calling import call
 from churn_assets_tests.lakes import business_copy, edit_yaml
 
 
@@ -26,24 +27,13 @@ def run(tmp_path: Path, *words: str, **env: str) -> "subprocess.CompletedProcess
     )
 
 
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
-    """`main()` in this process: exit code and everything printed."""
-    monkeypatch.setattr(sys, "argv", ["churn-assets", *words])
-    code = 0
-    try:
-        main()
-    except SystemExit as end:
-        code = int(end.code or 0)
-    printed = capsys.readouterr()
-    return code, printed.out + printed.err
-
-
 def test_ctrl_c_is_answered_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("churn_assets.cli.first_screen.is_empty", interrupted)
     monkeypatch.setattr("churn_assets.cli.summary.is_empty", interrupted)
     told = "Interrupted. What was written stays; the same command can be run again."
     assert call(monkeypatch, capsys, "summary", "--full") == (130, f"\n{told}\n")
@@ -161,10 +151,14 @@ def test_a_mistake_is_answered_with_a_sentence(
     assert not (tmp_path / "home" / "landing").exists()
 
 
-def test_a_demo_that_cannot_be_simulated_is_answered_with_a_sentence(tmp_path: Path) -> None:
-    done = run(tmp_path, "demo", "--customers", "5")
-    assert done.returncode == 2
-    assert "Error: customers=5 is too few" in done.stderr and "Traceback" not in done.stderr
+def test_a_demo_that_cannot_be_simulated_is_answered_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DAGSTER_HOME", "replaced")  # so that it is restored
+    code, printed = call(monkeypatch, capsys, "demo", "--customers", "5")
+    assert code == 2
+    assert "Error: customers=5 is too few" in printed and "Traceback" not in printed
 
 
 def test_a_replay_that_cannot_be_simulated_leaves_nothing_in_the_way_of_the_next(
@@ -200,17 +194,23 @@ def test_an_error_ends_a_process_with_its_exit_code(tmp_path: Path) -> None:
     assert done.stderr.startswith("Error: CHURN_BUSINESS=nowhere")
 
 
-def test_the_summary_of_an_empty_lake_says_so_and_is_fine(tmp_path: Path) -> None:
-    done = run(tmp_path, "summary")
-    assert done.returncode == 0, done.stderr
-    assert "There is no table in" in done.stdout
+def test_the_summary_of_an_empty_lake_says_so_and_is_fine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path / "home"))
+    code, printed = call(monkeypatch, capsys, "summary")
+    assert code == 0, printed
+    assert "There is no table in" in printed
 
 
-def test_simulate_writes_extracts_and_names_the_place(tmp_path: Path) -> None:
+def test_simulate_writes_extracts_and_names_the_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     home = tmp_path / "[/]ho[red]me"
-    done = run(tmp_path, "simulate", "--customers", "30", "--months", "2", "--clean", CHURN_HOME=str(home))
-    assert done.returncode == 0, done.stderr
-    assert f"Extracts of 2026-05 to 2026-06 in {home}/landing: " in done.stdout.replace("\n", "")
+    monkeypatch.setenv("CHURN_HOME", str(home))
+    code, printed = call(monkeypatch, capsys, "simulate", "--customers", "30", "--months", "2", "--clean")
+    assert code == 0, printed
+    assert f"Extracts of 2026-05 to 2026-06 in {home}/landing: " in printed.replace("\n", "")
     assert sorted(p.name for p in (home / "landing").iterdir()) == [
         "customers",
         "invoices",
@@ -221,11 +221,15 @@ def test_simulate_writes_extracts_and_names_the_place(tmp_path: Path) -> None:
     ]
 
 
-def test_the_quick_doctor_answers(tmp_path: Path) -> None:
-    done = run(tmp_path, "doctor", "--quick")
-    assert done.returncode in (0, 1), done.stderr
-    assert "sail: landing zone and lake are on this machine" in " ".join(done.stdout.split())
-    assert "Traceback" not in done.stderr
+def test_the_quick_doctor_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+    code, printed = call(monkeypatch, capsys, "doctor", "--quick")
+    assert code in (0, 1), printed
+    assert "sail: landing zone and lake are on this machine" in " ".join(printed.split())
+    assert "Traceback" not in printed
 
 
 def test_all_mistakes_of_a_business_are_printed_as_they_are_written(

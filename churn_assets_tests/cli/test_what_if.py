@@ -128,3 +128,14 @@ def test_snapshots_hold_the_wishes_of_nobody(world: World) -> None:
     stored = world.lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS).to_pandas()
     assert len(stored) == len(world.frame)
     assert stored["region"].value_counts().equals(pd.Series(world.frame["region"]).value_counts())
+
+
+def test_a_newer_day_is_asked_about_unless_a_month_is_named(tmp_path: Path) -> None:
+    world, day = World(tmp_path), date(2026, 1, 20)
+    now = world.frame[(world.frame["customer_key"] == WHO) & (world.frame["as_of_date"] == COHORTS[-1])]
+    now = now.drop(columns=["label"]).assign(as_of_date=day, tickets__count_3m=7.0)
+    rows = pa.Table.from_pandas(now, preserve_index=False)
+    world.lakehouse.append_rows(declaring(tables.CURRENT_SNAPSHOT, rows), rows, run_id="r")
+    assert f"known on {day}, model version 1" in world.tell(tickets__count_3m="2")
+    month = f"{COHORTS[-1]:%Y-%m}"
+    assert f"known on {COHORTS[-1]}, model version 1" in world.tell(month=month, tickets__count_3m="2")

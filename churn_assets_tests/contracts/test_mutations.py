@@ -17,6 +17,10 @@ from churn_assets.contracts.mistakes import DeclarationErrors, Mistake
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.lakes import edit_yaml
 
+pytestmark = pytest.mark.one_python(
+    reason="a thousand mistakes in one way; test_mistakes and test_contracts try each kind on each Python"
+)
+
 Path_ = tuple[str | int, ...]
 Broken = tuple[Path_, yaml.ScalarNode | None, yaml.Node]  # path, key (of a mapping) and value
 # Keys that a part cannot do without, by the path of the part.

@@ -41,5 +41,5 @@ def test_the_what_if_question_begins_with_the_stored_probability(store: ReleaseS
     for key in (row["customer_key"] for row in keys):
         row, present = customer_row(store, key), present_values(store, key)
         assert row is not None and present is not None
-        assert ask(store, present, {}).before == pytest.approx(row["probability"], abs=1e-12)
-        assert levers(store, present)
+        assert ask(store, present.values, {}).before == pytest.approx(row["probability"], abs=1e-12)
+        assert levers(store, present.values)

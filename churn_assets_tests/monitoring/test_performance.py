@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from churn_assets.history.treated import NOBODY, Treated
 from churn_assets.lakehouse import tables
 from churn_assets.ml.metrics.classification import OK, ONE_CLASS, TOO_FEW
 from churn_assets.monitoring.performance import IMMATURE, cohort_performance, not_yet
-from churn_assets.monitoring.treated import NOBODY, Treated
 
 DAY = date(2025, 6, 30)
 

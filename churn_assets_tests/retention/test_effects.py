@@ -70,7 +70,7 @@ def test_few_churners_say_nothing() -> None:
     found = effect(arm("a", True, 4, 500), arm("a", False, 40, 500))
     assert found.measured is None
     assert found.prevented == pytest.approx(0.2)
-    assert found.basis == "assumed: 4 churners in an arm"
+    assert found.basis == "assumed: only 4 churners in an arm"
 
 
 def test_where_everybody_left_nothing_is_measured() -> None:

@@ -71,8 +71,8 @@ EVIDENCE = {
         (
             found(NOT_DECIDABLE),
             (
-                "Not decidable yet: 1,000 customers and 48 who left say too little, and nobody said which effect is "
-                "expected."
+                "Not decidable yet: 1,000 customers and 48 who left say too little, and it is not known which "
+                "effect to expect."
             ),
         ),
         (found(NOT_MATURED), "Not known yet: the 30 days of the last start are over on 2025-07-30."),

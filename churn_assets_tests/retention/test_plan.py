@@ -270,3 +270,16 @@ def test_a_plan_counts_with_own_values_where_they_proved_better() -> None:
     assert told.drop(frame["customer_key"][3]).to_dict() == {k: v for k, v in own.items() if not np.isnan(v)}
     assert rows.loc[3, "reason"] == "unknown"
     assert planned(frame).rows["value"].mean() == pytest.approx(ECONOMICS.lifetime_value)
+
+
+def test_a_plan_counts_with_effects_by_customer_where_they_proved_better() -> None:
+    frame = cohort()
+    half = len(frame) // 2
+    own = dict(zip(frame["customer_key"], [0.4] * half + [-0.4] * (len(frame) - half), strict=True))
+    found = replace(basis(frame), own_effects={"call": own})
+    rows = make_plan(found, economy(OFFERS, SECTION, found), SECTION, ECONOMICS).rows
+    called = rows[(rows["offer"] == "call") & (rows["arm"] == PLANNED)]
+    assert len(called) and set(called["customer_key"]) <= set(frame["customer_key"][:half])
+    assert set(called["expected_effect"]) == {0.4}
+    mailed = rows[(rows["offer"] == "mail") & (rows["arm"] == PLANNED)]
+    np.testing.assert_allclose(mailed["expected_effect"], 0.1 * mailed["probability"])

@@ -19,10 +19,15 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end
 from churn_assets.operations.campaigns.record import plan_recorded
 from churn_assets.retention.approval import approve, close
-from churn_assets.retention.assets import retention_assets
 from churn_assets.retention.planning import curve_rows, plan_of, plan_rows, planning, record_of
 from churn_assets.retention.results import results
-from churn_assets.retention.results_asset import AS_PLANNED, CHECKS, NOT_FROM_GAPS, REPORTS
+from churn_assets.retention.results_asset import (
+    AS_PLANNED,
+    CHECKS,
+    NOT_FROM_GAPS,
+    REPORTS,
+    campaign_results_asset,
+)
 from churn_assets.retention.results_told import all_campaigns, longest_matured, newest_results
 from churn_assets_tests.checks import evaluations
 from churn_assets_tests.lakes import not_as_declared, settings_for
@@ -96,7 +101,7 @@ def in_august(house: Lakehouse, business: Business, numbers: Sequence[int]) -> i
 def made(
     house: Lakehouse, business: Business, months: Sequence[str] = ("2025-10",), raises: bool = True
 ) -> dg.ExecuteInProcessResult:
-    results_asset = retention_assets(business)[1]
+    results_asset = campaign_results_asset(business)
     return dg.materialize(
         [results_asset, *(dg.AssetSpec(k) for k in results_asset.asset_deps[results_asset.key])],
         selection=dg.AssetSelection.assets(tables.CAMPAIGN_RESULTS.key),

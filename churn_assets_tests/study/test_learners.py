@@ -9,6 +9,8 @@ from churn_assets.ml.portable.model import Blend
 from churn_assets.ml.portable.trees import trees_for
 from churn_assets.study.learners import LEARNERS, MOST_TREES, Boosting
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 RANDOM = np.random.default_rng(0)
 MATRIX = np.column_stack(
     [RANDOM.normal(size=1500), RANDOM.integers(0, 3, 1500), np.ones(1500), RANDOM.random(1500)]

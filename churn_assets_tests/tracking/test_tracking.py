@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -24,6 +26,7 @@ from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import temporal_split
 from churn_assets.ml.training.train import train
 from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets.tracking.errors import VersionGone
 from churn_assets.tracking.moved_home import TrackingError, former_roots
 from churn_assets.tracking.studies import log_study
 from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, Tracking
@@ -331,6 +334,25 @@ def _study(home: Path) -> None:
 
 def _files(home: Path) -> set[Path]:
     return {file.relative_to(home) for file in (home / "mlartifacts").rglob("*")}
+
+
+def test_a_model_of_this_home_is_read_without_mlflow_and_a_deleted_one_is_gone(
+    trained_home: Path, result: TrainingResult
+) -> None:
+    """MLflow's import takes seconds, which every run of `daily` would spend."""
+    here = _at(trained_home)
+    with closing(sqlite3.connect(trained_home / "mlflow.db")) as database:
+        sql = "SELECT run_uuid, artifact_uri FROM runs JOIN model_versions ON run_uuid = run_id"
+        [(run_id, place)] = database.execute(sql).fetchall()
+    Path(place).mkdir(parents=True, exist_ok=True)
+    (Path(place) / "model_card.md").write_text("# Card")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tracking, "_client", lambda _: pytest.fail("MLflow was asked"))
+        assert here.load_version("1").candidate == result.model.candidate
+        assert here.card(run_id) == {"model_card.md": "# Card"}
+    here._client().delete_model_version("churn-telecom", "1")
+    with pytest.raises(VersionGone):
+        here.load_version("1")
 
 
 def test_a_home_works_where_it_was_moved_to(trained_home: Path, result: TrainingResult) -> None:

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from churn_assets.app.store import ReleaseStore
+from churn_assets.ml.metrics.classification import wilson
 
 EVERYBODY, TENURE = "all", "tenure"
 NOT_KNOWN = "not known"
-Z_95 = 1.959963984540054
 FLOWS = (
     "start",
     "new",
@@ -72,7 +72,7 @@ def by_group(store: ReleaseStore, dimension: str, first: str, last: str) -> pd.D
     known = rows["customer_months"].where(rows["customer_months"] > 0)
     lost = rows["lost_by_choice"] + rows["lost_otherwise"]
     rows["churn_rate"], rows["churn_rate_by_choice"] = lost / known, rows["lost_by_choice"] / known
-    rows["rate_low"], rows["rate_high"] = wilson(lost, known)
+    rows["rate_low"], rows["rate_high"] = intervals(lost, known)
     return rows.drop(columns="not_known")
 
 
@@ -91,21 +91,20 @@ def group_rates(store: ReleaseStore, dimension: str) -> pd.DataFrame:
 
 def _with_interval(rows: pd.DataFrame) -> pd.DataFrame:
     known = rows["customers_start"] - rows["customers_unknown"]
-    low, high = wilson(
+    low, high = intervals(
         rows["customers_lost_by_choice"] + rows["customers_lost_otherwise"], known.where(known > 0)
     )
     return rows.assign(rate_low=low, rate_high=high)
 
 
-def wilson(
+def intervals(
     successes: "pd.Series[int]", trials: "pd.Series[float]"
 ) -> "tuple[pd.Series[float], pd.Series[float]]":
-    """The Wilson 95 % interval of a share; null where there are no trials."""
-    share, squared = successes / trials, Z_95**2
-    middle = (share + squared / (2 * trials)) / (1 + squared / trials)
-    spread = share * (1 - share) / trials + squared / (4 * trials**2)
-    reach = Z_95 / (1 + squared / trials) * spread.clip(lower=0) ** 0.5
-    return (middle - reach).clip(lower=0), (middle + reach).clip(upper=1)
+    """The Wilson 95 % interval of each share; null where there are no trials."""
+    unknown = (float("nan"), float("nan"))
+    found = [wilson(hits, int(n)) if n > 0 else unknown for hits, n in zip(successes, trials, strict=True)]
+    told = pd.DataFrame(found, index=trials.index, columns=["low", "high"], dtype="float64")
+    return told["low"], told["high"]
 
 
 def balance(store: ReleaseStore, month: str) -> pd.DataFrame:

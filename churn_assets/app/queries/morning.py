@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from churn_assets.app.queries.churn import Z_95
 from churn_assets.app.queries.contacts import quoted
 from churn_assets.app.store import ReleaseStore
 from churn_assets.contracts.alerts import USUAL_RISE
+from churn_assets.ml.metrics.classification import Z_95
 from churn_assets.months import add_months, month_end, month_of
+from churn_assets.serving.release.words import not_scored_now
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +66,11 @@ class Morning:
 def why_not(store: ReleaseStore) -> str:
     """Why nothing is told of this morning, as a sentence."""
     return f"This morning is not scored: {store.why_absent('current_scores')}."
+
+
+def why_not_scored(day: str) -> str:
+    """Why a customer has no current score, with the day as the reader is told it."""
+    return not_scored_now(day)
 
 
 def this_morning(store: ReleaseStore) -> Morning | None:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import date
 
-from churn_assets.app.queries.churn import Z_95
 from churn_assets.app.queries.segments import day_before
 from churn_assets.app.queries.value import CustomerValue, customer_value
 from churn_assets.app.store import ReleaseStore
+from churn_assets.ml.metrics.classification import Z_95
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from math import floor, log10
 
 from churn_assets.app.store import ReleaseStore
@@ -42,14 +43,24 @@ class Lever:
         return max(1.0, step) if self.whole else step
 
 
-def present_values(store: ReleaseStore, customer_key: str) -> dict[str, Value | None] | None:
-    """Feature of the model -> value now; None if the release holds no snapshot of the customer with all features."""
+@dataclass(frozen=True)
+class Present:
+    """The newest snapshot of a customer: its day, and feature of the model -> value."""
+
+    day: date
+    values: dict[str, Value | None]
+
+
+def present_values(store: ReleaseStore, customer_key: str) -> Present | None:
+    """This morning's values, else those of the month end; None if the release holds no snapshot with all features."""
     model = store.release.model
-    snapshot = store.frame("SELECT * FROM snapshots WHERE customer_key = ?", [customer_key])
     names = model.transformation.features
-    if snapshot.empty or not set(names) <= set(snapshot.columns):
-        return None
-    return {name: present_value(model, snapshot, name) for name in names}
+    newest = [("current_snapshots", store.morning)] if store.has("current_snapshots") else []
+    for table, day in (*newest, ("snapshots", store.as_of)):
+        snapshot = store.frame(f"SELECT * FROM {table} WHERE customer_key = ?", [customer_key])
+        if day is not None and not snapshot.empty and set(names) <= set(snapshot.columns):
+            return Present(day, {name: present_value(model, snapshot, name) for name in names})
+    return None
 
 
 def levers(store: ReleaseStore, present: Mapping[str, Value | None]) -> list[Lever]:

@@ -13,7 +13,15 @@ from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.parts.words import plain, points, said
 from churn_assets.app.queries.alerts import STATES, AlertFilters, alert_list
 from churn_assets.app.queries.customer import outcome_window
-from churn_assets.app.queries.morning import SINCE, ChangedValue, changed_values, current_row, days, why_not
+from churn_assets.app.queries.morning import (
+    SINCE,
+    ChangedValue,
+    changed_values,
+    current_row,
+    days,
+    why_not,
+    why_not_scored,
+)
 from churn_assets.app.views.acknowledged import fresh_acknowledgements
 from churn_assets.reporting.words import capitalised, spoken
 
@@ -42,10 +50,7 @@ def morning_told(page: Page, row: dict[str, Any]) -> None:
         return
     now = current_row(page.store, row["customer_key"])
     if now is None:
-        st.caption(
-            f"Not scored as of {page.formats.date(page.store.morning)}: the customer left, gave notice, or cannot be "
-            "scored yet."
-        )
+        st.caption(why_not_scored(page.formats.date(page.store.morning)))
         return
     st.subheader(
         "This morning", help="What is known by the end of the newest whole day, and what it changed."

@@ -8,7 +8,7 @@ import streamlit as st
 from churn_assets.app.page import Page
 from churn_assets.app.parts.figures import figure
 from churn_assets.app.parts.words import plain, points
-from churn_assets.app.queries.what_if import Lever, ask, levers, present_values
+from churn_assets.app.queries.what_if import Lever, Present, ask, levers, present_values
 from churn_assets.ml.portable.sentences import YES_AND_NO
 from churn_assets.ml.portable.what_if import Value, WhatIfError, value_in_words
 from churn_assets.reporting.words import capitalised
@@ -27,7 +27,7 @@ def what_if_told(page: Page, row: dict[str, Any]) -> None:
     st.subheader("What if", help="How the model's answer changes when one or more values are others.")
     key = row["customer_key"]
     present = present_values(page.store, key)
-    can = levers(page.store, present) if present is not None else []
+    can = levers(page.store, present.values) if present is not None else []
     if present is None or not can:
         st.write(
             "There is nothing to try: the model reads no value that the business declares as one to change."
@@ -59,14 +59,14 @@ def _reset(key: str) -> None:
     st.session_state[f"{ROUND}_{key}"] = st.session_state.get(f"{ROUND}_{key}", 0) + 1
 
 
-def _answer(page: Page, present: dict[str, Value | None], wishes: dict[str, Value]) -> None:
+def _answer(page: Page, present: Present, wishes: dict[str, Value]) -> None:
     try:
-        answer = ask(page.store, present, wishes)
+        answer = ask(page.store, present.values, wishes)
     except WhatIfError as error:
         st.error(plain(str(error)))
         return
     columns, percent = st.columns(3), partial(page.formats.percent, digits=1)
-    of = f"As of {page.formats.date(page.store.as_of)}, model {page.store.manifest.about.model_version}."
+    of = f"As of {page.formats.date(present.day)}, model {page.store.manifest.about.model_version}."
     figure(columns[0], "Chance to leave now", percent(answer.before), f"With the values as they are. {of}")
     if not wishes:
         columns[1].write("Move a slider or choose another value to see what the model would say.")

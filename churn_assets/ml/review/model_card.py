@@ -13,6 +13,7 @@ from churn_assets.ml.metrics.classification import IN_WORDS, OK
 from churn_assets.ml.metrics.fairness import fairness_findings
 from churn_assets.ml.review.examination import Examination
 from churn_assets.ml.review.model_card_chapters import drivers, everywhere, fair, how_good, what_it_earns
+from churn_assets.ml.review.treated_share import TreatedShare
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.reporting.blocks import (
     Block,
@@ -51,6 +52,7 @@ class CardFacts:
         outcomes: outcome -> number of snapshots of the cohorts used, including those left out of the training.
         parameters: settings and versions of the training.
         run_id: of MLflow.
+        treated: how many had been contacted; None where no source tells of contacts.
     """
 
     business: BusinessFile
@@ -59,6 +61,7 @@ class CardFacts:
     outcomes: Mapping[str, int]
     parameters: Mapping[str, object]
     run_id: str
+    treated: TreatedShare | None = None
 
 
 @dataclass(frozen=True)
@@ -237,7 +240,7 @@ def _data(result: TrainingResult, facts: CardFacts) -> list[Block]:
             "Outcomes of all snapshots of these months; the model learns only from churned and stayed:",
             Grid(("outcome", "snapshots"), outcomes),
         ]
-    return blocks
+    return [*blocks, facts.treated.sentence] if facts.treated else blocks
 
 
 def _midmonth(result: TrainingResult) -> list[Block]:

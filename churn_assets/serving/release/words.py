@@ -8,6 +8,15 @@ from churn_assets.contracts.feature import Feature
 from churn_assets.ml.portable.what_if import Observed
 
 
+def not_scored_now(day: str) -> str:
+    """Why a customer has no current score, where the release holds some.
+
+    Args:
+        day: of the current scores, as the reader is told days.
+    """
+    return f"Not scored as of {day}: the customer left, gave notice, or cannot be scored yet."
+
+
 @dataclass(frozen=True)
 class FeatureWords:
     """A feature as readers of a release know it.

@@ -26,9 +26,9 @@ def test_a_span_counts_its_months_only(months_store: ReleaseStore) -> None:
 
 
 def test_nobody_at_the_start_gives_no_rate() -> None:
-    low, high = churn.wilson(pd.Series([0, 1]), pd.Series([None, 10.0]))
+    low, high = churn.intervals(pd.Series([0, 1]), pd.Series([None, 10.0]))
     assert low.isna().tolist() == high.isna().tolist() == [True, False]
-    none, all_of_them = churn.wilson(pd.Series([0, 10]), pd.Series([10.0, 10.0]))
+    none, all_of_them = churn.intervals(pd.Series([0, 10]), pd.Series([10.0, 10.0]))
     assert none.iloc[0] == 0
     assert all_of_them.iloc[1] == pytest.approx(1)
 

@@ -26,6 +26,7 @@ from churn_assets.app.queries.morning import (
     this_morning,
     why_not,
 )
+from churn_assets.app.queries.what_if import present_values
 from churn_assets.app.store import ReleaseHolder, ReleaseStore
 from churn_assets.ml.metrics.classification import wilson
 from churn_assets.settings import Settings
@@ -250,3 +251,9 @@ def test_on_the_day_of_the_month_end_nothing_is_compared_with_itself(tmp_path: P
     found = this_morning(opened_store(tmp_path))
     assert found is not None and found.entered is None
     assert found.month_end_before == DAYS[1]
+
+
+def test_a_what_if_question_is_about_this_morning(store: ReleaseStore) -> None:
+    present = present_values(store, SCORED[5])
+    assert present is not None and present.day == MORNING
+    assert present.values["tickets_count_3m"] == CHANGED.loc[5, "tickets_count_3m"]

@@ -20,17 +20,17 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ReleaseStore:
 def test_levers_are_actionable_features_with_a_choice(store: ReleaseStore) -> None:
     present = present_values(store, SCORED[0])
     assert present is not None
-    found = {lever.feature.name: lever for lever in levers(store, present)}
+    found = {lever.feature.name: lever for lever in levers(store, present.values)}
     assert list(found) == ["tickets_count_3m", "tenure_days", "region"]
-    assert found["tenure_days"].whole and found["tenure_days"].present == present["tenure_days"]
+    assert found["tenure_days"].whole and found["tenure_days"].present == present.values["tenure_days"]
     assert all(lever.is_present_observed for lever in found.values())
 
 
 def test_a_missing_value_is_not_among_those_that_were_observed(store: ReleaseStore) -> None:
     present = present_values(store, SCORED[1])
     assert present is not None
-    assert present["tenure_days"] is None
-    assert not {lever.feature.name: lever for lever in levers(store, present)}[
+    assert present.values["tenure_days"] is None
+    assert not {lever.feature.name: lever for lever in levers(store, present.values)}[
         "tenure_days"
     ].is_present_observed
 
@@ -46,16 +46,18 @@ def test_the_answer_is_that_of_the_model(store: ReleaseStore) -> None:
         r.values()
         for r in store.rows("SELECT probability FROM customers WHERE customer_key = ?", [SCORED[0]])
     ]
-    answer = ask(store, present, {"tickets_count_3m": 3.0 if present["tickets_count_3m"] != 3 else 0.0})
+    answer = ask(
+        store, present.values, {"tickets_count_3m": 3.0 if present.values["tickets_count_3m"] != 3 else 0.0}
+    )
     assert answer.before == pytest.approx(stored, abs=1e-12) and answer.after != answer.before
-    assert ask(store, present, {}).after == answer.before
+    assert ask(store, present.values, {}).after == answer.before
 
 
 def test_a_value_that_was_not_observed_is_refused(store: ReleaseStore) -> None:
     present = present_values(store, SCORED[0])
     assert present is not None
     with pytest.raises(WhatIfError, match="lies outside"):
-        ask(store, present, {"tenure_days": 9000.0})
+        ask(store, present.values, {"tenure_days": 9000.0})
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def test_spark_answers_what_was_recorded(spark: "SparkSession") -> None:
     assert changed == {}
 
 
+@pytest.mark.one_python(reason="Sail answers, whatever Python asks it")
 @pytest.mark.skipif(find_spec("pysail") is None, reason="Sail is not installed")
 def test_sail_answers_the_same_to_all_that_is_called_equal(tmp_path: Path) -> None:
     place = tmp_path / "sail.json"

@@ -106,6 +106,7 @@ def test_it_learns_bends_and_jumps_the_same_from_the_same_seed() -> None:
     assert np.abs(fitted(seed=4).predict(MATRIX) - scorer.predict(MATRIX)).max() > 1e-3
 
 
+@pytest.mark.one_python(reason="fits in TensorFlow")
 def test_where_nothing_varies_everybody_gets_the_mean() -> None:
     flat = np.full((100, 2), 7.0)
     part = TrainingPart(flat, np.repeat([0.0, 1.0], [80, 20]), None, seed=1)  # type: ignore[arg-type]

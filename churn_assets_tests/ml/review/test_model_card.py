@@ -13,6 +13,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.protected import ProtectedAttribute
 from churn_assets.ml.review.examination import Examination, ExaminationSettings, examine, pictures
 from churn_assets.ml.review.model_card import CardFacts, ModelCard, model_card, points
+from churn_assets.ml.review.treated_share import treated_share
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import recent_split
@@ -164,3 +165,32 @@ def test_days_between_month_ends_are_told(
     text = model_card(learned, found, facts(), {}).markdown
     assert "as of other days of the month (10, 20), on 3 days from 2025-07-10 to 2025-08-10" in text
     assert "other days of the month" not in card.markdown
+
+
+def test_the_card_tells_how_many_had_been_contacted(
+    result: TrainingResult, found: Examination, frame: pd.DataFrame, card: ModelCard
+) -> None:
+    """A tenth of the customers was contacted in every cohort, and of the others one may have been."""
+    keys = sorted(set(frame["customer_key"]))
+    days = [*result.split.train, result.split.test]
+    known, perhaps = ({key: set(some) for key in days} for some in (keys[::10], keys[1:2]))
+    share = treated_share(result, frame, known, perhaps, 0.1, 10)
+    of_train = frame[pd.to_datetime(frame["as_of_date"]).dt.date.isin(result.split.train)]
+    assert (share.snapshots, share.treated) == (
+        len(of_train),
+        int(of_train["customer_key"].isin(keys[::10]).sum()),
+    )
+    assert 0 < share.untreated.n < result.test.n and share.untreated.auc is not None
+    told = model_card(result, found, replace(facts(), treated=share), pictures(result, found, WORDS))
+    said = f"{share.treated:,} of the {share.snapshots:,} training snapshots"
+    assert said in told.html and f"ROC-AUC is {share.untreated.auc:.3f}" in told.markdown
+    assert "training snapshots (" not in card.markdown, "no source tells of contacts"
+
+
+def test_where_everybody_was_contacted_there_is_no_auc_of_the_others(
+    result: TrainingResult, frame: pd.DataFrame
+) -> None:
+    everybody = {key: set(frame["customer_key"]) for key in [*result.split.train, result.split.test]}
+    share = treated_share(result, frame, everybody, everybody, 0.1, 10)
+    assert share.treated == share.snapshots > 0
+    assert "too few left without a contact" in share.sentence and "(100.0%)" in share.sentence

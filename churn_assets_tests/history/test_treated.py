@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
+from churn_assets.history.treated import Treated, follows_merges, treated_in
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.monitoring.treated import Treated, follows_merges, treated_in
 from churn_assets.months import month_of
 from churn_assets_tests.lakes import edit_yaml, settings_for, small_business, tell_merges
 

@@ -1,0 +1,83 @@
+"""Tables of what offers change, customer by customer."""
+
+from dataclasses import replace
+
+from churn_assets.lakehouse.catalogue.shared_columns import AS_OF_DATE, CUSTOMER_KEY, OF_THE_COHORT
+from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
+
+OFFER = LakeColumn("offer", "string", "Offer of churn.yaml.", required=True)
+CHURN = "churn probability, -1 to 1"
+
+
+def _interval(name: str, meaning: str) -> tuple[LakeColumn, ...]:
+    return (
+        LakeColumn(name, "double", meaning, CHURN),
+        LakeColumn(f"{name}_low", "double", f"Lower end of the 95 % interval of {name}.", CHURN),
+        LakeColumn(f"{name}_high", "double", f"Upper end of the 95 % interval of {name}.", CHURN),
+    )
+
+
+OFFER_UPLIFT = Table(
+    "retention",
+    "offer_uplift",
+    "one row per as_of_date and offer",
+    ("as_of_date",),
+    (
+        replace(AS_OF_DATE, meaning="End of the month by whose knowledge effects are learned and judged."),
+        OFFER,
+        LakeColumn(
+            "used",
+            "boolean",
+            "Whether the plan uses effects by customer; else the constant effect of the offer.",
+            required=True,
+        ),
+        LakeColumn("told", "string", "Why, in words.", required=True),
+        LakeColumn(
+            "contacts", "long", "Contacts with a known outcome, in campaigns with both arms.", "contacts"
+        ),
+        LakeColumn("controls", "long", "Their controls.", "contacts"),
+        LakeColumn(
+            "learner", "string", "two models, X-learner or doubly robust; null if nothing was learned."
+        ),
+        LakeColumn(
+            "judged_contacts", "long", "Of both arms, those of the later time that judged.", "contacts"
+        ),
+        *_interval("qini", "Qini coefficient on the later contacts; 0 is a random order."),
+        *_interval(
+            "qini_gain", "The same above that of the constant effect; used only if its interval is above 0."
+        ),
+        *_interval(
+            "uplift_top_tenth", "Fall of the churn probability in the tenth with the largest estimates."
+        ),
+        LakeColumn(
+            "contacts_needed",
+            "long",
+            "Contacts and controls of a later time with which a gain like this would show; null where there is none.",
+            "contacts",
+        ),
+    ),
+    row_key=("as_of_date", "offer"),
+    time="by contacts and outcomes that were known at the as_of_date",
+    retention=OF_THE_COHORT,
+)
+CUSTOMER_EFFECTS = Table(
+    "retention",
+    "customer_effects",
+    "one row per customer and offer whose effects the plan uses by customer",
+    ("as_of_date",),
+    (
+        CUSTOMER_KEY,
+        AS_OF_DATE,
+        OFFER,
+        LakeColumn(
+            "effect",
+            "double",
+            "Expected fall of the churn probability by the offer; below 0 it drives the customer away.",
+            CHURN,
+            required=True,
+        ),
+    ),
+    row_key=("customer_key", "as_of_date", "offer"),
+    time="by what was known at the as_of_date",
+    retention=OF_THE_COHORT,
+)

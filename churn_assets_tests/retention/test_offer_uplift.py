@@ -1,0 +1,133 @@
+"""The asset learns effects from past contacts, uses them only where they proved better, and says why not."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import numpy as np
+import pytest
+
+from churn_assets.contracts.business import Business
+from churn_assets.graph.partitions import range_tags
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.months import month_end
+from churn_assets.retention.cohort import read_basis
+from churn_assets.retention.uplift_asset import BY_CUSTOMER, EVERY_OFFER, uplift_assets
+from churn_assets_tests.checks import evaluations
+from churn_assets_tests.lakes import not_as_declared
+from churn_assets_tests.retention.planned_lakes import (
+    CUSTOMERS,
+    LAST,
+    MONTHS,
+    business_with,
+    contact,
+    key,
+    planned_lake,
+    put,
+)
+from churn_assets_tests.scored_cohorts import write
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture
+def business(tmp_path: Path) -> Business:
+    return business_with(tmp_path)
+
+
+def made(
+    house: Lakehouse, business: Business, months: Sequence[str] = MONTHS[-1:]
+) -> dg.ExecuteInProcessResult:
+    upstream = (tables.CUSTOMER_SEGMENTS, tables.CUSTOMER_SNAPSHOTS, tables.CHURN_LABELS)
+    return dg.materialize(
+        [*uplift_assets(business), *(dg.AssetSpec(t.key) for t in upstream)],
+        selection=dg.AssetSelection.assets(tables.OFFER_UPLIFT.key),
+        resources={"lakehouse": house},
+        tags=range_tags(months),
+    )
+
+
+def tried(house: Lakehouse, business: Business) -> None:
+    """Everybody is in a trial of the discount in each settled month: it keeps those without tickets, and drives others
+    away."""
+    rng, labels, contacts = np.random.default_rng(8), [], []
+    rows = house.arrow(
+        tables.CUSTOMER_SNAPSHOTS, ["customer_key", "as_of_date", "tickets_count_1m"]
+    ).to_pylist()
+    tickets = {(r["customer_key"], r["as_of_date"]): r["tickets_count_1m"] for r in rows}
+    for at, month in enumerate(MONTHS):
+        day, settled = month_end(month), at < len(MONTHS) - 2
+        for n in range(CUSTOMERS):
+            treated = bool(rng.random() < 0.5)
+            change = treated * (-0.45 if tickets[key(n), day] == 0 else 0.45)
+            left = rng.random() < 0.5 + change
+            outcome = ("churned" if left else "stayed") if settled else "pending"
+            own = {"customer_key": key(n), "as_of_date": day, "label_available_at": day + timedelta(days=42)}
+            labels.append(own | {"outcome": outcome, "label": {"churned": 1, "stayed": 0}.get(outcome)})
+            number, offer = f"trial-{month}-{n}", "discount_10" if treated else None
+            contacts.append(contact(n, day + timedelta(days=4), number, offer, campaign=f"trial-{month}"))
+    write(house, tables.CHURN_LABELS, labels)
+    put(house, tables.silver(business.source("retention_contacts")), contacts)
+
+
+def by_offer(house: Lakehouse) -> dict[str, dict[str, Any]]:
+    return {row["offer"]: row for row in house.arrow(tables.OFFER_UPLIFT).to_pylist()}
+
+
+def test_few_contacts_leave_the_plan_with_the_constant(
+    spark: "SparkSession", tmp_path: Path, business: Business
+) -> None:
+    house = planned_lake(tmp_path, business)
+    result = made(house, business)
+    found = by_offer(house)
+    assert set(found) == {"discount_10", "service_credit"}
+    for row in found.values():
+        assert not row["used"] and "100 of each are needed" in row["told"]
+        assert (row["learner"], row["qini"]) == (None, None)
+    assert house.count(tables.CUSTOMER_EFFECTS) == 0
+    checks = evaluations(result)
+    assert checks[f"retention/offer_uplift:{EVERY_OFFER}"].passed
+    assert not checks[f"retention/offer_uplift:{BY_CUSTOMER}"].passed
+    assert business.file.campaigns is not None
+    assert read_basis(house, business, business.file.campaigns, LAST).own_effects == {}
+
+
+def test_effects_that_differ_reach_the_plan(
+    spark: "SparkSession", tmp_path: Path, business: Business
+) -> None:
+    house = planned_lake(tmp_path, business)
+    tried(house, business)
+    result = made(house, business)
+    wrong = not_as_declared(house, business)
+    assert not wrong.keys() & {tables.OFFER_UPLIFT.path, tables.CUSTOMER_EFFECTS.path}
+    found = by_offer(house)
+    assert found["discount_10"]["used"] and "effects by customer" in found["discount_10"]["told"]
+    assert found["discount_10"]["qini_gain_low"] > 0
+    assert not found["service_credit"]["used"]
+    effects = {r["customer_key"]: r["effect"] for r in house.arrow(tables.CUSTOMER_EFFECTS).to_pylist()}
+    rows = house.arrow(tables.CUSTOMER_SNAPSHOTS, None, [("as_of_date", "=", LAST)]).to_pylist()
+    quiet = [effects[r["customer_key"]] for r in rows if r["tickets_count_1m"] == 0]
+    troubled = [effects[r["customer_key"]] for r in rows if r["tickets_count_1m"] > 0]
+    assert np.mean(quiet) > 0 > np.mean(troubled)
+    [event] = result.get_asset_materialization_events()
+    assert "plans would have earned" in " ".join(event.materialization.metadata)
+    assert business.file.campaigns is not None
+    assert read_basis(house, business, business.file.campaigns, LAST).own_effects["discount_10"] == effects
+
+
+def test_nothing_that_became_known_later_is_learned(
+    spark: "SparkSession", tmp_path: Path, business: Business
+) -> None:
+    house = planned_lake(tmp_path, business)
+    tried(house, business)
+    made(house, business, MONTHS[-2:-1])
+    before = by_offer(house)
+    day = month_end(MONTHS[0]) + timedelta(days=4)
+    late = [contact(n, day, f"late-{n}", "discount_10", known_at=LAST) for n in range(50)]
+    put(house, tables.silver(business.source("retention_contacts")), late)
+    made(house, business, MONTHS[-2:-1])
+    assert by_offer(house) == before
