@@ -270,9 +270,8 @@ def _told(group: _Group, arms: Arms, day: date, days: int) -> dict[str, Any]:
     """The status, and the figures that can be told."""
     result = compared(arms)
     cost = float(arms.cost[arms.treated].sum())
-    missing = needed(
-        arms.sizes, arms.rate, arms.expected, result.churn.error if result else None, arms.months_started
-    )
+    error = result.churn.error if result else None
+    missing = needed(arms.sizes, arms.rate, arms.expected, error, arms.months_started, group.tests)
     told: dict[str, Any] = {"cost": cost}
     if missing is not None:
         told |= {"customers_needed": missing.customers, "months_needed": missing.months}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from churn_assets.retention.measure import (
     FEWER,
@@ -157,6 +158,17 @@ def test_an_interval_that_holds_no_evidence_is_not_decidable_yet() -> None:
 def test_enough_customers_without_a_difference_are_told_as_no_effect() -> None:
     found = one(made(customers=40_000, held=0.5, effect=0.0))
     assert found.status == NO_EFFECT and found.customers_needed == 0
+
+
+def test_what_is_missing_goes_by_the_level_at_which_an_effect_is_claimed() -> None:
+    """Else `no effect found` would be told while the expected effect has hardly more than an even chance to show."""
+    rows = made(customers=600, effect=0.05)
+    alone, *_ = measure(rows, LATER, (HORIZON,))
+    one_of_three = next(m for m in measure(rows, LATER, (HORIZON, 90, 180)) if m.days == HORIZON)
+    needed = [600 + (m.customers_needed or 0) for m in (alone, one_of_three)]
+    level, power = norm.ppf([1 - 0.05 / 6, 0.975]), norm.ppf(0.8)
+    more = ((level[0] + power) / (level[1] + power)) ** 2
+    assert needed[1] / needed[0] == pytest.approx(more, rel=1e-3)
 
 
 def test_nothing_expected_needs_no_number_of_customers() -> None:
