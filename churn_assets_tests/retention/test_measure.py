@@ -19,6 +19,7 @@ from churn_assets.retention.measure import (
     measure,
 )
 from churn_assets.retention.measure_arms import Arms, ArmsCompared, compared
+from churn_assets.retention.outcomes import with_outcomes_known
 from churn_assets.retention.results_told import ALL, CAMPAIGN, NEVER_CONTACTED, NO_CONTROL, NOT_MATURED
 from churn_assets_tests.retention.measured_campaigns import HORIZON, JUNE, Truth, campaign, many
 
@@ -133,6 +134,29 @@ def test_an_end_that_was_not_chosen_costs_months_and_is_no_churn() -> None:
     found = one(forced.assign(left_on=rows["left_on"].where(rows.index % 2 == 0, None)))
     assert found.treated_left + found.control_left < rows["left_on"].notna().sum()
     assert found.treated + found.control == len(rows)
+
+
+def test_who_was_silent_for_a_while_and_came_back_is_lost_only_until_then() -> None:
+    """Of a label by inactivity: no purchase for 90 days, and one within 180."""
+    rows = made(customers=2000)
+    start, came_back = JUNE, rows.index % 3 == 0
+    left = rows["left_on"].notna() | came_back
+    people = rows.drop(columns=["left_on", "ended_on", "returned_on", "known_until"])
+    parts = [
+        people[["customer_key", "started_on"]].assign(
+            days=days, known_on=start + timedelta(days=days + 7), ended_on=None,
+            outcome=np.where(gone, "churned", "stayed"),
+        )
+        for days, gone in ((90, left), (180, rows["left_on"].notna()))
+    ]  # fmt: skip
+    known = with_outcomes_known(people, pd.concat(parts), start + timedelta(days=400))
+    after = {days: one(known, start + timedelta(days=300), days) for days in (90, 180)}
+    assert after[90].treated_left + after[90].control_left == left.sum()
+    assert after[180].treated_left + after[180].control_left == rows["left_on"].notna().sum()
+    never = rows.assign(known_until=start + timedelta(days=180))
+    never["left_on"] = never["ended_on"] = [start if gone else None for gone in rows["left_on"].notna()]
+    same = one(never, start + timedelta(days=300), 180)
+    assert after[180].profit == pytest.approx(same.profit), "months after the return are not lost"
 
 
 def test_before_its_days_are_over_there_is_no_number() -> None:
