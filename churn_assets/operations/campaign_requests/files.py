@@ -98,7 +98,7 @@ def ask(
     if same:
         raise CampaignRequestError(f"{same[0].by} has asked for that already; it waits for the pipeline.")
     made = CampaignRequest(token_hex(8), what, campaign_id, plan_digest, name, now, note, with_identity)
-    record(settings, ACT, name, subject(made), why=note, role=role, **recorded_facts(made))
+    record(settings, ACT, name, subject(made), customers=None, why=note, role=role, **recorded_facts(made))
     write(settings, made)
     return made
 
