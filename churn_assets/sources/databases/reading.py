@@ -213,7 +213,7 @@ def _from(cursor: "ColumnElement[Any]", start: Cursor) -> "ColumnElement[bool]":
     """The condition for rows from a value on; texts of that day may be written with a blank in place of T."""
     from sqlalchemy import and_, or_
 
-    after = cursor >= start.bound()
+    after: ColumnElement[bool] = cursor >= start.bound()
     if start.kind != "text T":
         return after
     with_blank = cursor >= replace(start, kind="text").bound()
