@@ -79,7 +79,9 @@ def _scores_of(lakehouse: Lakehouse, business: Business, told: Iterable[date], d
     columns = list(dict.fromkeys([*READ, *COPIED, "value", "segment"]))
 
     def of(some: Iterable[date]) -> "pd.DataFrame":
-        return lakehouse.arrow(tables.CURRENT_SCORES, columns, [(DAY, "in", sorted({*some}))]).to_pandas()
+        where = [(DAY, "in", sorted({*some}))]
+        scores: pd.DataFrame = lakehouse.arrow(tables.CURRENT_SCORES, columns, where).to_pandas()
+        return scores
 
     days = Days(of(wanted), day, compared)
     older = [d for d in known if before - timedelta(days=LIKE_WITHIN) <= d < before and d not in wanted]

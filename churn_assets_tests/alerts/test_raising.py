@@ -6,12 +6,12 @@ from typing import Any
 from churn_assets_tests.alerts.days import score
 from churn_assets_tests.alerts.lake import business_of, lake, put_scores, raised, states
 
-SILENT = {"unknown_windows": "usage: recency, 7d"}
+SILENT: dict[str, Any] = {"unknown_windows": "usage: recency, 7d"}
 
 
 def _both(number: int, **of_b: Any) -> list[dict[str, Any]]:
     """Two customers on a day; a source is silent from the second day to the twelfth."""
-    known = {} if number in (0, 1) or number > 12 else SILENT
+    known: dict[str, Any] = {} if number in (0, 1) or number > 12 else SILENT
     return [score("a", number, **known), score("b", number, **known, **of_b)]
 
 
