@@ -72,8 +72,8 @@ CHURN_YAML: dict[str, tuple[Edit, str, str]] = {
         "now differs from run to run, and a month computed again must come out the same; take it out; use an aggregate",
     ),
     "condition of a month column": (
-        lambda c: c["customer_months"][1].update(where="sta_tus = 'paid'"),
-        "customer_months[1].where",
+        lambda c: c["customer_months"][0].update(where="sta_tus = 'paid'"),
+        "customer_months[0].where",
         "there is no sta_tus to read; did you mean status?",
     ),
     "misspelt candidate": (
