@@ -1,4 +1,4 @@
-"""A repository of restic whose password is cheap to check, for tests: restic asks scrypt for half a second each time."""
+"""Makes the password of a repository cheap to check, for tests: restic spends half a second on it each time."""
 
 import json
 import os
@@ -46,5 +46,5 @@ def _crypted(key: bytes, nonce: bytes, content: bytes) -> bytes:
 def _tag(key: bytes, nonce: bytes, content: bytes) -> bytes:
     """Poly1305-AES: the second half of its key is the encrypted nonce."""
     k, r = key[KEY : KEY + MAC], key[KEY + MAC :]
-    pad = Cipher(algorithms.AES(k), modes.ECB()).encryptor()  # noqa: S305 (one block, as Poly1305-AES says)
+    pad = Cipher(algorithms.AES(k), modes.ECB()).encryptor()
     return Poly1305.generate_tag(r + pad.update(nonce), content)
