@@ -25,7 +25,7 @@ ATTEMPTS = 3
 # Folders whose files are written once; a changed one is noticed before the backup counts.
 LINKED = ("landing", "mlartifacts")
 Stamps = Mapping[str, tuple[int, int]]
-JOURNALS = ("-wal", "-shm", "-journal")
+JOURNALS = (".db-wal", ".db-shm", ".db-journal")
 
 
 class FileChanged(RuntimeError):
