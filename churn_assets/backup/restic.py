@@ -24,6 +24,7 @@ HOST = "churn-assets"  # one name for all machines: a home may move
 OLDEST = "35d"
 CACHE = "cache"
 LEAST = (0, 12, 1)  # the first one that tells each file which it could not restore
+UNREADABLE = re.compile(r"could not load snapshot (\w{8})")
 NO_REPOSITORY = ("Is there a repository at the following location", "unable to open config file")
 # What restic says -> what is wrong, and what to do.
 KNOWN = (
@@ -45,6 +46,10 @@ KNOWN = (
         "The repository cannot be written. Look at its rights and whether it can be reached.",
     ),
     ("403 Forbidden", "The storage forbids it."),
+    (
+        "parsing repository location failed",
+        "restic cannot read CHURN_BACKUP_REPOSITORY. Encode special characters of a password in it: / is %2F.",
+    ),
     ("connection refused", "The storage does not answer. Start it, or correct CHURN_BACKUP_REPOSITORY."),
     ("no such host", "The storage does not answer. Correct CHURN_BACKUP_REPOSITORY."),
 )
@@ -132,13 +137,20 @@ class Repository:
         self.place = backup.place
         self._cache = settings.home_path / "backup" / CACHE
         self._environment = _environment(settings)
+        self._folder = _folder_of(backup.repository)
+        self.unreadable: list[str] = []  # names of backups that `snapshots` could not read
 
     def make(self) -> None:
         """Makes the repository.
 
         Raises:
-            BackupError: it cannot be made.
+            BackupError: it cannot be made, or something else is there.
         """
+        if self._folder and self._folder.is_dir() and any(self._folder.iterdir()):
+            raise BackupError(
+                f"{self.place} is not empty, and no repository: it has no file `config`. Name an empty folder; if a "
+                "repository was there, bring its files back."
+            )
         self._checked(["init"])
 
     def store(self, folder: Path, manifest: str, parent: str | None, chain: str) -> Stored:
@@ -171,13 +183,17 @@ class Repository:
         )
 
     def snapshots(self) -> list[Snapshot]:
-        """All backups, the oldest first.
+        """All backups that can be read, the oldest first; `unreadable` then names the others.
 
         Raises:
             NoRepository: there is none.
             BackupError: the repository cannot be read.
         """
-        listed = json.loads(self._checked(["snapshots", "--json", "--tag", TAG, "--no-lock"]) or "null")
+        done = self._run(["snapshots", "--json", "--tag", TAG, "--no-lock"])
+        if done.returncode:
+            raise self._failed(done.stderr)
+        self.unreadable = UNREADABLE.findall(done.stderr)
+        listed = json.loads(done.stdout or "null")
         found = [
             Snapshot(
                 str(one["id"]),

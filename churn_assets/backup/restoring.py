@@ -90,6 +90,11 @@ def newest(repository: Repository, as_of: datetime | None = None) -> Snapshot:
         BackupError: there is none.
     """
     found = repository.snapshots()
+    if repository.unreadable and as_of is None:
+        raise BackupError(
+            f"{', '.join(repository.unreadable)} cannot be read, and may be newer than the others. Name a time for the "
+            "newest one before it that can: --as-of; `churn-assets backup list` shows them."
+        )
     fitting = [one for one in found if as_of is None or one.at <= as_of]
     if fitting:
         return fitting[-1]

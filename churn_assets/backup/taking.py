@@ -49,7 +49,7 @@ from churn_assets.progress import note
 from churn_assets.settings import Settings
 from churn_assets.tracking.moved_home import follow
 
-FOLDER, STAGE, LAST, LOCK = "backup", "stage", "manifest.json", ".lock"
+FOLDER, STAGE, LAST, LOCK, PLACE = "backup", "stage", "manifest.json", ".lock", "place.txt"
 POLL_SECONDS = 2.0
 
 
@@ -104,6 +104,7 @@ def back_up(settings: Settings, business: Business, own_run: str = "") -> Backup
         try:
             former = repository.snapshots()
         except NoRepository:
+            _require_new(repository, folder)
             repository.make()
             former = []
         known = _last(folder)
@@ -121,12 +122,27 @@ def back_up(settings: Settings, business: Business, own_run: str = "") -> Backup
                             f"{error}, {ATTEMPTS} times. Take the backup while nobody delivers."
                         ) from error
             (folder / LAST).write_bytes(manifest.to_json())
+            (folder / PLACE).write_text(repository.place, encoding="utf-8")
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise BackupError(f"{where}{error.strerror or error}. Nothing was backed up.") from error
         finally:
             shutil.rmtree(place, ignore_errors=True)
     return Backup(manifest, stored, time.monotonic() - started)
+
+
+def _require_new(repository: Repository, folder: Path) -> None:
+    """Checks that no backup of this home lay where there is no repository now.
+
+    Raises:
+        BackupError: one did: a new repository there would hide that all are gone, or lie on another disk.
+    """
+    file = folder / PLACE
+    if file.is_file() and file.read_text(encoding="utf-8") == repository.place:
+        raise BackupError(
+            f"The repository at {repository.place} is gone with its backups. Mount its disk, or bring it back; to "
+            f"begin anew there, delete {file}."
+        )
 
 
 def _require_own(settings: Settings, former: Sequence[Snapshot], known: BackupManifest | None) -> None:

@@ -1,6 +1,7 @@
 """What looks like a good backup and would not come back: each such case is held as it is, or told."""
 
 import os
+import shutil
 import stat
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from churn_assets.backup.restic import BackupError, Repository, Snapshot, instal
 from churn_assets.backup.restoring import NotProved, restore
 from churn_assets.backup.staging import uncovered
 from churn_assets.backup.surroundings import settings_file
-from churn_assets.backup.taking import FOLDER, LAST
+from churn_assets.backup.taking import FOLDER, LAST, PLACE
 from churn_assets.lakehouse import tables
 from churn_assets.operations.audit.chain import record
 from churn_assets.settings import BackupSettings, Settings
@@ -329,3 +330,42 @@ def test_two_replacements_in_one_second_keep_both_former_homes(
     [first, second] = [restore(mine.settings, mine.home, part="config", replace=True) for _ in range(2)]
     assert first.safety_copy is not None and second.safety_copy is not None
     assert second.safety_copy.name == f"{first.safety_copy.name}-2"
+
+
+def test_a_repository_that_is_gone_is_not_made_anew(mine: SmallHome, tmp_path: Path) -> None:
+    """Its disk is not mounted: the new one would lie on the disk of the home."""
+    mine.back_up()
+    mine.repository.rename(tmp_path / "elsewhere")
+    with pytest.raises(BackupError, match=r"is gone with its backups\. Mount its disk"):
+        mine.back_up()
+    assert not mine.repository.exists()
+    _with(mine, repository=str(tmp_path / "another")).back_up()  # another place may be new
+
+
+def test_a_folder_with_something_else_becomes_no_repository(mine: SmallHome) -> None:
+    """A second master key beside the data of the first one would make things worse."""
+    (mine.home / FOLDER / PLACE).unlink()
+    (mine.repository / "config").unlink()
+    with pytest.raises(BackupError, match="is not empty, and no repository"):
+        mine.back_up()
+    assert len(list((mine.repository / "keys").iterdir())) == 1
+
+
+def test_a_backup_that_cannot_be_read_is_not_passed_over(mine: SmallHome, tmp_path: Path) -> None:
+    [first] = Repository(mine.settings).snapshots()
+    second = mine.back_up()
+    file = mine.repository / "snapshots" / Repository(mine.settings).snapshots()[-1].id
+    file.chmod(0o600)
+    file.write_bytes(file.read_bytes()[:-3])
+    shutil.rmtree(mine.home / FOLDER / "cache")
+    with pytest.raises(BackupError, match=rf"{second.name} cannot be read, and may be newer"):
+        restore(mine.settings, tmp_path / "back", part="config")
+    done = restore(mine.settings, tmp_path / "back", part="config", as_of=first.at)
+    assert done.snapshot == first
+
+
+def test_no_password_of_an_address_is_in_an_error(mine: SmallHome) -> None:
+    for address in ("rest:http://churn:hun/ter2@127.0.0.1:9/", "rest:http://churn:hunter2@127.0.0.1:9/"):
+        with pytest.raises(BackupError) as told:
+            Repository(_with(mine, repository=address).settings).snapshots()
+        assert "ter2" not in str(told.value) and ":hun" not in str(told.value)
