@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from churn_assets.backup.manifest import Part
 
 MIB = 2**20
+PLACES = ("landing", "lake", "tracking_uri", "artifacts", "audit_anchor")  # settings that lead out of a home
 
 
 class _Time(click.ParamType[datetime]):
@@ -122,11 +123,12 @@ def restore(target: Path, as_of: datetime | None, part: "Part | None", replace: 
     """
     from churn_assets.backup.restoring import restore_recorded, told_of
 
-    done = restore_recorded(
-        settings_of_process(), target, getpass.getuser(), as_of=as_of, part=part, replace=replace
-    )
+    settings = settings_of_process()
+    done = restore_recorded(settings, target, getpass.getuser(), as_of=as_of, part=part, replace=replace)
     for line in told_of(done):
         click.echo(line)
+    if moved := [f"CHURN_{name.upper()}" for name in PLACES if getattr(settings, name)]:
+        click.echo(f"What was restored lies in that folder, all of it. To use it, unset {', '.join(moved)}.")
 
 
 @click.command()

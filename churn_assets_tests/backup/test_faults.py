@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from churn_assets.backup import databases, restic, taking
 from churn_assets.backup.manifest import read_manifest
@@ -17,6 +18,7 @@ from churn_assets.backup.restoring import NotProved, restore
 from churn_assets.backup.staging import uncovered
 from churn_assets.backup.surroundings import settings_file
 from churn_assets.backup.taking import FOLDER, LAST, PLACE
+from churn_assets.cli.main import cli
 from churn_assets.lakehouse import tables
 from churn_assets.operations.audit.chain import record
 from churn_assets.settings import BackupSettings, Settings
@@ -369,3 +371,19 @@ def test_no_password_of_an_address_is_in_an_error(mine: SmallHome) -> None:
         with pytest.raises(BackupError) as told:
             Repository(_with(mine, repository=address).settings).snapshots()
         assert "ter2" not in str(told.value) and ":hun" not in str(told.value)
+
+
+def test_a_restore_tells_which_settings_still_lead_elsewhere(
+    mine: SmallHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With them the restored lake would be verified, and not used."""
+    for name, value in (
+        ("CHURN_HOME", mine.settings.home),
+        ("CHURN_BUSINESS", mine.settings.business),
+        ("CHURN_LAKE", str(tmp_path / "lake")),
+        ("CHURN_BACKUP_REPOSITORY", str(mine.repository)),
+        ("CHURN_BACKUP_PASSWORD", PASSWORD),
+    ):
+        monkeypatch.setenv(name, value)
+    done = CliRunner().invoke(cli, ["restore", "--to", str(tmp_path / "back"), "--only", "config"])
+    assert done.exit_code == 0 and "To use it, unset CHURN_LAKE." in done.output, done.output
