@@ -21,7 +21,10 @@ def alerts() -> None:
 @alerts.command("list")
 @click.option("--all", "everything", is_flag=True, help="Also acknowledged and suppressed ones, of all days.")
 @click.option(
-    "--day", type=click.DateTime(["%Y-%m-%d"]), help="As of this day; default: the newest with alerts."
+    "--day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="As of this day; default: the newest with alerts.",
 )
 @click.option("--rule", help="Of this rule alone.")
 def list_alerts(everything: bool, day: "datetime | None", rule: str | None) -> None:

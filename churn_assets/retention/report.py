@@ -71,7 +71,7 @@ def detectable_rows(found: Sequence[Detectable]) -> Rows:
     return [
         (
             d.months,
-            "nothing: an arm is empty" if d.prevented is None else _smallest(d.prevented),
+            "nothing: nobody to compare" if d.prevented is None else _smallest(d.prevented),
             "no share is enough" if d.holdout_needed is None else f"{d.holdout_needed:.1%}",
         )
         for d in found
