@@ -28,7 +28,8 @@ def headline(found: Planning) -> str:
         f"{found.campaign_id}: {counted(totals.contacted, 'customer is', 'customers are')} contacted for an expected "
         f"{totals.cost:,.0f} {currency} of a budget of {found.plan.budget:,.0f}, {totals.explored:,} of them at "
         f"random; {counted(totals.holdout, 'customer stays', 'customers stay')} in the holdout. Expected: "
-        f"{totals.profit:,.0f} {currency} of profit and {totals.saved:,.1f} customers saved."
+        f"{totals.profit:,.0f} {currency} of profit ({totals.explored_profit:,.0f} of it from contacts at random) and "
+        f"{totals.saved:,.1f} customers saved."
     )
 
 

@@ -47,7 +47,7 @@ def show_results(page: Page) -> None:
             _result(told, months) for told, months in zip(found["told"], found["months_needed"], strict=True)
         ],
     )
-    table(page, rows, "campaign_results", RESULTS)
+    table(page, rows, "campaign_results", RESULTS, lines=2)
     _draw(rows)
     for told in _biases(rows):
         st.warning(plain(told), icon=":material/warning:")
