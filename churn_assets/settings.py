@@ -25,7 +25,8 @@ HIDDEN = "***"
 # In an Azure location that part is the container, which is no secret.
 USER = re.compile(r"^((?!abfss?:|wasbs?:)[^:/]*://)(?:[^/?#]*|[^/?#@:]+:(?!\d+/)[^@]*)@")
 SECRET_PARAMETER = re.compile(
-    r"([?&;][^=&;]*(?:secret|password|token|key|credential|sig)[^=&;]*=)[^&;]*", re.IGNORECASE
+    r"([?&;][^=&;]*(?:secret|password|pwd|token|key|credential|sig|odbc_connect)[^=&;]*=)[^&;]*",
+    re.IGNORECASE,
 )
 
 # The kind of a restic repository, before its address; a folder has none.

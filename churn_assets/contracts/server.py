@@ -47,7 +47,8 @@ class ReadServer:
 def read_server(place: Place) -> ReadServer:
     """Reads the server of a contract; uses defaults for what could not be read."""
     here = place.at("customProperties")
-    if place.at("type").content() in DATABASES:
+    kind = place.at("type").content()
+    if isinstance(kind, str) and kind in DATABASES:
         return ReadServer("", "parquet", ",", "UTF-8", None, read_database(place))
     own = own_properties(ServerProperties, here) or ServerProperties()
     server = peek(LocalServer, place)

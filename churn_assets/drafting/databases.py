@@ -20,6 +20,7 @@ from churn_assets.drafting.file_names import FileGroup, GivenFile, SampledTable
 from churn_assets.drafting.names import source_name
 from churn_assets.drafting.source import DraftSource
 from churn_assets.months import month_of
+from churn_assets.settings import SECRET_PARAMETER
 from churn_assets.sources.databases.address import address_of, kind_of_location
 from churn_assets.sources.databases.reading import snapshot
 from churn_assets.sources.live.errors import ExtractError
@@ -85,9 +86,11 @@ def find_tables(
 
 def _declared(location: str) -> str:
     """The location as a contract may hold it."""
-    plain = FROM_ENVIRONMENT.sub("", location)
+    plain, instead = FROM_ENVIRONMENT.sub("", location), f"${{{PASSWORD_NAME}}}"
     if (written := PASSWORD.search(plain)) and written[1]:
-        return PASSWORD.sub(lambda m: m[0].replace(f":{m[1]}@", f":${{{PASSWORD_NAME}}}@"), location)
+        location = PASSWORD.sub(lambda m: m[0].replace(f":{m[1]}@", f":{instead}@"), location)
+    if SECRET_PARAMETER.sub(r"\1", plain) != plain:
+        location = SECRET_PARAMETER.sub(lambda m: f"{m[1]}{instead}", location)
     return location
 
 

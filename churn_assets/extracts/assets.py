@@ -57,14 +57,13 @@ def _extract_asset(business: Business, source: Source) -> dg.AssetsDefinition:
     def extracts(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        now = datetime.now(UTC)
         done: list[Extract] = []
         refused: dict[str, str] = {}
         with lakehouse.alone_with(table):
             for month in partition_range(context):
                 with lakehouse.staging(table, run_id=context.run.run_id) as folder:
                     try:
-                        done.append(_asked(business, source, lakehouse, folder, month, now))
+                        done.append(_asked(business, source, lakehouse, folder, month))
                     except CannotAskAgain as why:
                         refused[month] = str(why)
                     except ExtractError as error:
@@ -85,10 +84,9 @@ def _extract_asset(business: Business, source: Source) -> dg.AssetsDefinition:
     return extracts
 
 
-def _asked(
-    business: Business, source: Source, lakehouse: Lakehouse, folder: str, month: str, now: datetime
-) -> Extract:
-    landing = lakehouse.settings.landing_uri
+def _asked(business: Business, source: Source, lakehouse: Lakehouse, folder: str, month: str) -> Extract:
+    """The extract of a month, as of now: what was asked and waited for before may have taken hours."""
+    landing, now = lakehouse.settings.landing_uri, datetime.now(UTC)
     if month == month_of(now.date()):
         return extract_new(source, landing, folder, now)
     first = month == business.file.calendar.start

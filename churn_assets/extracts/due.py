@@ -10,15 +10,18 @@ from churn_assets.sources.live.records import Record
 def is_due(source: Source, known: list[Record], today: date) -> bool:
     """Whether a source is asked today: after the days of its `frequency`, and always on the last day of a month.
 
-    So the cohort of a month end sees the whole month. A source that delivers `once` is asked once.
+    So the cohort of a month end sees the whole month, even if somebody has asked that morning. A source that delivers
+    `once` is asked once.
     """
     taken = [record.taken_at for record in known if record.month is None]
     if not taken:
         return True
-    if source.delivery == "once" or _day(max(taken)) == today:
+    if source.delivery == "once":
         return False
-    is_month_end = today == month_end(month_of(today))
-    return is_month_end or today - _day(max(taken)) >= timedelta(days=source.frequency_days)
+    if today == month_end(month_of(today)):
+        return True
+    last = _day(max(taken))
+    return last != today and today - last >= timedelta(days=source.frequency_days)
 
 
 def _day(moment: datetime) -> date:

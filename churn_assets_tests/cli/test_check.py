@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from churn_assets.cli.check import in_short
 from churn_assets.cli.main import cli
+from churn_assets.settings import COMING
 from churn_assets_tests.lakes import (
     edit_yaml,
     extract_folder,
@@ -203,6 +204,7 @@ def test_the_newest_month_of_a_calendar_that_still_goes_on_is_not_over(
     business: Path, tmp_path: Path
 ) -> None:
     """As in `demo --days`: daily sources have begun the month, the others deliver at its end."""
+    write_jsonl(tmp_path / COMING, "tickets", "2025-04-03", [])
     write_jsonl(
         tmp_path / "landing", "tickets", "2025-04-02", [ticket(2, "NATID0001", "2025-04-02T10:00:00Z")]
     )

@@ -207,7 +207,7 @@ CONTRACTS: dict[str, tuple[str, Edit, str, str]] = {
     ),
     "a contact column that everybody may see": (
         "customers",
-        lambda c: _set_own(c, "contact", ["email", "region"]),
+        lambda c: _set_own(c, "contact", ["email", "phone", "region"]),
         "customProperties[contact].value",
         "region is not personal, and every table may show it; classify it as personal",
     ),

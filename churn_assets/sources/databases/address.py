@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 from churn_assets.contracts.channels import FROM_ENVIRONMENT
 from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.odcs import DatabaseKind
-from churn_assets.settings import HIDDEN, without_secrets
+from churn_assets.settings import HIDDEN, SECRET_PARAMETER, without_secrets
 from churn_assets.sources.live.errors import ExtractError
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ CONNECT_SECONDS, ANSWER_SECONDS = 15, 600
 # SQLSTATE classes whose messages name no value of a row: connection, login, database, rights and names, resources.
 SAID = ("08", "28", "3D", "3F", "42", "53", "57")
 OF_VALUES = ("DataError", "IntegrityError")  # errors of drivers without SQLSTATE whose messages name values
+NOT_UTF8 = re.compile(
+    r"Could not decode to UTF-8 column '(.*)' with text", re.DOTALL
+)  # SQLite shows the text
 SHORTEST_SECRET = 3  # characters; the replacement of a shorter one would make messages unreadable
 
 
@@ -99,6 +102,8 @@ class Address:
         state = getattr(own, "sqlstate", None)
         if type(own).__name__ in OF_VALUES or (state is not None and not state.startswith(SAID)):
             return f"{type(own).__name__}{f', SQLSTATE {state}' if state else ''}."
+        if decoding := NOT_UTF8.match(str(own)):
+            return f"the column {decoding[1]} holds text that is not UTF-8."
         text = next((line.strip() for line in str(own).splitlines() if line.strip()), type(own).__name__)
         for secret in self.secrets:
             text = text.replace(secret, HIDDEN)
@@ -173,6 +178,10 @@ def address_of(database: SourceDatabase, environ: Mapping[str, str] = os.environ
         raise _no_address(database, driver) from None
     if backend not in driver.names:
         raise _no_address(database, driver)
+    if database.kind != "sqlite" and "@" in f"{url.host}{url.database}":
+        raise ExtractError(
+            "The address has an @ too many. In a password write %40 for @, or use ${NAME} for the password alone."
+        )
     url = url if named else url.set(drivername=driver.dialect)
     if not named and find_spec(driver.module) is None:
         raise ExtractError(
@@ -180,6 +189,7 @@ def address_of(database: SourceDatabase, environ: Mapping[str, str] = os.environ
         )
     if url.password:
         secrets += [str(url.password), quote(str(url.password), safe=""), unquote(str(url.password))]
+    secrets += [str(value) for name, value in url.query.items() if SECRET_PARAMETER.match(f"?{name}=")]
     shown = without_secrets(url.render_as_string(hide_password=True))
     if database.kind == "sqlite":
         url = _only_read(url)

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import chain
 
@@ -161,7 +161,7 @@ def _extract(
     remove_unfinished(landing, source)
     attempts = iter(range(1, 100))
     read = again_if_lost(lambda: _read(source, address, f"{folder}/{next(attempts)}", question))
-    draft, newest, left_out = read
+    draft, newest, left_out, question = read
     if database.cursor is None and draft.rows == 0:
         raise ExtractError(
             f"{database.table or 'The query'} has no rows. An extract without rows would say that everybody has gone, "
@@ -211,8 +211,8 @@ def _end(question: Question, newest: Cursor | None) -> tuple[Cursor | None, Curs
 
 def _read(
     source: Source, address: Address, folder: str, question: Question
-) -> tuple[ExtractDraft, Cursor | None, tuple[str, ...]]:
-    """The rows as a draft, their newest cursor value, and the columns of the table that were left out."""
+) -> tuple[ExtractDraft, Cursor | None, tuple[str, ...], Question]:
+    """The draft, its newest cursor value, the columns of the table that were left out, and what was asked."""
     database = _database(source)
     fs, path = filesystem(folder)
     fs.create_dir(path)
@@ -220,6 +220,8 @@ def _read(
     try:
         with snapshot(address, database) as rows:
             wanted, left_out = _known_columns(rows, source, database)
+            if question.month is None:
+                question = _in_type_of(rows, database, question)
             start = question.start
             if start is not None and question.month is None:
                 start = start.before(database.overlap)
@@ -230,7 +232,15 @@ def _read(
     except BaseException:
         draft.close()
         raise
-    return draft, newest, left_out
+    return draft, newest, left_out, question
+
+
+def _in_type_of(rows: DatabaseSnapshot, database: SourceDatabase, question: Question) -> Question:
+    """The question in the type that the cursor has now; it begins anew if that is of another sort."""
+    raw = None if question.start is None else rows.some_value(str(database.cursor))
+    if question.start is None or raw is None:
+        return question
+    return replace(question, start=question.start.of_type(raw, str(database.cursor)))
 
 
 def _announced(source: Source, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

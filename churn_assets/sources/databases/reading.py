@@ -4,12 +4,14 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.words import closest, listed
 from churn_assets.progress import note
-from churn_assets.sources.databases.address import ANSWER_SECONDS, DRIVERS, Address
+from churn_assets.sources.databases.address import ANSWER_SECONDS, DRIVERS, NOT_UTF8, OF_VALUES, Address
+from churn_assets.sources.databases.endless import read_endless_days
 from churn_assets.sources.live.cursors import Cursor
 from churn_assets.sources.live.errors import ExtractError
 
@@ -23,6 +25,7 @@ WAITS = (2, 10)  # seconds before the second and third attempt
 FINAL = re.compile(
     r"password|authenti|access denied|login failed|does not exist|unknown database|no such", re.IGNORECASE
 )
+LOST_FILE = re.compile(r"locked|busy|unable to open|disk I/O", re.IGNORECASE)  # of SQLite
 Done = TypeVar("Done")
 
 
@@ -71,6 +74,7 @@ def _begin(connection: "Connection", database: SourceDatabase) -> None:
     elif database.kind == "postgresql":
         connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{ANSWER_SECONDS}s'")
+        read_endless_days(connection)
     elif database.kind == "mysql":
         connection.exec_driver_sql("SET time_zone = '+00:00'")
 
@@ -82,13 +86,18 @@ def _told(address: Address, error: Exception) -> ExtractError:
     own = getattr(error, "orig", None) or error
     by_state = str(getattr(own, "sqlstate", None) or "08")[:2] in ("08", "57")
     lost = isinstance(error, (OperationalError, InterfaceError)) and by_state and not FINAL.search(said)
+    if address.engine.dialect.name == "sqlite":  # which calls every error of a statement operational
+        lost = lost and LOST_FILE.search(said) is not None
     if lost:
         return Lost(
             f"{address.shown} does not answer: {said} Is the address right, and does the database run?"
         )
-    return address.error(
-        f"{address.shown} refuses", error, "Correct the contract's server, or the user's rights."
-    )
+    remedy = "Correct the contract's server, or the user's rights."
+    if type(own).__name__ in OF_VALUES or NOT_UTF8.match(str(own)):
+        remedy = (
+            "A row has a value that cannot be read or converted: leave it out or convert it in a `query`."
+        )
+    return address.error(f"{address.shown} refuses", error, remedy)
 
 
 def again_if_lost(read: Callable[[], Done], waits: Sequence[float] = WAITS) -> Done:
@@ -183,7 +192,7 @@ class DatabaseSnapshot:
             return statement
         cursor: ColumnElement[Any] = named(self.database.cursor)
         if start is not None:
-            after = cursor >= start.bound()
+            after = _from(cursor, start)
             statement = statement.where(after if before else or_(after, cursor.is_(None)))
         if before is not None:
             until = cursor < before.bound()
@@ -197,7 +206,18 @@ class DatabaseSnapshot:
             schema, name = _place(self.database)
             return table(name, schema=schema)
         escaped = re.sub(r"(?<![:\\]):(?=\w)", r"\\:", self.database.query)  # a colon is no parameter
-        return text(f"({escaped}) AS asked")  # type: ignore[return-value]
+        return text(f"({escaped}\n) AS asked")  # type: ignore[return-value]
+
+
+def _from(cursor: "ColumnElement[Any]", start: Cursor) -> "ColumnElement[bool]":
+    """The condition for rows from a value on; texts of that day may be written with a blank in place of T."""
+    from sqlalchemy import and_, or_
+
+    after: ColumnElement[bool] = cursor >= start.bound()
+    if start.kind != "text T":
+        return after
+    with_blank = cursor >= replace(start, kind="text").bound()
+    return or_(after, and_(with_blank, cursor < f"{start.value:%Y-%m-%d}T"))
 
 
 def _place(database: SourceDatabase) -> tuple[str | None, str]:

@@ -74,6 +74,16 @@ class Cursor:
         """The cursor of the same kind at a time of UTC without a zone."""
         return replace(self, value=moment)
 
+    def of_type(self, raw: Any, column: str) -> Self | None:
+        """The same value in the type that the column has now, as `raw` tells; None if it counted and tells times now.
+
+        None, too, the other way round.
+        """
+        if isinstance(raw, str) and self.kind.startswith("text"):
+            return self
+        now = self.of(raw, column)
+        return replace(self, kind=now.kind) if now.is_time == self.is_time else None
+
     def before(self, overlap: int | None) -> "Cursor":
         """The value from which the next extract begins, see `SourceDatabase.overlap`."""
         if isinstance(self.value, int):
@@ -82,7 +92,10 @@ class Cursor:
         return replace(self, value=self.value - timedelta(minutes=minutes))
 
     def bound(self) -> Any:
-        """The value as the database compares it; texts and days are rounded down."""
+        """The value as the database compares it; texts and days are rounded down.
+
+        The text of a midnight is its day, which goes before all texts of that day.
+        """
         if isinstance(self.value, int):
             return self.value
         match self.kind:
@@ -91,6 +104,8 @@ class Cursor:
             case "day":
                 return self.value.date()
             case "text day":
+                return f"{self.value:%Y-%m-%d}"
+            case "text" | "text T" if self.value.time() == time():
                 return f"{self.value:%Y-%m-%d}"
             case "text" | "text T":
                 return f"{self.value:%Y-%m-%d}{'T' if self.kind == 'text T' else ' '}{self.value:%H:%M:%S}"

@@ -92,9 +92,11 @@ def records(landing: str, source: Source) -> list[Record]:
 def known_until(some: Iterable[Record], asked: str) -> Cursor | None:
     """The cursor value up to which these extracts hold all rows; None if they do not hold the first ones.
 
-    The extracts follow each other without a gap, so what comes after a deleted one does not count.
+    The extracts follow each other without a gap, so what comes after a deleted one does not count. If the cursor was a
+    number and is a time now, or the other way round, only the extracts since count.
     """
-    spans = [r for r in some if r.asked == asked and r.end]
+    spans = sorted((r for r in some if r.asked == asked and r.end), key=lambda r: r.taken_at)
+    spans = [r for r in spans if r.end and spans[-1].end and r.end.is_time == spans[-1].end.is_time]
     reach: Cursor | None = None
     for record in spans:
         if record.start is None and record.end and (reach is None or is_beyond(record.end, reach)):

@@ -63,6 +63,7 @@ def test_personal_columns_are_those_of_the_contracts_and_what_quotes_them() -> N
     expected["bronze/customers"] = provenance | named
     expected["bronze/app_contacts"] = provenance | {"contacted_by"}
     expected |= {
+        "alerts/risk_alerts": {"acknowledged_by", "note"},
         "silver/customer_keys": {"customer_id"},
         "silver/customer_identity": named | {"contacted_by"},
         "silver/quarantine": {"raw_row", "reason", "source_file"},

@@ -1,9 +1,9 @@
 """A small source of orders in a database, for tests of extracts."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 
 from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.source import Source
+from churn_assets.sources.databases.extract import Extract, extract_new
 
 EVENING = datetime(2026, 3, 10, 23, 15, tzinfo=UTC)
 CONTRACT = """
@@ -90,6 +91,29 @@ class Orders:
                 "INSERT INTO orders (order_id, customer_id, ordered_at, amount) "
                 f"VALUES ({number}, 'C{number}', {time}, {number}.50)"
             )
+
+
+class Shop(NamedTuple):
+    """A database with its orders, its contract and an empty landing zone."""
+
+    orders: Orders
+    source: Source
+    landing: Path
+    folder: Path
+    location: str
+    kind: str
+
+    def extract(self, days: int = 0, source: Source | None = None) -> Extract:
+        """An extract of so many days after the first evening."""
+        return extract_new(
+            source or self.source, str(self.landing), self.draft(), EVENING + timedelta(days=days)
+        )
+
+    def draft(self) -> str:
+        """An empty folder."""
+        folder = self.folder / "draft" / str(len([*self.folder.glob("draft/*")]))
+        folder.mkdir(parents=True)
+        return str(folder)
 
 
 def landed(landing: Path) -> pa.Table:

@@ -5,19 +5,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from churn_assets.contracts.source import Source
 from churn_assets.sources.databases import reading
-from churn_assets.sources.databases.extract import CannotAskAgain, Extract, extract_month, extract_new
+from churn_assets.sources.databases.extract import CannotAskAgain, extract_month, extract_new
 from churn_assets.sources.live.errors import ExtractError
-from churn_assets_tests.serving.publication.postgresql_server import PASSWORD, SUPERUSER, programs, server
-from churn_assets_tests.sources.databases.shop import EVENING, Orders, contract, files, landed, numbers
+from churn_assets_tests.serving.publication.postgresql_server import PASSWORD, SUPERUSER
+from churn_assets_tests.sources.databases.shop import EVENING, Orders, Shop, contract, files, landed, numbers
 
 KILLED = """
 import os, signal, sys
@@ -42,51 +40,6 @@ else:
     landing_files.sync_file = lambda file: os.kill(os.getpid(), signal.SIGKILL)
 extract.extract_new(source, sys.argv[4], sys.argv[4] + "_draft", EVENING)
 """
-
-
-class Shop(NamedTuple):
-    """A database with its orders, its contract and an empty landing zone."""
-
-    orders: Orders
-    source: Source
-    landing: Path
-    folder: Path
-    location: str
-    kind: str
-
-    def extract(self, days: int = 0, source: Source | None = None) -> Extract:
-        """An extract of so many days after the first evening."""
-        return extract_new(
-            source or self.source, str(self.landing), self.draft(), EVENING + timedelta(days=days)
-        )
-
-    def draft(self) -> str:
-        """An empty folder."""
-        folder = self.folder / "draft" / str(len([*self.folder.glob("draft/*")]))
-        folder.mkdir(parents=True)
-        return str(folder)
-
-
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    """The address of a server with its password."""
-    folder = programs()
-    if folder is None:
-        pytest.skip("no PostgreSQL server is installed here (initdb and pg_ctl)")
-    with server(folder) as place:
-        yield f"postgresql+psycopg://{SUPERUSER}:{PASSWORD}@{place}"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def shop(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """The same tests on both databases."""
-    kind = str(request.param)
-    url = f"sqlite:///{tmp_path / 'shop.db'}" if kind == "sqlite" else request.getfixturevalue("postgresql")
-    monkeypatch.setenv("SHOP_URL", url)
-    orders = Orders(url)
-    return Shop(
-        orders, contract(tmp_path, "${SHOP_URL}", kind), tmp_path / "landing", tmp_path, "${SHOP_URL}", kind
-    )
 
 
 def test_the_first_extract_holds_all_rows_and_the_next_what_is_new(shop: Shop) -> None:
