@@ -137,7 +137,7 @@ def check_databases(settings: Settings) -> Finding:
             wrong.append(f"{name}: {error}")
     if wrong:
         return Finding("databases", "fail", "\n".join(wrong))
-    told = f"{counted(len(read), 'source has', 'sources have')} an address; none was asked"
+    told = f"the address of {counted(len(read), 'source')} is known; no connection was tried"
     return Finding("databases", "ok", told if read else "no source is read from one")
 
 

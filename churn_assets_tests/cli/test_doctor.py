@@ -83,7 +83,7 @@ def test_a_database_whose_address_is_not_known_is_told(
     server |= {
         "customProperties": [
             {"property": "table", "value": "usage"},
-            {"property": "cursor", "value": "started_at"},
+            {"property": "cursor", "value": "day"},
         ]
     }
     folder = business_copy(tmp_path)
@@ -91,8 +91,9 @@ def test_a_database_whose_address_is_not_known_is_told(
     read = Settings(home=str(tmp_path / "home"), business=str(folder), engine="spark")
     found = look(read, "databases")
     assert found.status == "fail" and "usage: The environment variable CRM_URL is not set." in found.what
-    monkeypatch.setenv("CRM_URL", "sqlite:////srv/crm.db")
-    assert look(read, "databases").what == "1 source has an address; none was asked"
+    (tmp_path / "crm.db").touch()
+    monkeypatch.setenv("CRM_URL", f"sqlite:///{tmp_path}/crm.db")
+    assert look(read, "databases").what == "the address of 1 source is known; no connection was tried"
 
 
 def test_missing_and_corrupt_jars_are_named_with_their_folder(settings: Settings, jars_by_hand: Path) -> None:

@@ -14,7 +14,10 @@ from churn_assets.spreadsheets import harmless
 KEY = "customer_key"
 NUMBERS = ("number", "money", "percent", "change")
 GAP, LETTER, MARGIN = 90, 7, 16  # pixels in which `unknown` is not cut off; of a letter; beside a heading
-LINE, ROOM = 20, 15  # pixels of a line of text, and around the lines of a row
+LINE, ROOM = (
+    25,
+    16,
+)  # pixels of a line of text, and around the lines of a row; texts wrap only in rows above 64
 Kind = Literal["text", "number", "money", "percent", "change", "date", "month", "trend", "link", "yes_no"]
 
 
