@@ -181,6 +181,7 @@ def measured_table(ours: Copy, business: Business) -> pd.DataFrame:
         started_on=[to_date(day) for day in rows["start"]],
         left_on=_dates(rows["chosen"]),
         ended_on=_dates(rows["ended"]),
+        returned_on=None,
         known_until=ours.months.day,
     )
 

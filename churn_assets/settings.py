@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, get_args
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 COMING = "coming"  # in CHURN_HOME: simulated extracts of days that have not come yet
 SHIPPED_BUSINESSES = Path(__file__).parent / "businesses"
 Role = Literal["viewer", "agent", "manager", "steward"]  # of a reader of the page
+ROLES: tuple[Role, ...] = get_args(Role)  # each may do what those before it may do
 MAVEN_CENTRAL = "https://repo1.maven.org/maven2"
 HIDDEN = "***"
 # The user and password of a URI: the part before the last @ of the host part. A password may contain a slash.

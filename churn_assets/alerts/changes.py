@@ -78,6 +78,10 @@ class Days:
             (day for day, known in self._known.items() if day <= last and known == wanted), default=None
         )
 
+    def is_like(self, scores: "pd.DataFrame") -> bool:
+        """Whether other scores of one day are of the same model and of the same known windows."""
+        return self._known.get(self.day) in Days(scores, self.day)._known.values()
+
     def unlike(self, then: date) -> str:
         """Why a day cannot be compared with an earlier one, in words."""
         here, there = self.unknown(self.day) or "nothing", self.unknown(then) or "nothing"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from churn_assets.alerts.changes import DAY, KEY, READ, Days, changes
+from churn_assets.alerts.changes import DAY, KEY, READ, UNKNOWN, Days, changes
 from churn_assets.alerts.conditions import became_true
 from churn_assets.alerts.delivery import BETWEEN
 from churn_assets.alerts.importance import importance
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LATE_DAYS = 7  # a day that is computed again and lies further back is history, and nobody is told of it
-LIKE_WITHIN = (
-    7  # days before the former day among which one is looked for as of which the same windows were known
-)
+# Days before the former day among which one is looked for as of which the same windows were known: a source that was
+# silent for longer has hidden changes of too long ago.
+LIKE_WITHIN = 35
 COPIED = ("model_version", "probability", "reason_1", "reason_2", "reason_3", "action")
 
 
@@ -71,14 +71,32 @@ def newest_scores(lakehouse: Lakehouse, business: Business, told: Iterable[date]
 def _scores_of(lakehouse: Lakehouse, business: Business, told: Iterable[date], day: date) -> Days:
     """The scores that rules read to judge a day."""
     known = [d for d in lakehouse.slices(tables.CURRENT_SCORES, DAY) if d <= day]
-    back = max([LIKE_WITHIN, *(r.within_days for r in business.file.alerts.rules if r.rose is not None)])
+    back = max((r.within_days for r in business.file.alerts.rules if r.rose is not None), default=0)
     compared = max((d for d in {*told}.intersection(known) if d < day), default=None)
     before = compared or max((d for d in known if d < day), default=day)
     # what a rule knew on the former day, and which model had scored the day before that
     wanted = [d for d in known if d >= before - timedelta(days=back)] + [d for d in known if d < before][-1:]
     columns = list(dict.fromkeys([*READ, *COPIED, "value", "segment"]))
-    scores = lakehouse.arrow(tables.CURRENT_SCORES, columns, [(DAY, "in", sorted({*wanted}))]).to_pandas()
-    return Days(scores, day, compared)
+
+    def of(some: Iterable[date]) -> "pd.DataFrame":
+        where = [(DAY, "in", sorted({*some}))]
+        scores: pd.DataFrame = lakehouse.arrow(tables.CURRENT_SCORES, columns, where).to_pandas()
+        return scores
+
+    days = Days(of(wanted), day, compared)
+    older = [d for d in known if before - timedelta(days=LIKE_WITHIN) <= d < before and d not in wanted]
+    found = None if days.like else _older_like(lakehouse, days, older)
+    return Days(of([found, *wanted]), day, compared) if found else days
+
+
+def _older_like(lakehouse: Lakehouse, days: Days, older: Sequence[date]) -> date | None:
+    """The newest of some older days that is like the day to judge; None without one."""
+    columns = [DAY, "model_version", UNKNOWN]
+    for one in reversed(older):
+        told = lakehouse.arrow(tables.CURRENT_SCORES, columns, [(DAY, "=", one)]).slice(0, 1)
+        if days.is_like(told.to_pandas()):
+            return one
+    return None
 
 
 def late_scores(

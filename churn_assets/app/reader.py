@@ -1,11 +1,8 @@
 """Who reads a page, and what they may see and do."""
 
 from dataclasses import dataclass
-from typing import get_args
 
-from churn_assets.settings import Role
-
-ROLES: tuple[Role, ...] = get_args(Role)  # each may do what those before it may do
+from churn_assets.settings import ROLES, Role
 
 
 @dataclass(frozen=True)
@@ -35,11 +32,6 @@ class Reader:
     def may_mark(self) -> bool:
         """Whether contacts may be marked."""
         return self.is_at_least("agent")
-
-    @property
-    def may_approve(self) -> bool:
-        """Whether campaigns may be approved and closed."""
-        return self.is_at_least("manager")
 
     def may_see(self, owner: str | None, has_owners: bool) -> bool:
         """Whether the identity of one customer may be shown.

@@ -74,8 +74,8 @@ def plan(budget: float | None, month: str | None, today: bool) -> None:
     found = planning(lakehouse, business, section, day, budget, current=today)
     totals = totals_of(found.plan.rows)
     console.print(report.headline(found), highlight=False)
-    offers = report.offer_rows(found.money.offers, found.basis.effects, totals)
-    console.print("", _grid("Offers", report.OFFERS, offers))
+    console.print("", _grid("Offers", report.OFFERS, report.offer_rows(found, totals)))
+    console.print("", f"Value of a customer who is kept: {report.value_told(found)}", highlight=False)
     console.print("", _grid("Customers", report.ARMS, report.arm_rows(totals)))
     console.print(
         "", _grid("Budget, without customers at random", report.CURVE, report.curve_table(found.curve))

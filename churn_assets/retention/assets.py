@@ -230,9 +230,7 @@ def _report(found: "Sequence[Planning]") -> dict[str, Any]:
         "plans": table_metadata(head, plans),
         "newest plan": f"{report.headline(newest)} {report.saturation(newest)}",
         "value of a customer": report.value_told(newest),
-        "offers": table_metadata(
-            report.OFFERS, report.offer_rows(newest.money.offers, newest.basis.effects, totals)
-        ),
+        "offers": table_metadata(report.OFFERS, report.offer_rows(newest, totals)),
         "customers": table_metadata(report.ARMS, report.arm_rows(totals)),
         "budget curve": table_metadata(report.CURVE, report.curve_table(newest.curve)),
         "curve": dg.MetadataValue.md(f"![budget curve]({png_uri(report.curve_png(newest))})"),

@@ -50,6 +50,8 @@ class Basis:
         assigned: customer_key -> in the holdout, of everybody who was in an arm of a campaign since the draw.
         kept: customer_key -> what is lost if the customer leaves, NaN where unknown; None: only the constant is known,
             or nothing shows that own values are better.
+        own_effects: offer -> customer_key -> fall of the churn probability, of offers whose effects by customer were
+            judged better than the constant one.
     """
 
     day: date

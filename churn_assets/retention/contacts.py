@@ -12,6 +12,7 @@ from churn_assets.history.treatments import DAY, newest_rows
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_end, month_of, month_range
+from churn_assets.retention.arms import DRAWN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,18 +142,25 @@ def by_offer(
 ) -> "Mapping[str, pd.DataFrame]":
     """Offer -> its contacts and the controls, of customers whom the offer may go to.
 
-    A control that is told an offer would have got it, and is a control of this offer only.
+    A control that is told an offer would have got it, and is a control of this offer only. Who was drawn at random got
+    one of the offers that fit; the more fit, the less likely each. So customers with the same number of offers are a
+    campaign of their own.
 
     Args:
         contacts: see `with_outcomes`.
         offers: their names.
         fits: customer_key, as_of_date and a column per offer: whether it may go to the customer.
     """
+    options = fits[list(offers)].eq(True).sum(axis=1)
+    fitting = fits[[KEY, AS_OF]].assign(options=options)
+    told = contacts.merge(fitting, on=[KEY, AS_OF], how="left")  # an offer may be called like a column
+    drawn = told["campaign"].astype("string").str.endswith(DRAWN).eq(True).to_numpy(dtype=bool)
+    numbered = told["campaign"].astype("string") + ", offers: " + told["options"].astype("string")
+    told["campaign"] = told["campaign"].where(~drawn, numbered)
     found = {}
     for name in offers:
-        own = fits[[KEY, AS_OF, name]].set_axis([KEY, AS_OF, "fits"], axis="columns")
-        joined = contacts.merge(own, on=[KEY, AS_OF], how="left")  # an offer may be called like a column
-        its = (joined["offer"] == name) | (joined["control"] & ~joined["offer"].isin(list(offers)))
-        here = joined["fits"].eq(True) & its & (joined["control"] | joined["treated"])
-        found[name] = joined.loc[here, ["campaign", "treated", "churned", "accepted"]]
+        here = fits.loc[fits[name].eq(True), [KEY, AS_OF]]
+        its = (told["offer"] == name) | (told["control"] & ~told["offer"].isin(list(offers)))
+        rows = told[its & (told["control"] | told["treated"])].merge(here, on=[KEY, AS_OF])
+        found[name] = rows[[KEY, AS_OF, "campaign", "treated", "churned", "accepted"]]
     return found

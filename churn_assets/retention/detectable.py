@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-Z_TEST = 1.959964 + 0.841621
+Z_POWER = 0.841621
+Z_TEST = 1.959964 + Z_POWER
 MONTHS = (3, 6, 12)
 
 

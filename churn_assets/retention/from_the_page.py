@@ -15,6 +15,7 @@ from churn_assets.operations.campaign_requests.files import (
     requests,
     write,
 )
+from churn_assets.operations.campaign_requests.proof import why_not_proved
 from churn_assets.operations.campaigns.record import (
     APPROVED,
     CLOSED,
@@ -32,7 +33,8 @@ LOCK = ".lock"
 def take_in(lakehouse: Lakehouse, business: Business, now: datetime) -> list[CampaignRequest]:
     """Does what was asked for, in the order in which it was; returns the answered requests.
 
-    What is not possible is refused with its reason. A request that fails otherwise goes on waiting, and those after it.
+    What is not possible, or not proved by the audit, is refused with its reason. A request that fails otherwise goes on
+    waiting, and those after it.
 
     Raises:
         CampaignRequestError: a request cannot be read, or an answer cannot be written.
@@ -60,6 +62,8 @@ def take_in(lakehouse: Lakehouse, business: Business, now: datetime) -> list[Cam
 def _done(
     lakehouse: Lakehouse, business: Business, request: CampaignRequest, now: datetime
 ) -> CampaignRequest:
+    if untrue := why_not_proved(lakehouse.settings, request):
+        return answered(request, "refused", now, answer=untrue)
     try:
         if request.what == "export":
             made = export(

@@ -28,7 +28,7 @@ FEWER, MORE, NO_EFFECT = "fewer left", "more left", "no effect found"
 NOT_DECIDABLE = "not decidable yet"
 STATUSES = (FEWER, MORE, NO_EFFECT, NOT_DECIDABLE, NOT_MATURED, NO_CONTROL, NEVER_CONTACTED)
 INTERVALS = ("difference", "adjusted", "prevented", "saved", "months", "profit")
-DATES = ("started_on", "left_on", "ended_on", "known_until")
+DATES = ("started_on", "left_on", "ended_on", "returned_on", "known_until")
 CUSTOMER_COLUMNS = (
     *(KEY, "origin", "campaign_id", "draw", "arm", "offer", "segment", "score", "margin", "cost", "expected"),
     *("contacted", "accepted", *DATES),
@@ -144,8 +144,8 @@ def measure(customers: pd.DataFrame, day: date, horizons: Sequence[int] = HORIZO
             the holdout the one that they would have got; null: none told) and segment; score (churn probability at the
             start), margin (money a month), cost (money spent) and expected (fall of the churn probability), NaN where
             unknown; contacted and accepted (bool, null: not told); started_on (from which both arms are followed),
-            left_on (by their choice), ended_on (whatever the reason) and known_until (the last day of which it is known
-            whether they are customers), dates or null.
+            left_on (by their choice), ended_on (whatever the reason), returned_on (from which they count as if they had
+            never left) and known_until (the last day of which it is known whether they are customers), dates or null.
         day: the last day whose outcomes can be known; what starts later is left out.
         horizons: days from the start.
 
@@ -215,6 +215,12 @@ def _scopes(
         yield _Group(SEGMENT, name, ALL, str(segment), part, others.iloc[:0], 0, horizons * len(segments))
 
 
+def _within(rows: pd.DataFrame, days: int) -> pd.DataFrame:
+    """The customers as known after so many days: who had returned by then has not left."""
+    back = rows["_returned_on"] <= rows["_started_on"] + days
+    return rows.assign(**{name: rows[name].mask(back) for name in ("_left_on", "_ended_on")})
+
+
 def _outcomes(
     rows: pd.DataFrame, day: date, days: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
@@ -228,7 +234,7 @@ def _outcomes(
 
 
 def _measured(origin: str, group: _Group, day: date, days: int) -> Measured:
-    rows = group.rows
+    rows = _within(group.rows, days)
     over, known, left = _outcomes(rows, day, days)
     planned = (rows["arm"] == PLANNED).to_numpy()
     found: dict[str, Any] = {
@@ -270,9 +276,8 @@ def _told(group: _Group, arms: Arms, day: date, days: int) -> dict[str, Any]:
     """The status, and the figures that can be told."""
     result = compared(arms)
     cost = float(arms.cost[arms.treated].sum())
-    missing = needed(
-        arms.sizes, arms.rate, arms.expected, result.churn.error if result else None, arms.months_started
-    )
+    error = result.churn.error if result else None
+    missing = needed(arms.sizes, arms.rate, arms.expected, error, arms.months_started, group.tests)
     told: dict[str, Any] = {"cost": cost}
     if missing is not None:
         told |= {"customers_needed": missing.customers, "months_needed": missing.months}
@@ -300,6 +305,6 @@ def _of_all(group: _Group, arms: Arms, saved: float, day: date, days: int) -> fl
     """Share of the churn of all who might have been contacted that was prevented."""
     if group.scope != CAMPAIGN:
         return None
-    _, known, left = _outcomes(group.others, day, days)
+    _, known, left = _outcomes(_within(group.others, days), day, days)
     lost = arms.left[arms.treated].sum() + (known & left).sum() + saved
     return float(saved / lost) if lost > 0 else None

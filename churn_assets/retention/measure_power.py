@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from churn_assets.retention.detectable import Z_TEST
+from churn_assets.retention.detectable import Z_POWER
+from churn_assets.retention.measure_estimates import LEVEL
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ def needed(
     expected: float | None,
     error: float | None,
     months: int,
+    tests: int,
 ) -> Needed | None:
     """What is still missing to find the expected effect.
 
@@ -34,15 +36,19 @@ def needed(
         expected: share of their churn that is expected to be prevented.
         error: standard error of the difference so far; None: that of two shares.
         months: months from which these customers come.
+        tests: of the family in which the effect would be claimed, see `Contrast.differs`.
 
     Returns:
         None where no number of customers is enough or none is known: nothing is expected, nobody leaves, or an arm is
         empty. 0 customers where there are enough.
     """
+    from scipy.stats import norm
+
     if expected is None or not expected or not 0 < rate < 1 or not all(arms):
         return None
     so_far = (rate * (1 - rate) * sum(1 / arm for arm in arms)) ** 0.5 if error is None else error
-    times = (so_far * Z_TEST / abs(expected * rate)) ** 2
+    z_test = float(norm.ppf(1 - LEVEL / tests / 2)) + Z_POWER
+    times = (so_far * z_test / abs(expected * rate)) ** 2
     have = sum(arms)
     more = max(0, math.ceil(have * (times - 1)))
     return Needed(more, more / have * months)

@@ -96,9 +96,10 @@ def _pairs(lakehouse: Lakehouse, people: pd.DataFrame) -> "DataFrame":
 
 
 def with_outcomes_known(people: pd.DataFrame, found: pd.DataFrame, day: date) -> pd.DataFrame:
-    """Customers with left_on, ended_on and known_until as `measure` wants them, by what was settled on `day`.
+    """Customers with the dates that `measure` wants, by what was settled on `day`.
 
-    Whoever left by inactivity is taken to have been gone from the start: they did nothing in all these days.
+    Whoever left by inactivity is taken to have been gone from the start: they did nothing in all these days. Who had
+    left after some days and is there after more returned on the last of these.
 
     Args:
         people: customer_key, started_on, and more.
@@ -110,13 +111,33 @@ def with_outcomes_known(people: pd.DataFrame, found: pd.DataFrame, day: date) ->
         start + timedelta(days=int(days)) for start, days in zip(told[STARTED], told["days"], strict=True)
     ]
     told = told.assign(known_until=until, ended_on=told["ended_on"].astype(object))
-    left = told[told["outcome"] == "churned"]
-    gone = left["ended_on"].where(left["ended_on"].notna(), left[STARTED])
-    first_left = left.assign(left_on=gone).drop_duplicates([KEY, STARTED])[[KEY, STARTED, "left_on"]]
-    ended = told[told["outcome"] != "stayed"].drop_duplicates([KEY, STARTED])[[KEY, STARTED, "ended_on"]]
-    last = told.drop_duplicates([KEY, STARTED], keep="last")[[KEY, STARTED, "known_until"]]
+    who = [KEY, STARTED]
+    ended, back = _endings(told, who)
+    left = ended[ended["outcome"] == "churned"].drop_duplicates(who)
+    left = left.assign(left_on=left["ended_on"].where(left["ended_on"].notna(), left[STARTED]))
+    last = told.drop_duplicates(who, keep="last")
     joined = people
-    for part in (first_left, ended, last):
-        joined = joined.merge(part, on=[KEY, STARTED], how="left")
+    for part, name in (
+        (left, "left_on"),
+        (ended.drop_duplicates(who), "ended_on"),
+        (back, "returned_on"),
+        (last, "known_until"),
+    ):
+        joined = joined.merge(part[[*who, name]], on=who, how="left")
     joined["ended_on"] = joined["ended_on"].where(joined["ended_on"].notna(), joined["left_on"])
     return joined
+
+
+def _endings(told: pd.DataFrame, who: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The outcomes by which customers left, and the first ones by which they were there again, with returned_on.
+
+    Of who was there again and left once more only the second time counts.
+    """
+    gone = told["outcome"] != "stayed"
+    customers = [told[name] for name in who]
+    last_there = told["days"].where(~gone).groupby(customers).transform("max")
+    for_good = gone & ~(told["days"] < last_there)
+    left_again = for_good.groupby(customers).transform("any").astype(bool)
+    first_gone = told["days"].where(gone).groupby(customers).transform("min")
+    back = told[~gone & ~left_again & (told["days"] > first_gone)].drop_duplicates(who)
+    return told[for_good | (gone & ~left_again)], back.assign(returned_on=back["known_until"])

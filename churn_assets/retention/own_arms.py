@@ -13,7 +13,7 @@ from churn_assets.history.treatments import DAY
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.campaigns.record import exported_until
-from churn_assets.retention.arms import CONTACTED, EXPLORATION, HOLDOUT
+from churn_assets.retention.arms import CONTACTED, DRAWN, EXPLORATION, HOLDOUT
 from churn_assets.retention.contacts import CONTACT_COLUMNS, KEY
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def with_own_arms(contacts: "pd.DataFrame", plans: "pd.DataFrame") -> "pd.DataFr
         answers.rename(columns={"campaign": "campaign_id"}), on=[KEY, "campaign_id"], how="left"
     )
     rows = rows.rename(columns={"campaign_id": "campaign", "listed_on": DAY})
-    drawn = rows["campaign"] + f" {EXPLORATION}"
+    drawn = rows["campaign"] + DRAWN
     treated, held = rows["arm"].isin(CONTACTED), rows["arm"] == HOLDOUT
     own = rows.assign(campaign=rows["campaign"].where(rows["arm"] != EXPLORATION, drawn))
     parts = [

@@ -62,6 +62,12 @@ class Planning:
         """The id of the campaign."""
         return campaign_id(self.section, self.basis.day)
 
+    def rests_on(self, offer: str) -> str:
+        """What is expected of an offer rests on this, in words."""
+        basis = self.basis.effects[offer].basis
+        by_customer = offer in self.basis.own_effects
+        return f"{basis}; the plan counts with effects by customer" if by_customer else basis
+
 
 def planning(
     lakehouse: Lakehouse,
@@ -136,7 +142,7 @@ def effect_rows(found: Planning) -> "pa.Table":
                 "prevented": effect.prevented,
                 "low": effect.low,
                 "high": effect.high,
-                "basis": effect.basis,
+                "basis": found.rests_on(offer.name),
             }
         )
     return tables.OFFER_EFFECTS.rows(told)

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from churn_assets.contracts.offers import OfferLine
 from churn_assets.counts import counted
+from churn_assets.months import month_end, month_of
 from churn_assets.reporting.figures import BLUE, GREY, ORANGE, as_png, blank
 from churn_assets.retention.curve import CurvePoint, stops_paying
 from churn_assets.retention.detectable import Detectable
-from churn_assets.retention.effects import OfferEffect
 from churn_assets.retention.planning import Planning, PlanTotals, totals_of
 
 if TYPE_CHECKING:
@@ -33,16 +32,23 @@ def headline(found: Planning) -> str:
     )
 
 
-def offer_rows(offers: Sequence[OfferLine], effects: dict[str, OfferEffect], totals: PlanTotals) -> Rows:
+def offer_rows(planned: Planning, totals: PlanTotals) -> Rows:
     """One row per offer, under OFFERS."""
     found: Rows = []
-    for offer in offers:
-        effect = effects[offer.name]
+    for offer in planned.money.offers:
+        effect = planned.basis.effects[offer.name]
         cost = offer.contact_cost + effect.acceptance * offer.cost
         interval = f"{effect.prevented:.1%} ({effect.low:.1%} to {effect.high:.1%})"
         customers = totals.offers.get(offer.name, 0)
         found.append(
-            (offer.name, customers, f"{cost:.2f}", f"{effect.acceptance:.0%}", interval, effect.basis)
+            (
+                offer.name,
+                customers,
+                f"{cost:.2f}",
+                f"{effect.acceptance:.0%}",
+                interval,
+                planned.rests_on(offer.name),
+            )
         )
     return found
 
@@ -93,11 +99,13 @@ def value_told(found: Planning) -> str:
             "What is lost with each customer, by retention/lifetime_values: such values came out better than the same "
             "lifetime for everybody."
         )
-    why = (
-        "economics.lifetime declares no other value"
-        if economics.lifetime is None
-        else "lifetime values of this cohort are not shown to be better"
-    )
+    day = found.basis.day
+    if economics.lifetime is None:
+        why = "economics.lifetime declares no other value"
+    elif day != month_end(month_of(day)):
+        why = "lifetime values are told at month ends only"
+    else:
+        why = "lifetime values of this cohort are not shown to be better"
     return f"{economics.lifetime_value:,.0f} {currency}, times the own margin against the mean: {why}."
 
 

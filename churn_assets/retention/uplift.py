@@ -16,7 +16,7 @@ from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.uplift.choice import JudgedOffer, PlanValues, judged_offer
 from churn_assets.ml.uplift.trial import Floats, NoTrial, RandomisedContacts, shares_of_campaigns
 from churn_assets.retention.cohort import rules_of_contacts
-from churn_assets.retention.contacts import AS_OF, KEY, contacts_known, with_outcomes
+from churn_assets.retention.contacts import AS_OF, KEY, by_offer, contacts_known, with_outcomes
 from churn_assets.retention.effects import OfferEffect, effect_of
 from churn_assets.retention.own_arms import own_plans, with_own_arms
 from churn_assets.scores.past_snapshots import features_of
@@ -106,28 +106,22 @@ def offer_uplifts(
     rules = rules_of_contacts(lakehouse, business, section, day, contacts)
     names = features_of(lakehouse, business)
     past = _snapshots(lakehouse, days, names) if days else None
+    offers = business.file.offers
     found = []
-    for offer in business.file.offers:
-        effect, asked = _asked(offer, contacts, rules)
-        told = asked if past is None or not len(asked) else asked.merge(past, on=[KEY, AS_OF], how="inner")
+    asked = by_offer(contacts, [o.name for o in offers], rules)
+    for offer in offers:
+        effect, told = effect_of(offer, asked[offer.name]), _in_trials(asked[offer.name])
+        if past is not None:
+            told = told.merge(past, on=[KEY, AS_OF], how="inner")
         found.append(_of_offer(lakehouse, business, day, names, offer, effect, told))
     return found
 
 
-def _asked(
-    offer: OfferLine, contacts: "pd.DataFrame", rules: "pd.DataFrame"
-) -> "tuple[OfferEffect, pd.DataFrame]":
-    """The constant effect of an offer, and its contacts and controls in campaigns with both arms."""
-    joined = contacts.merge(rules[[KEY, AS_OF, offer.name]], on=[KEY, AS_OF], how="left")
-    treated = joined["treated"] & (joined["offer"] == offer.name)
-    here = joined[joined[offer.name].eq(True) & (joined["control"] | treated)]
-    effect = effect_of(offer, here)
-    if not len(here):
-        return effect, here
-    campaign = here["campaign"].fillna("").astype(str).to_numpy(dtype=object)
-    share = shares_of_campaigns(campaign, here["treated"].to_numpy(dtype=bool))
-    here = here.assign(share=share)
-    return effect, here[(share > 0) & (share < 1)]
+def _in_trials(contacts: "pd.DataFrame") -> "pd.DataFrame":
+    """Contacts and controls of an offer in campaigns with both arms, with `share`: of the treated in the campaign."""
+    campaign = contacts["campaign"].fillna("").astype(str).to_numpy(dtype=object)
+    share = shares_of_campaigns(campaign, contacts["treated"].to_numpy(dtype=bool))
+    return contacts.assign(share=share)[(share > 0) & (share < 1)]
 
 
 def _snapshots(lakehouse: Lakehouse, days: Sequence[date], names: Sequence[str]) -> "pd.DataFrame":

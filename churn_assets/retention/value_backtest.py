@@ -11,7 +11,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.ml.lifetime_value.backtest import TENTHS, Backtest, backtest
-from churn_assets.months import add_months, month_index, month_of, month_range
+from churn_assets.months import add_months, month_index, month_of, month_range, spoken
 from churn_assets.reporting.figures import BLUE, GREY, ORANGE, as_png, blank
 from churn_assets.retention.lifetime_values import (
     KEY,
@@ -58,7 +58,7 @@ def judged_values(lakehouse: Lakehouse, business: Business, day: date, horizon: 
         horizon: months that values count.
 
     Raises:
-        NoValues: nothing was predicted long enough ago, or too few customers were there.
+        NoValues: nothing was predicted long enough ago, too few customers were there, or a month since is missing.
     """
     judged_as_of, view = _earlier(lakehouse, business, day, horizon)
     followed = min(_months_between(judged_as_of, day), horizon)
@@ -137,15 +137,24 @@ def _months_between(first: date, last: date) -> int:
 
 
 def _earned(lakehouse: Lakehouse, business: Business, since: date, months: int) -> "pd.Series":
-    """Margin of each customer in the months after a day, by gold/customer_months."""
+    """Margin of each customer in the months after a day, by gold/customer_months.
+
+    Raises:
+        NoValues: a month is missing there.
+    """
     terms = terms_of(business)
     line = terms.line(revenue_of(business, terms), business.file.customer_months)
     if line is None:
         raise ValueError(f"no line of customer_months sums {terms.revenue}")
     first = add_months(month_of(since), 1)
-    wanted: list[tuple[str, str, object]] = [
-        ("month", "in", list(month_range(first, add_months(first, months - 1))))
-    ]
+    followed = month_range(first, add_months(first, months - 1))
+    there = set(lakehouse.slices(tables.CUSTOMER_MONTHS, "month"))
+    if missing := [month for month in followed if month not in there]:
+        are = "is" if len(missing) == 1 else "are"
+        raise NoValues(
+            f"{spoken(missing)} {are} missing in {tables.CUSTOMER_MONTHS.path}, so nobody knows what was earned."
+        )
+    wanted: list[tuple[str, str, object]] = [("month", "in", list(followed))]
     found = lakehouse.arrow(tables.CUSTOMER_MONTHS, [KEY, line.name], wanted).to_pandas()
     earned: pd.Series = found.groupby(KEY)[line.name].sum() * terms.margin
     return earned

@@ -69,6 +69,7 @@ def campaign(
             "started_on": start,
             "left_on": on,
             "ended_on": on,
+            "returned_on": None,
             "known_until": start + timedelta(days=HORIZON),
         }
     ).assign(**columns)

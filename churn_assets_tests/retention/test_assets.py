@@ -1,6 +1,7 @@
 """The asset over a small lake: it plans with what was known, says why, and leaves approved campaigns alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.economics import LifetimeTerms
 from churn_assets.contracts.loader import load_business
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
@@ -18,7 +20,8 @@ from churn_assets.months import month_end, month_of
 from churn_assets.operations.campaigns.record import CampaignError, acted, campaign_records, find_campaign
 from churn_assets.retention.approval import approve
 from churn_assets.retention.assets import MEASURED, ONE_ROW, WITHIN_LIMITS, retention_assets
-from churn_assets.retention.planning import plan_of, planning
+from churn_assets.retention.planning import effect_rows, plan_of, planning, totals_of
+from churn_assets.retention.report import offer_rows, value_told
 from churn_assets_tests.checks import evaluations
 from churn_assets_tests.lakes import business_copy, not_as_declared, settings_for
 from churn_assets_tests.retention.planned_lakes import (
@@ -346,3 +349,34 @@ def test_a_plan_of_today_reads_the_current_scores_and_snapshots(lake: Lakehouse,
     assert "service_credit" in set(same.plan.rows["offer"]) and "service_credit" not in set(
         later.plan.rows["offer"]
     )
+
+
+def test_a_plan_says_of_an_offer_that_it_counts_with_effects_by_customer(
+    lake: Lakehouse, business: Business
+) -> None:
+    section = business.file.campaigns
+    assert section is not None
+    own = [
+        {"customer_key": key(n), "as_of_date": LAST, "offer": "discount_10", "effect": 0.1}
+        for n in range(CUSTOMERS)
+    ]
+    write(lake, tables.CUSTOMER_EFFECTS, own)
+    found = planning(lake, business, section, LAST)
+    told = {row["offer"]: row["basis"] for row in effect_rows(found).to_pylist()}
+    assert told["discount_10"].endswith("; the plan counts with effects by customer")
+    assert "by customer" not in told["service_credit"]
+    assert {row[0]: row[-1] for row in offer_rows(found, totals_of(found.plan.rows))} == told
+
+
+def test_the_plan_of_a_day_within_a_month_says_why_it_counts_with_the_constant(
+    lake: Lakehouse, business: Business
+) -> None:
+    section, lifetime = business.file.campaigns, LifetimeTerms(revenue="tenure_days", margin=0.5)
+    assert section is not None
+    found = planning(lake, business, section, LAST)
+    economics = business.file.economics.model_copy(update={"lifetime": lifetime})
+    valued = replace(business, file=business.file.model_copy(update={"economics": economics}))
+    at_month_end = replace(found, business=valued)
+    within = replace(at_month_end, basis=replace(found.basis, day=LAST + timedelta(days=14)))
+    assert "of this cohort are not shown to be better" in value_told(at_month_end)
+    assert "are told at month ends only" in value_told(within)

@@ -1,5 +1,6 @@
 """What is asked for on the page is the same act, with the same records, as on the command line."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from churn_assets.automation.campaign_sensor import campaign_requests_sensor
 from churn_assets.cli.main import cli
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.operations.audit.chain import store_files
 from churn_assets.operations.campaign_requests.files import CampaignRequest, answered, ask, requests, write
 from churn_assets.operations.campaigns.record import CampaignError, campaign_records, find_campaign
 from churn_assets.operations.changes.change import change_records
@@ -144,6 +146,36 @@ def test_the_sensor_answers_and_says_so(lake: Lakehouse, business: Business) -> 
     assert tick().skip_message == f"approve {ID}: done."
     asked(lake, by="Ben")
     assert tick().skip_message.startswith(f"approve {ID}: refused. {ID} was approved by Ada")
+
+
+def test_a_file_that_nobody_asked_for_on_the_page_approves_nothing(
+    lake: Lakehouse, business: Business
+) -> None:
+    """Also one that changes what somebody else asked for."""
+    digest = find_campaign(lake, ID).plan_digest
+    write(lake.settings, CampaignRequest("0" * 16, "approve", ID, digest, "Ada", NOW))
+    true = asked(lake, "export", role="agent", by="Ben")
+    write(lake.settings, replace(true, what="approve"))
+    assert done(lake, business) == [("approve", "refused")] * 2
+    answers = sorted(r.answer for r in requests(lake.settings))
+    assert answers[0].startswith("It is not what the audit tells of it.")
+    assert answers[1].startswith("The audit does not tell of it.")
+    assert find_campaign(lake, ID).state == "planned"
+
+
+@pytest.mark.parametrize("forged", ["role", "seal"])
+def test_a_record_of_the_audit_proves_only_with_its_seal_and_the_role(
+    lake: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch, forged: str
+) -> None:
+    if forged == "role":
+        monkeypatch.setattr("churn_assets.operations.campaign_requests.files.may_ask", lambda *_: True)
+        asked(lake, role="viewer")
+    else:
+        asked(lake, role="manager")
+        [file] = store_files(lake.settings)
+        file.write_text(file.read_text().replace('"why":"For June."', '"why":"For July."'))
+    assert done(lake, business) == [("approve", "refused")]
+    assert find_campaign(lake, ID).state == "planned"
 
 
 def test_an_answer_is_no_approval_by_itself(lake: Lakehouse, business: Business) -> None:

@@ -129,6 +129,17 @@ def test_values_that_were_too_high_are_a_failed_check_with_the_tenths(
     assert "off" in str(found.metadata["tenths"].value)
 
 
+def test_a_month_that_was_never_made_is_not_taken_for_a_month_without_revenue(
+    tmp_path: Path, business: Business
+) -> None:
+    house, table = valued_lake(tmp_path, business), tables.customer_months(business)
+    house.replace_rows(table, table.rows([]), "month", ["2025-09"], run_id="lost")
+    found = evaluations(made(house, business, MONTHS[-1:]))
+    for name in (CAME_TRUE, BETTER_THAN_CONSTANT):
+        assert "2025-09 is missing in gold/customer_months" in str(found[f"{NAME}:{name}"].description)
+    assert {row["better_than_constant"] for row in rows_of(house).values()} == {None}
+
+
 def test_without_an_earlier_prediction_nothing_is_judged(tmp_path: Path, business: Business) -> None:
     house = valued_lake(tmp_path, business)
     result = made(house, business, MONTHS[:1])

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from churn_assets.retention.measure import (
     FEWER,
@@ -18,6 +19,7 @@ from churn_assets.retention.measure import (
     measure,
 )
 from churn_assets.retention.measure_arms import Arms, ArmsCompared, compared
+from churn_assets.retention.outcomes import with_outcomes_known
 from churn_assets.retention.results_told import ALL, CAMPAIGN, NEVER_CONTACTED, NO_CONTROL, NOT_MATURED
 from churn_assets_tests.retention.measured_campaigns import HORIZON, JUNE, Truth, campaign, many
 
@@ -134,6 +136,29 @@ def test_an_end_that_was_not_chosen_costs_months_and_is_no_churn() -> None:
     assert found.treated + found.control == len(rows)
 
 
+def test_who_was_silent_for_a_while_and_came_back_is_lost_only_until_then() -> None:
+    """Of a label by inactivity: no purchase for 90 days, and one within 180."""
+    rows = made(customers=2000)
+    start, came_back = JUNE, rows.index % 3 == 0
+    left = rows["left_on"].notna() | came_back
+    people = rows.drop(columns=["left_on", "ended_on", "returned_on", "known_until"])
+    parts = [
+        people[["customer_key", "started_on"]].assign(
+            days=days, known_on=start + timedelta(days=days + 7), ended_on=None,
+            outcome=np.where(gone, "churned", "stayed"),
+        )
+        for days, gone in ((90, left), (180, rows["left_on"].notna()))
+    ]  # fmt: skip
+    known = with_outcomes_known(people, pd.concat(parts), start + timedelta(days=400))
+    after = {days: one(known, start + timedelta(days=300), days) for days in (90, 180)}
+    assert after[90].treated_left + after[90].control_left == left.sum()
+    assert after[180].treated_left + after[180].control_left == rows["left_on"].notna().sum()
+    never = rows.assign(known_until=start + timedelta(days=180))
+    never["left_on"] = never["ended_on"] = [start if gone else None for gone in rows["left_on"].notna()]
+    same = one(never, start + timedelta(days=300), 180)
+    assert after[180].profit == pytest.approx(same.profit), "months after the return are not lost"
+
+
 def test_before_its_days_are_over_there_is_no_number() -> None:
     found = one(made(), LATER - timedelta(days=1))
     assert found.status == NOT_MATURED
@@ -157,6 +182,17 @@ def test_an_interval_that_holds_no_evidence_is_not_decidable_yet() -> None:
 def test_enough_customers_without_a_difference_are_told_as_no_effect() -> None:
     found = one(made(customers=40_000, held=0.5, effect=0.0))
     assert found.status == NO_EFFECT and found.customers_needed == 0
+
+
+def test_what_is_missing_goes_by_the_level_at_which_an_effect_is_claimed() -> None:
+    """Else `no effect found` would be told while the expected effect has hardly more than an even chance to show."""
+    rows = made(customers=600, effect=0.05)
+    alone, *_ = measure(rows, LATER, (HORIZON,))
+    one_of_three = next(m for m in measure(rows, LATER, (HORIZON, 90, 180)) if m.days == HORIZON)
+    needed = [600 + (m.customers_needed or 0) for m in (alone, one_of_three)]
+    level, power = norm.ppf([1 - 0.05 / 6, 0.975]), norm.ppf(0.8)
+    more = ((level[0] + power) / (level[1] + power)) ** 2
+    assert needed[1] / needed[0] == pytest.approx(more, rel=1e-3)
 
 
 def test_nothing_expected_needs_no_number_of_customers() -> None:

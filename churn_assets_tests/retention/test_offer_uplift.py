@@ -131,3 +131,20 @@ def test_nothing_that_became_known_later_is_learned(
     put(house, tables.silver(business.source("retention_contacts")), late)
     made(house, business, MONTHS[-2:-1])
     assert by_offer(house) == before
+
+
+def test_a_control_of_another_offer_is_no_control(
+    spark: "SparkSession", tmp_path: Path, business: Business
+) -> None:
+    """Whoever would have got the credit was chosen by other rules than those who got the discount."""
+    house, day = planned_lake(tmp_path, business), month_end(MONTHS[0]) + timedelta(days=4)
+    made(house, business)
+    before = by_offer(house)["discount_10"]
+    told: dict[str, Any] = {"arm": "control", "campaign": "of-a-plan"}
+    held = [contact(n, day, f"held-{n}", "service_credit", **told) for n in range(100)]
+    asked = [
+        contact(n, day, f"asked-{n}", "discount_10", campaign="of-a-plan") for n in range(100, CUSTOMERS)
+    ]
+    put(house, tables.silver(business.source("retention_contacts")), held + asked)
+    made(house, business)
+    assert by_offer(house)["discount_10"] == before

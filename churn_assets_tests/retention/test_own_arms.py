@@ -120,6 +120,27 @@ def test_a_control_that_would_have_got_an_offer_is_a_control_of_that_offer() -> 
     assert len(found["mail"]) == 2, "d and e"
 
 
+def test_who_may_get_one_offer_gets_it_at_random_more_often_than_who_may_get_two() -> None:
+    """Of an offer that changes nothing, where those who may get another one, too, leave more often."""
+    random, size = np.random.default_rng(4), 8000
+    both, held = random.random(size) < 0.5, random.random(size) < 0.5
+    call = ~both | (random.random(size) < 0.5)
+    keys = [f"{n:05}" for n in range(size)]
+    told = zip(keys, held, call, strict=True)
+    rows = [(k, "holdout", None) if h else (k, "exploration", "call" if c else "mail") for k, h, c in told]
+    contacts = with_own_arms(_contacts([(keys[0], "retention-2025-06", None)]), _plan(rows))
+    left = dict(zip(keys, random.random(size) < np.where(both, 0.4, 0.05), strict=True))
+    contacts["churned"] = contacts[KEY].map(left).astype(object)
+    contacts[AS_OF] = contacts[DAY].map(cohort_of)
+    mail = dict(zip(keys, both, strict=True))
+    fits = contacts[[KEY, AS_OF]].drop_duplicates().assign(call=True)
+    fits["mail"] = fits[KEY].map(mail)
+    offer = OfferLine(name="call", channel="call", contact_cost=1, cost=1, assumed_effect=0)
+    effect = effect_of(offer, by_offer(contacts, ["call", "mail"], fits)["call"])
+    assert effect.measured_low is not None and effect.measured_high is not None
+    assert effect.measured_low < 0 < effect.measured_high
+
+
 def test_own_campaigns_move_the_estimate_to_the_truth() -> None:
     """Of a campaign that halves the churn, without any other trial."""
     random, size = np.random.default_rng(3), 6000

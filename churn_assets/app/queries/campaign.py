@@ -78,8 +78,8 @@ def newest_campaign(store: ReleaseStore, answered: Sequence[CampaignRequest] = (
         return None
     rows = store.rows(
         """
-        SELECT r.* FROM campaigns r WHERE r.campaign_id = (SELECT max(campaign_id) FROM campaign_plan)
-        ORDER BY record DESC LIMIT 1
+        SELECT r.*, max(r.at) FILTER (r.what = r.state) OVER () AS since FROM campaigns r
+        WHERE r.campaign_id = (SELECT max(campaign_id) FROM campaign_plan) ORDER BY record DESC LIMIT 1
         """
     )
     if not rows:
@@ -98,7 +98,7 @@ def newest_campaign(store: ReleaseStore, answered: Sequence[CampaignRequest] = (
         """
     )
     own = {name: record[name] for name in ("campaign_id", "as_of_date", "plan_digest", "budget", "state")}
-    at: datetime = record["at"]
+    at: datetime = record["since"]  # exports keep the state
     since = at if at.tzinfo else at.replace(tzinfo=UTC)
     return _since(Campaign(**own, since=since, **counts), answered)
 

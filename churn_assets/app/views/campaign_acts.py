@@ -13,7 +13,13 @@ from churn_assets.app.views.acts_on_customers import acts_of_session, tell_unrec
 from churn_assets.app.views.campaign_requests import requests_of
 from churn_assets.counts import counted
 from churn_assets.operations.audit.chain import AuditError
-from churn_assets.operations.campaign_requests.files import Asked, CampaignRequest, CampaignRequestError, ask
+from churn_assets.operations.campaign_requests.files import (
+    Asked,
+    CampaignRequest,
+    CampaignRequestError,
+    ask,
+    may_ask,
+)
 
 LISTS = "exports"  # below CHURN_HOME
 SECONDS = 5  # between two looks whether the pipeline has answered
@@ -58,7 +64,7 @@ def _show_approval(page: Page, campaign: Campaign, name: str) -> None:
     if campaign.state == "closed":
         st.caption(f"Closed since {since}. The next month has a campaign of its own.")
         return
-    if not page.reader.may_approve:
+    if not may_ask("approve", page.reader.role):
         st.caption(f"You read as {page.reader.role}. Managers and stewards approve and close campaigns.")
         return
     if campaign.state == "approved":
@@ -84,7 +90,7 @@ def _show_export(page: Page, campaign: Campaign, name: str) -> None:
         told = "is closed" if campaign.state == "closed" else "is not approved"
         st.caption(f"The campaign {told}, so no list of it is exported.")
         return
-    if not page.reader.may_see_people:
+    if not may_ask("export", page.reader.role):
         st.caption("You read as viewer. Agents, managers and stewards export lists.")
         return
     with_identity = False
@@ -104,7 +110,7 @@ def _show_export(page: Page, campaign: Campaign, name: str) -> None:
 
 def _may_export_names(page: Page) -> bool:
     """Whether the reader may see everybody who can be on a list."""
-    if page.reader.may_approve:
+    if page.reader.is_at_least("manager"):
         return True
     try:
         return page.reader.may_see_people and not page.people.natural_ids().has_owners

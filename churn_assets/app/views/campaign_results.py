@@ -1,7 +1,5 @@
 """What campaigns brought: contacted against left alone, with intervals, or why nothing can be said yet."""
 
-from math import ceil
-
 import altair as alt
 import pandas as pd
 import streamlit as st
@@ -12,14 +10,12 @@ from churn_assets.app.parts.tables import TableColumn, table
 from churn_assets.app.parts.words import plain
 from churn_assets.app.queries.campaign import results
 from churn_assets.counts import counted
-from churn_assets.reporting.words import capitalised
 
-WEEKS = 365.25 / 12 / 7  # of a month
 ALL = "all"
-BIASED = {  # column -> what it means; these contacts make the two arms alike
-    "control_contacted": "who should have been left alone {were} contacted",
-    "not_contacted": "who should have been contacted {were} not",
-    "unplanned": "{were} contacted without a plan",
+ASTRAY = {  # column -> what it means: the first two make the arms alike, the third is not compared
+    "control_contacted": "who should have been left alone {were} contacted, so the result is biased",
+    "not_contacted": "who should have been contacted {were} not, so the result is biased",
+    "unplanned": "{were} contacted without a plan; they are in neither arm",
 }
 
 
@@ -43,26 +39,16 @@ def show_results(page: Page) -> None:
         return
     rows = found.assign(
         campaign=[_name(*pair) for pair in zip(found["campaign_id"], found["origin"], strict=True)],
-        result=[
-            _result(told, months) for told, months in zip(found["told"], found["months_needed"], strict=True)
-        ],
     )
     table(page, rows, "campaign_results", RESULTS, lines=2)
     _draw(rows)
-    for told in _biases(rows):
+    for told in _astray(rows):
         st.warning(plain(told), icon=":material/warning:")
 
 
 def _name(campaign_id: str, origin: str) -> str:
     named = "all campaigns" if campaign_id == ALL else campaign_id
     return named if origin == "plan" else f"{named} ({origin.replace('_', ' ')})"
-
-
-def _result(told: str, months: float | None) -> str:
-    """The result in words, with the weeks that are missing where nothing can be said yet."""
-    if months is None or months != months or not months:
-        return capitalised(told)
-    return f"{capitalised(told)}: {counted(ceil(months * WEEKS), 'more week')} of such campaigns"
 
 
 def _draw(rows: pd.DataFrame) -> None:
@@ -86,25 +72,23 @@ def _draw(rows: pd.DataFrame) -> None:
     )
 
 
-def _biases(rows: pd.DataFrame) -> list[str]:
-    """Sentences about contacts that bias a result, one per campaign and kind."""
+def _astray(rows: pd.DataFrame) -> list[str]:
+    """Sentences about contacts that do not follow the plan, one per campaign and kind."""
     longest = rows.sort_values("days").drop_duplicates(["campaign_id", "origin"], keep="last")
     found = []
     for _, row in longest.iterrows():
-        for column, words in BIASED.items():
+        for column, words in ASTRAY.items():
             number = int(row[column])
             if number and row["campaign_id"] != ALL:
                 told = words.format(were="was" if number == 1 else "were")
-                found.append(
-                    f"{row['campaign']}: {counted(number, 'customer')} {told}, so the result is biased."
-                )
+                found.append(f"{row['campaign']}: {counted(number, 'customer')} {told}.")
     return found
 
 
 RESULTS = {
     "campaign": TableColumn("Campaign", "The campaign, and where its contacts come from if not from a plan."),
     "days": TableColumn("Days", "Days from the start within which customers left.", "number", 0),
-    "result": TableColumn("Result", "What can be said.", width="large"),
+    "told": TableColumn("Result", "What can be said.", width="large"),
     "prevented": TableColumn("Churn prevented", "Share of the churn of the contacted.", "percent", 0),
     "prevented_low": TableColumn("from", "Lower end of its 95 % interval.", "percent", 0),
     "prevented_high": TableColumn("to", "Upper end of its 95 % interval.", "percent", 0),

@@ -10,13 +10,16 @@ from typing import Any, Literal, get_args
 
 from churn_assets.durable import replace_file
 from churn_assets.operations.audit.chain import record
-from churn_assets.settings import Settings
+from churn_assets.operations.audit.entry import Act
+from churn_assets.settings import ROLES, Role, Settings
 
 FOLDER = "campaign_requests"
 REQUEST_ID = re.compile(r"[0-9a-f]{16}")
 KEPT = timedelta(days=90)  # after the answer
 Asked = Literal["approve", "export", "close"]
 State = Literal["waits", "done", "refused"]
+LEAST_ROLE: dict[Asked, Role] = {"approve": "manager", "export": "agent", "close": "manager"}
+ACT: Act = "campaign_request"
 
 
 class CampaignRequestError(RuntimeError):
@@ -62,6 +65,11 @@ class CampaignRequest:
     expires_on: date | None = None
 
 
+def may_ask(what: Asked, role: str) -> bool:
+    """Whether somebody with this role on the page may ask for it."""
+    return role in ROLES[ROLES.index(LEAST_ROLE[what]) :]
+
+
 def ask(
     settings: Settings,
     what: Asked,
@@ -74,12 +82,15 @@ def ask(
     note: str = "",
     with_identity: bool = False,
 ) -> CampaignRequest:
-    """Leaves a request; see `CampaignRequest`. `role` is what the person may do on the page, for the audit.
+    """Leaves a request; see `CampaignRequest`. `role` is what the person may do on the page; the audit keeps it.
 
     Raises:
-        CampaignRequestError: nobody is named, the same waits already, or the file cannot be written.
+        CampaignRequestError: the role may not ask for it, nobody is named, the same waits already, or the file cannot
+            be written.
         AuditError: the request cannot be recorded; nothing was asked for.
     """
+    if not may_ask(what, role):
+        raise CampaignRequestError(f"Only a {LEAST_ROLE[what]} may ask for that, and those above.")
     name = " ".join(by.split())
     if not name:
         raise CampaignRequestError("Write your name: it stands in the record.")
@@ -87,19 +98,24 @@ def ask(
     if same:
         raise CampaignRequestError(f"{same[0].by} has asked for that already; it waits for the pipeline.")
     made = CampaignRequest(token_hex(8), what, campaign_id, plan_digest, name, now, note, with_identity)
-    record(
-        settings,
-        "campaign_request",
-        name,
-        f"campaign {campaign_id}",
-        why=note,
-        asked_for=what,
-        role=role,
-        with_identity=with_identity,
-        request=made.request_id,
-    )
+    record(settings, ACT, name, subject(made), customers=None, why=note, role=role, **recorded_facts(made))
     write(settings, made)
     return made
+
+
+def recorded_facts(request: CampaignRequest) -> dict[str, str | bool]:
+    """What the audit keeps of a request, besides the person, the campaign and the role."""
+    return {
+        "asked_for": request.what,
+        "with_identity": request.with_identity,
+        "plan": request.plan_digest,
+        "request": request.request_id,
+    }
+
+
+def subject(request: CampaignRequest) -> str:
+    """What the record in the audit is about."""
+    return f"campaign {request.campaign_id}"
 
 
 def write(settings: Settings, request: CampaignRequest) -> None:

@@ -22,6 +22,7 @@ from churn_assets_tests.serving.release.campaigns import (
     DIGEST,
     ID,
     SETTINGS,
+    STATE_SINCE,
     WORDS,
     campaign_tables,
     plan_rows,
@@ -268,6 +269,14 @@ def test_a_customer_tells_the_planned_offer_or_why_there_is_none(tmp_path: Path,
         assert f"{ID} (planned)" in line and said in line and "no offer, no offer" not in line
 
 
+def test_a_list_that_was_exported_later_does_not_move_the_approval(tmp_path: Path) -> None:
+    from churn_assets.app.queries.campaign import newest_campaign
+    from churn_assets_tests.app.scored_months import opened_store
+
+    found = newest_campaign(opened_store(Path(publish(tmp_path, "approved").releases_uri)))
+    assert found is not None and (found.state, found.since) == ("approved", STATE_SINCE)
+
+
 def test_requests_of_other_campaigns_change_nothing(home: Settings) -> None:
     from churn_assets.app.queries.campaign import newest_campaign
     from churn_assets_tests.app.scored_months import opened_store
@@ -287,9 +296,15 @@ def test_results_are_told_with_their_interval_or_with_the_weeks_that_are_missing
     page = opened(home, "campaign")
     shown = page.dataframe[3].value
     assert shown["campaign"].tolist() == ["all campaigns"] * 2 + ["retention-2025-06"] * 2
-    assert shown["result"].tolist() == [
-        "Fewer left than in the holdout", "Not decidable yet: 9 more weeks of such campaigns"
-    ] * 2  # fmt: skip
+    measured = (
+        "27 fewer left within 30 days (9 to 45): 30% of the churn was prevented (10% to 50%). Profit so far: 900 EUR "
+        "(100 to 1,700)."
+    )
+    open_ = (
+        "Not decidable yet: 1,000 customers and 0 who left say too little. About 500 more customers would show the "
+        "expected effect, 9 more weeks of campaigns like this."
+    )
+    assert shown["told"].tolist() == [measured, open_] * 2
     assert shown["prevented"].tolist()[0] == 30 and shown["prevented"].isna().tolist()[1]
     told = [box.value.replace("\\", "") for box in page.warning]
     assert (
@@ -300,6 +315,7 @@ def test_results_are_told_with_their_interval_or_with_the_weeks_that_are_missing
         "retention-2025-06: 10 customers who should have been contacted were not, so the result is biased."
         in told
     )
+    assert "retention-2025-06: 4 customers were contacted without a plan; they are in neither arm." in told
 
 
 def test_without_results_a_sentence_says_why(tmp_path: Path, opened: Open) -> None:

@@ -37,7 +37,7 @@ def test_a_request_is_kept_with_its_answer_and_recorded_first(tmp_path: Path) ->
     [entry] = [entry[0] for _, entry in stored(settings) if entry is not None]
     assert (entry.act, entry.by, entry.subject) == ("campaign_request", "Ada Lovelace", f"campaign {ID}")
     assert entry.facts == {
-        "asked_for": "approve", "role": "manager", "with_identity": False, "request": made.request_id
+        "asked_for": "approve", "role": "manager", "with_identity": False, "plan": "d", "request": made.request_id
     }  # fmt: skip
     answer = answered(made, "done", NOW, file="list.csv", customers=3, expires_on=date(2026, 1, 28))
     write(settings, answer)
@@ -66,6 +66,17 @@ def test_a_request_of_nobody_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(CampaignRequestError, match="Write your name"):
         asked(settings, by=name)
     assert requests(settings) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "role"), [("approve", "viewer"), ("approve", "agent"), ("close", "agent"), ("export", "viewer"),
+                       ("export", "nobody")],
+)  # fmt: skip
+def test_a_role_without_the_right_asks_for_nothing(tmp_path: Path, what: str, role: str) -> None:
+    settings = Settings(home=str(tmp_path))
+    with pytest.raises(CampaignRequestError, match="may ask for that"):
+        asked(settings, what=what, role=role)
+    assert requests(settings) == [] and not list(stored(settings))
 
 
 def test_what_cannot_be_recorded_is_not_asked_for(tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 """A campaign for releases of tests, in the columns of a release."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from dataclasses import fields
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from churn_assets.lakehouse import tables
+from churn_assets.retention.measure import FEWER, INTERVALS, NOT_DECIDABLE, Measured
+from churn_assets.retention.measure_words import told
 from churn_assets.serving.campaigns import HOLDOUT, PLAN
 
 DAY = date(2025, 12, 31)
@@ -15,6 +18,7 @@ DIGEST = "d" * 64
 OFFERS = ("discount_10", "service_credit")
 WORDS = {"discount_10": "10 % off for 6 months", "service_credit": "a credit for the trouble"}
 PLANNED_AT = datetime(2026, 1, 3, 4, tzinfo=UTC)
+STATE_SINCE = PLANNED_AT.replace(hour=5)
 SETTINGS: dict[str, Any] = {
     "name": "retention", "budget": 300.0, "holdout": 0.1, "holdout_months": 6, "exploration": 0.05, "list_days": 14,
 }  # fmt: skip
@@ -62,9 +66,10 @@ def campaign_tables(keys: Sequence[str], state: str = "planned") -> dict[str, pa
     }
     records = [record | {"by": "", "note": ""}]
     if state != "planned":
-        records.append(
-            records[0] | {"record": 2, "what": state, "state": state, "at": PLANNED_AT.replace(hour=5)}
-        )
+        records.append(records[0] | {"record": 2, "what": state, "state": state, "at": STATE_SINCE})
+    if state == "approved":
+        later = {"record": 3, "what": "exported", "at": STATE_SINCE + timedelta(days=2), "exported": 9}
+        records.append(records[1] | later)
     effects = [
         own
         | {
@@ -109,7 +114,7 @@ def campaign_tables(keys: Sequence[str], state: str = "planned") -> dict[str, pa
 def result_rows() -> list[dict[str, Any]]:
     """One campaign that is measured after 30 days and not decidable after 90, and all together; a few were biased."""
     names = ("again", "accepted", "unplanned", "matched_by_time", "treated_left", "control_left")
-    counts = dict.fromkeys(names, 0)
+    counts: dict[str, Any] = dict.fromkeys(names, 0) | {"unplanned": 4}
     counts |= {"treated": 900, "control": 100, "waiting": 0, "unknown": 0, "contacted": 890}
     counts |= {"not_contacted": 10, "control_contacted": 1}
     own = {
@@ -120,15 +125,22 @@ def result_rows() -> list[dict[str, Any]]:
         "scope": "campaign",
     } | counts
     own |= {"started_on": date(2025, 6, 30), "matures_on": date(2025, 9, 30)}
-    measured = {"days": 30, "status": "fewer left", "told": "fewer left than in the holdout", "cost": 100.0}
+    measured: dict[str, Any] = {"days": 30, "status": FEWER, "cost": 100.0}
     for name, values in {
         "difference": (-0.03, -0.05, -0.01), "adjusted": (-0.03, -0.045, -0.015), "prevented": (0.3, 0.1, 0.5),
         "saved": (27.0, 9.0, 45.0), "months": (0.1, 0.0, 0.2), "profit": (900.0, 100.0, 1700.0),
     }.items():  # fmt: skip
         measured |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
-    open_ = {"days": 90, "status": "not decidable yet", "told": "not decidable yet", "months_needed": 2.0}
+    open_ = {"days": 90, "status": NOT_DECIDABLE, "months_needed": 2.0, "customers_needed": 500}
     return [
-        own | {"campaign_id": name} | told
+        row | {"told": told(_measured(row), "EUR")}
         for name in ("retention-2025-06", "all")
-        for told in (measured, open_ | {"customers_needed": 500})
+        for row in (own | {"campaign_id": name} | found for found in (measured, open_))
     ]
+
+
+def _measured(row: dict[str, Any]) -> Measured:
+    """The result of which a row tells."""
+    intervals = {n: (row[n], row[f"{n}_low"], row[f"{n}_high"]) for n in INTERVALS if n in row}
+    known = {field.name for field in fields(Measured)}
+    return Measured(**({n: v for n, v in row.items() if n in known} | intervals))
