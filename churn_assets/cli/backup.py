@@ -74,7 +74,9 @@ def list_backups() -> None:
         click.echo(
             f"{one.name} {one.at:%Y-%m-%d %H:%M} UTC, {(now - one.at).total_seconds() / 3600:,.1f} hours old"
         )
-    if not found:
+    for name in repository.unreadable:
+        click.echo(f"{name} cannot be read: the repository is damaged.")
+    if not (found or repository.unreadable):
         click.echo(f"There is no backup at {repository.place}.")
 
 

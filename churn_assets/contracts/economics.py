@@ -45,7 +45,7 @@ class LifetimeTerms(Section):
             return
         if feature.aggregate != "sum" or feature.months is None:
             here.refuse(f"{feature.name} is no sum over months", "name one, such as the sum of invoices")
-        elif self.line(feature, months) is None:
+        elif self.line(feature, months) is None and not _is_refused(place, "customer_months"):
             here.refuse(
                 f"no line of customer_months sums {feature.measure} of {feature.source} like {feature.name}, so nobody "
                 "could tell what was earned",
@@ -57,6 +57,11 @@ class LifetimeTerms(Section):
                 f"without contracts, values are computed from the purchases of {label.source}, which the label reads",
                 f"name a sum over months of {label.source}",
             )
+
+
+def _is_refused(place: Place, part: str) -> bool:
+    """Returns whether a part of the file has a mistake already, so that what rests on it needs no second one."""
+    return any(mistake.path.startswith(part) for mistake in place.document.mistakes)
 
 
 class Economics(Section):

@@ -203,8 +203,8 @@ def test_the_remedy_for_missing_months_fits_the_source(business: Path, tmp_path:
 def test_the_newest_month_of_a_calendar_that_still_goes_on_is_not_over(
     business: Path, tmp_path: Path
 ) -> None:
-    """As in `demo --days`: daily sources have begun the month, the others deliver at its end."""
-    write_jsonl(tmp_path / COMING, "tickets", "2025-04-03", [])
+    """As in `demo --days`: daily sources have begun the month, the others deliver at its end, and days wait to come."""
+    write_jsonl(tmp_path / COMING, "tickets", "2025-05-03", [ticket(4, "NATID0001", "2025-05-03T10:00:00Z")])
     write_jsonl(
         tmp_path / "landing", "tickets", "2025-04-02", [ticket(2, "NATID0001", "2025-04-02T10:00:00Z")]
     )
