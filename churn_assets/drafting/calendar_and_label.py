@@ -130,7 +130,7 @@ def _policy(source: DraftSource) -> tuple[Policy, str]:
     if source.role != "spell":
         return (
             "inactivity",
-            f"no file has spells with an end, so churn is a time without rows in {source.name}",
+            f"no source has spells with an end, so churn is a time without rows in {source.name}",
         )
     if source.spell.get("endedOn") == source.spell.get("expiresOn"):
         return "lapse", f"{source.name} tells when a spell expires, not whether it ended"
