@@ -22,13 +22,14 @@ from churn_assets.drafting.source import DraftSource
 from churn_assets.months import month_of
 from churn_assets.settings import SECRET_PARAMETER
 from churn_assets.sources.databases.address import address_of, kind_of_location
-from churn_assets.sources.databases.reading import snapshot
+from churn_assets.sources.databases.reading import Lost, schema_and_name, snapshot
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.rows import cast, common_type
 
 MOST_ROWS = 200_000  # of a table
 MISTAKES = 0.005  # of the events of a table, so many may lie before all others
 CHANGED = re.compile(r"updat|modif|(^|_)chang|last_write|geaendert|aktualisiert|(^|_)mtime")
+NOT_IN_FILES = re.compile(r"[/\\]")
 PASSWORD_NAME = "DATABASE_PASSWORD"  # noqa: S105 (the name of a variable)
 
 
@@ -69,16 +70,25 @@ def find_tables(
             found.doubts.append(Doubt(1, "contracts, location", said))
         for table in asked.tables or _tables(asked, kind, environ):
             database = SourceDatabase(kind, asked.location, table, None, None, None)
-            rows, complete = _sample(database, environ)
+            try:
+                rows, complete = _sample(database, environ)
+            except Lost:
+                raise
+            except ExtractError as error:
+                if asked.tables:
+                    raise
+                found.doubts.append(Doubt(3, table, f"left out: {error}"))
+                continue
             if rows.num_rows == 0:
                 found.doubts.append(Doubt(3, table, "left out: the table has no rows"))
                 continue
-            file = folder / f"{len(found.groups)}" / f"{table}.parquet"
+            name = schema_and_name(table)[1]
+            file = folder / f"{len(found.groups)}" / f"{NOT_IN_FILES.sub('_', name)}.parquet"
             file.parent.mkdir()
             pq.write_table(rows, file)
             sampled = SampledTable(kind, declared, table, complete)
             given = GivenFile(file, today, "table")
-            found.groups.append(FileGroup(source_name(table.rpartition(".")[2]), (given,), table=sampled))
+            found.groups.append(FileGroup(source_name(name), (given,), table=sampled))
     except ExtractError as error:
         raise DraftError(str(error)) from None
     return found
@@ -99,7 +109,8 @@ def _tables(asked: DatabaseToDraft, kind: DatabaseKind, environ: Mapping[str, st
 
     database = SourceDatabase(kind, asked.location, "", None, None, None)
     with snapshot(address_of(database, environ), database) as rows:
-        return sorted(inspect(rows.connection).get_table_names())
+        names = sorted(inspect(rows.connection).get_table_names())
+    return [f'"{name}"' if "." in name else name for name in names]
 
 
 def _sample(database: SourceDatabase, environ: Mapping[str, str]) -> tuple[pa.Table, bool]:

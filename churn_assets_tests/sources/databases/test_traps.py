@@ -195,3 +195,38 @@ def test_a_server_that_does_not_speak_is_given_up(tmp_path: Path, monkeypatch: p
         with pytest.raises(ExtractError, match="does not answer") as error:
             extract_new(source, str(tmp_path / "landing"), str(tmp_path), EVENING, environ)
     assert CANARY not in str(error.value)
+
+
+def test_a_table_may_have_any_name(shop: Shop) -> None:
+    names = ("Order Items", "a.b", "select", "50%", "c:d")
+    for name in names:
+        written = name.replace("%", "%%") if shop.kind == "postgresql" else name
+        shop.orders.run(
+            f'DROP TABLE IF EXISTS "{written}"',
+            f'CREATE TABLE "{written}" AS SELECT 1 AS order_id, 2 AS customer_id, 3 AS ordered_at',
+        )
+        table = f'"{name}"' if "." in name else name
+        source = contract(shop.folder, shop.location, shop.kind, table=table, cursor="ordered_at")
+        assert shop.extract(0, source).record.rows == 1
+    with pytest.raises(ExtractError, match=r"double quotes"):
+        shop.extract(0, contract(shop.folder, shop.location, shop.kind, table="a.b", cursor="ordered_at"))
+
+
+@SQLITE
+def test_init_reads_tables_of_any_name_and_leaves_out_what_it_cannot_read(shop: Shop, tmp_path: Path) -> None:
+    shop.orders.run(
+        'CREATE TABLE "../../a/b" AS SELECT 1 AS x',
+        'CREATE TABLE "a.b" AS SELECT 1 AS x',
+        "CREATE TABLE bad AS SELECT CAST(X'4DFC' AS TEXT) AS name",
+    )
+    folder = tmp_path / "deep" / "samples"
+    folder.mkdir(parents=True)
+    found = find_tables(DatabaseToDraft(f"sqlite:///{tmp_path / 'shop.db'}"), folder, EVENING.date())
+    tables = {group.table.table for group in found.groups if group.table}
+    assert tables == {'"../../a/b"', '"a.b"'}
+    assert [f.parent.parent for f in tmp_path.rglob("*.parquet")] == [folder, folder]
+    told = {doubt.place: doubt.words for doubt in found.doubts}
+    assert "no rows" in told["orders"]
+    assert told["bad"].startswith("left out: ") and "not UTF-8" in told["bad"]
+    with pytest.raises(DraftError, match="not UTF-8"):
+        find_tables(DatabaseToDraft(f"sqlite:///{tmp_path / 'shop.db'}", ("bad",)), folder, EVENING.date())
