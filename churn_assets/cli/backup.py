@@ -114,7 +114,7 @@ def forget_backups() -> None:
 @click.option(
     "--only", "part", type=click.Choice(["models", "lake", "config"]), help="Only a part of the home."
 )
-@click.option("--replace", is_flag=True, help="Put what is at FOLDER aside, in a folder beside it.")
+@click.option("--replace", is_flag=True, help="Put what is at PATH aside, in a folder beside it.")
 def restore(target: Path, as_of: datetime | None, part: "Part | None", replace: bool) -> None:
     """Bring a home back from a backup into a folder, and verify it before it is put in place.
 

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,6 +19,7 @@ from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.file_names import FileGroup, GivenFile, SampledTable
 from churn_assets.drafting.names import source_name
 from churn_assets.drafting.source import DraftSource
+from churn_assets.months import month_of
 from churn_assets.settings import SECRET_PARAMETER
 from churn_assets.sources.databases.address import address_of, kind_of_location
 from churn_assets.sources.databases.reading import Lost, schema_and_name, snapshot
@@ -25,6 +27,7 @@ from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.rows import cast, common_type
 
 MOST_ROWS = 200_000  # of a table
+MISTAKES = 0.005  # of the events of a table, so many may lie before all others
 CHANGED = re.compile(r"updat|modif|(^|_)chang|last_write|geaendert|aktualisiert|(^|_)mtime")
 NOT_IN_FILES = re.compile(r"[/\\]")
 PASSWORD_NAME = "DATABASE_PASSWORD"  # noqa: S105 (the name of a variable)
@@ -172,3 +175,16 @@ def _as(
         doubts=(*others, doubt),
         notes=source.notes | {"delivery": f"guess: {said}"},
     )
+
+
+def first_asked(source: DraftSource, today: date) -> str | None:
+    """The month of the first events of a table that can be asked for past months; None of another source.
+
+    A few days before all others are mistakes.
+    """
+    if source.group.table is None or source.group.table.cursor is None or source.event_time is None:
+        return None
+    if source.role not in ("event", "treatment") or (days := source.column(source.event_time).days) is None:
+        return None
+    known = days[days.notna() & (days < pd.Timestamp(today, tz="UTC") + pd.Timedelta(days=1))]
+    return month_of(known.sort_values()[int(len(known) * MISTAKES)].date()) if len(known) else None
