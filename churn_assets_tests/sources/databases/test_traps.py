@@ -4,6 +4,7 @@ import socket
 import sqlite3
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from churn_assets.contracts.database import SourceDatabase
@@ -13,6 +14,7 @@ from churn_assets.sources.databases import address as addresses
 from churn_assets.sources.databases import reading
 from churn_assets.sources.databases.address import address_of
 from churn_assets.sources.live.errors import ExtractError
+from churn_assets.sources.live.records import KEY
 from churn_assets_tests.sources.databases.shop import EVENING, Shop, contract, files, landed, numbers
 
 CANARY = "Kanarienvogel"
@@ -210,6 +212,23 @@ def test_a_table_may_have_any_name(shop: Shop) -> None:
         assert shop.extract(0, source).record.rows == 1
     with pytest.raises(ExtractError, match=r"double quotes"):
         shop.extract(0, contract(shop.folder, shop.location, shop.kind, table="a.b", cursor="ordered_at"))
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b'{"asked": "x", "from_tomorrow": 1, "start": null, "end": null}']
+)
+def test_a_record_that_cannot_be_read_tells_nothing_so_its_rows_are_asked_for_again(
+    shop: Shop, content: bytes
+) -> None:
+    """Such as that of a newer version: the source goes on, and loses no row."""
+    shop.orders.add((1, "2026-03-01 10:00:00"), (2, "2026-03-09 10:00:00"))
+    shop.extract()
+    [file] = files(shop.landing)
+    rows = pq.read_table(file, partitioning=None)
+    pq.write_table(rows.replace_schema_metadata({KEY: content}), file)
+    assert shop.extract(1).before is None
+    assert numbers(shop.landing) == [1, 1, 2, 2]
 
 
 @SQLITE
