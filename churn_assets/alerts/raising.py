@@ -79,7 +79,7 @@ def _scores_of(lakehouse: Lakehouse, business: Business, told: Iterable[date], d
     columns = list(dict.fromkeys([*READ, *COPIED, "value", "segment"]))
 
     def of(some: Iterable[date]) -> "pd.DataFrame":
-        where = [(DAY, "in", sorted({*some}))]
+        where: list[tuple[str, str, object]] = [(DAY, "in", sorted({*some}))]
         scores: pd.DataFrame = lakehouse.arrow(tables.CURRENT_SCORES, columns, where).to_pandas()
         return scores
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.backup.nightly import age_of, forget, part_of_the_day, take, too_old, verify
+from churn_assets.backup.nightly import age_of, badly_verified, forget, part_of_the_day, take, too_old, verify
 from churn_assets.backup.records import BACKUP, acts
 from churn_assets.backup.restic import BackupError
 from churn_assets.backup.taking import Backup
@@ -127,13 +127,9 @@ def backup_checks(business: Business, set_up: bool) -> list[dg.AssetChecksDefini
     def recent(lakehouse: dg.ResourceParam[Lakehouse]) -> dg.AssetCheckResult:
         if not set_up and not acts(lakehouse, BACKUP):
             return not_judged(BACKUP_IS_RECENT, NOT_SET_UP)
-        age, now = age_of(lakehouse), datetime.now(UTC)
+        age = age_of(lakehouse, now := datetime.now(UTC))
         evidence = {"backup": str(age.taken_at), "verification": str(age.verified_at)}
-        wrong = [told for told in (too_old(age, now), age.failed) if told]
-        if age.verified_at is None or not age.verified:
-            wrong.append(
-                "the last verification failed" if age.verified_at else "no verification was made yet"
-            )
+        wrong = [told for told in (too_old(age, now), age.failed, badly_verified(age, now)) if told]
         return (
             warned(BACKUP_IS_RECENT, f"{'; '.join(wrong)}.", evidence)
             if wrong

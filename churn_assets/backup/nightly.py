@@ -12,6 +12,8 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 
 PARTS_OF_A_WEEK = 7
 YOUNG = timedelta(hours=26)  # a night, and two hours for its delay
+LONG_AGO = timedelta(days=8)  # a verification: a week and a day
+SKEW = timedelta(hours=1)  # of clocks
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,14 @@ def part_of_the_day(day: date) -> str:
     return f"{day.toordinal() % PARTS_OF_A_WEEK + 1}/{PARTS_OF_A_WEEK}"
 
 
-def age_of(lakehouse: Lakehouse) -> Age:
-    """What the records tell of the newest backup and of the last verification."""
-    taken, verified = acts(lakehouse, BACKUP), acts(lakehouse, VERIFICATION)
+def age_of(lakehouse: Lakehouse, now: datetime) -> Age:
+    """What the records tell of the newest backup and of the last verification.
+
+    Records of the future are left out, as of a clock that was ahead: they would make a backup young for long.
+    """
+    taken, verified = (
+        [row for row in acts(lakehouse, act) if row["at"] <= now + SKEW] for act in (BACKUP, VERIFICATION)
+    )
     done = [row for row in taken if row["passed"]]
     return Age(
         done[-1]["at"].astimezone(UTC) if done else None,
@@ -99,4 +106,15 @@ def too_old(age: Age, now: datetime) -> str | None:
         return "no backup was taken yet"
     if now - age.taken_at > YOUNG:
         return f"the newest backup is {(now - age.taken_at).total_seconds() / 3600:.0f} hours old"
+    return None
+
+
+def badly_verified(age: Age, now: datetime) -> str | None:
+    """What is wrong with the last verification, in words; None: nothing."""
+    if age.verified_at is None:
+        return "no verification was made yet"
+    if not age.verified:
+        return "the last verification failed"
+    if now - age.verified_at > LONG_AGO:
+        return f"the last verification was {(now - age.verified_at).days} days ago"
     return None

@@ -102,6 +102,11 @@ def _files(home: Path, manifest: BackupManifest, part: Part | None) -> tuple[lis
     there = set(stamps(home)) - {MANIFEST}
     wrong = [f"{path} is missing" for path in sorted(expected.keys() - there)]
     wrong += [f"{path} is in no manifest" for path in sorted(there - expected.keys())]
+    wrong += [
+        f"{path} is a link, so its content is not there"
+        for path in sorted(there)
+        if (home / path).is_symlink()
+    ]
     paths = sorted(expected.keys() & there)
     with ThreadPoolExecutor() as pool:
         found = pool.map(lambda path: digest(home / path), paths)

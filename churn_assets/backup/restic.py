@@ -9,19 +9,22 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from churn_assets.settings import Settings, is_uri
+from churn_assets.settings import RESTIC_KIND, Settings, is_uri
 
 PROGRAM = "restic"
 INSTALL = "Install it: apt install restic (Debian, Ubuntu), dnf install restic (Fedora), brew install restic (macOS)."
-TAG, OF_MANIFEST = "churn-assets", "manifest="
+TAG, OF_MANIFEST, OF_CHAIN = "churn-assets", "manifest=", "chain="
 HOST = "churn-assets"  # one name for all machines: a home may move
 OLDEST = "35d"
 CACHE = "cache"
+LEAST = (0, 12, 1)  # the first one that tells each file which it could not restore
+UNREADABLE = re.compile(r"could not load snapshot (\w{8})")
 NO_REPOSITORY = ("Is there a repository at the following location", "unable to open config file")
 # What restic says -> what is wrong, and what to do.
 KNOWN = (
@@ -43,6 +46,10 @@ KNOWN = (
         "The repository cannot be written. Look at its rights and whether it can be reached.",
     ),
     ("403 Forbidden", "The storage forbids it."),
+    (
+        "parsing repository location failed",
+        "restic cannot read CHURN_BACKUP_REPOSITORY. Encode special characters of a password in it: / is %2F.",
+    ),
     ("connection refused", "The storage does not answer. Start it, or correct CHURN_BACKUP_REPOSITORY."),
     ("no such host", "The storage does not answer. Correct CHURN_BACKUP_REPOSITORY."),
 )
@@ -65,11 +72,13 @@ class Snapshot:
         id: restic's, 64 hexadecimal digits.
         at: when it was taken, UTC.
         manifest: SHA-256 of its manifest.
+        chain: of the audit of its home, which tells homes apart; empty where that had none.
     """
 
     id: str
     at: datetime
     manifest: str
+    chain: str
 
     @property
     def name(self) -> str:
@@ -121,39 +130,50 @@ class Repository:
         if backup.password is None and backup.password_file is None:
             raise BackupError("Set CHURN_BACKUP_PASSWORD_FILE to a file with the password of the repository.")
         _require_outside(settings, backup.repository)
-        if installed() is None:
+        if (there := installed()) is None:
             raise BackupError(f"restic is not installed. {INSTALL}")
+        if _numbers(there) < LEAST:
+            raise BackupError(f"restic {there} is too old. Install {'.'.join(map(str, LEAST))} or later.")
         self.place = backup.place
         self._cache = settings.home_path / "backup" / CACHE
         self._environment = _environment(settings)
+        self._folder = _folder_of(backup.repository)
+        self.unreadable: list[str] = []  # names of backups that `snapshots` could not read
 
     def make(self) -> None:
         """Makes the repository.
 
         Raises:
-            BackupError: it cannot be made.
+            BackupError: it cannot be made, or something else is there.
         """
+        if self._folder and self._folder.is_dir() and any(self._folder.iterdir()):
+            raise BackupError(
+                f"{self.place} is not empty, and no repository: it has no file `config`. Name an empty folder; if a "
+                "repository was there, bring its files back."
+            )
         self._checked(["init"])
 
-    def store(self, folder: Path, manifest: str, parent: str | None) -> Stored:
+    def store(self, folder: Path, manifest: str, parent: str | None, chain: str) -> Stored:
         """Stores everything below a folder as a new snapshot.
 
         Args:
             folder: it becomes the root of the snapshot.
             manifest: SHA-256 of the manifest.
-            parent: id of an earlier snapshot: files of its size and time are not read again.
+            parent: id of an earlier snapshot: files of its size and time are not read again; None: all are read.
+            chain: of the audit of the home; empty without any.
 
         Raises:
             BackupError: it was not stored as a whole; then there is no new snapshot that counts.
         """
         asked = ["backup", ".", "--json", "--host", HOST, "--tag", TAG, "--tag", f"{OF_MANIFEST}{manifest}"]
-        asked += ["--ignore-inode", "--ignore-ctime", *(["--parent", parent] if parent else [])]
+        asked += ["--tag", f"{OF_CHAIN}{chain}"] if chain else []
+        asked += ["--ignore-inode", "--ignore-ctime", *(["--parent", parent] if parent else ["--force"])]
         done = self._run(asked, folder)
         found = [told for told in _told(done.stdout) if told.get("message_type") == "summary"]
         if done.returncode or not found:
-            for told in found:  # restic keeps a snapshot of what it could read
-                self.drop(str(told["snapshot_id"]))
-            raise self._failed(done.stderr)
+            # restic keeps a snapshot of what it could read
+            left = "".join(self.undo(str(told["snapshot_id"])) for told in found)
+            raise BackupError(f"{self._failed(done.stderr)}{left}")
         [one] = found
         return Stored(
             str(one["snapshot_id"]),
@@ -163,15 +183,25 @@ class Repository:
         )
 
     def snapshots(self) -> list[Snapshot]:
-        """All backups, the oldest first.
+        """All backups that can be read, the oldest first; `unreadable` then names the others.
 
         Raises:
             NoRepository: there is none.
             BackupError: the repository cannot be read.
         """
-        listed = json.loads(self._checked(["snapshots", "--json", "--tag", TAG, "--no-lock"]) or "null")
+        done = self._run(["snapshots", "--json", "--tag", TAG, "--no-lock"])
+        if done.returncode:
+            raise self._failed(done.stderr)
+        self.unreadable = UNREADABLE.findall(done.stderr)
+        listed = json.loads(done.stdout or "null")
         found = [
-            Snapshot(str(one["id"]), _time(one["time"]), _manifest_of(one["tags"])) for one in listed or []
+            Snapshot(
+                str(one["id"]),
+                _time(one["time"]),
+                _tagged(one["tags"], OF_MANIFEST),
+                _tagged(one["tags"], OF_CHAIN),
+            )
+            for one in listed or []
         ]
         return sorted(found, key=lambda snapshot: snapshot.at)
 
@@ -193,6 +223,8 @@ class Repository:
         Raises:
             BackupError: something is damaged or missing.
         """
+        if subset is not None and not subset.strip():
+            raise BackupError("--read-data-subset names no part of the data. Write 5%, 1/7 or 500M.")
         self._checked(["unlock"])
         asked = [f"--read-data-subset={subset}"] if subset else []
         done = self._run(["check", *asked])
@@ -230,6 +262,14 @@ class Repository:
         """
         self._checked(["forget", snapshot, *(["--prune"] if prune else [])])
 
+    def undo(self, snapshot: str) -> str:
+        """Deletes a snapshot that must not count; returns what to tell where that is refused, else an empty text."""
+        try:
+            self.drop(snapshot)
+        except BackupError as error:
+            return f" The snapshot {snapshot[:8]} is not whole, and could not be deleted: {error}"
+        return ""
+
     def _checked(self, asked: Sequence[str]) -> str:
         done = self._run(asked)
         if done.returncode:
@@ -254,23 +294,37 @@ class Repository:
         return BackupError(f"restic failed at {self.place}: {shown}")
 
 
+def _folder_of(repository: str) -> Path | None:
+    """The folder of a repository on this machine; None where restic reaches it otherwise."""
+    kind, location = RESTIC_KIND.findall(repository)[0]
+    if kind or is_uri(repository):
+        return None
+    return Path(location.removeprefix("local:")).expanduser().resolve()
+
+
 def _require_outside(settings: Settings, repository: str) -> None:
-    if ":" in repository.split("/", 1)[0] or is_uri(repository):
+    if (place := _folder_of(repository)) is None:
         return
-    place = Path(repository).expanduser().resolve()
-    if place == settings.home_path or place.is_relative_to(settings.home_path):
-        raise BackupError(
-            f"The repository {place} lies in the home that it should save. Set CHURN_BACKUP_REPOSITORY to another disk."
-        )
+    saved = {"home": str(settings.home_path)}
+    with suppress(FileNotFoundError):  # on a clean machine the restore brings it back
+        saved["business folder"] = str(settings.business_path)
+    saved |= {"landing zone": settings.landing_uri, "folder of models": settings.mlflow_artifacts}
+    for what, folder in saved.items():
+        if not is_uri(folder) and place.is_relative_to(folder):
+            raise BackupError(
+                f"The repository {place} lies in the {what} that it should save. Set CHURN_BACKUP_REPOSITORY to "
+                "another disk."
+            )
 
 
 def _environment(settings: Settings) -> Mapping[str, str]:
     backup = settings.backup
-    found = {name: value for name, value in os.environ.items() if not name.startswith("RESTIC_PASSWORD")}
-    found["RESTIC_REPOSITORY"] = str(backup.repository)
+    ours = ("RESTIC_PASSWORD", "RESTIC_REPOSITORY")
+    found = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    found["RESTIC_REPOSITORY"] = str(_folder_of(str(backup.repository)) or backup.repository)
     if backup.password is not None:
         return found | {"RESTIC_PASSWORD": backup.password.get_secret_value()}
-    file = Path(str(backup.password_file)).expanduser()
+    file = Path(str(backup.password_file)).expanduser().resolve()
     if not file.is_file():
         raise BackupError(f"CHURN_BACKUP_PASSWORD_FILE names {file}, which is not there.")
     return found | {"RESTIC_PASSWORD_FILE": str(file)}
@@ -286,5 +340,9 @@ def _time(text: str) -> datetime:
     return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text)).astimezone(UTC)
 
 
-def _manifest_of(tags: Sequence[str]) -> str:
-    return next((tag.removeprefix(OF_MANIFEST) for tag in tags if tag.startswith(OF_MANIFEST)), "")
+def _tagged(tags: Sequence[str], name: str) -> str:
+    return next((tag.removeprefix(name) for tag in tags if tag.startswith(name)), "")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import chain, count
 from pathlib import Path
 from secrets import token_hex
 
@@ -26,6 +27,7 @@ from churn_assets.backup.proving import Proof, prove
 from churn_assets.backup.records import PASSED, DrillRecord, record_drill
 from churn_assets.backup.restic import BackupError, Repository, Snapshot
 from churn_assets.backup.surroundings import settings_of_home
+from churn_assets.backup.taking import FOLDER, LAST
 from churn_assets.backup.tombstones import replay
 from churn_assets.counts import counted
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -88,6 +90,11 @@ def newest(repository: Repository, as_of: datetime | None = None) -> Snapshot:
         BackupError: there is none.
     """
     found = repository.snapshots()
+    if repository.unreadable and as_of is None:
+        raise BackupError(
+            f"{', '.join(repository.unreadable)} cannot be read, and may be newer than the others. Name a time for the "
+            "newest one before it that can: --as-of; `churn-assets backup list` shows them."
+        )
     fitting = [one for one in found if as_of is None or one.at <= as_of]
     if fitting:
         return fitting[-1]
@@ -120,7 +127,7 @@ def restore(
         BackupError: it could not be restored; the target is as before.
     """
     started = time.monotonic()
-    target = target.expanduser().absolute()
+    target = target.expanduser().resolve()
     occupied = _occupied(target, replace)
     snapshot = newest(repository := Repository(settings), as_of)
     located = datetime.now(UTC)
@@ -132,7 +139,7 @@ def restore(
         note("proving what was restored")
         proofs = prove(settings, work, manifest, part)
         if not all(proof.passed for proof in proofs):
-            kept = target.with_name(DOUBTFUL.format(target.name, datetime.now(UTC)))
+            kept = _beside(target, DOUBTFUL)
             work.rename(kept)
             raise NotProved(proofs, kept)
         verified_at = datetime.now(UTC)
@@ -209,6 +216,8 @@ def _occupied(target: Path, replace: bool) -> bool:
     """
     if target.is_mount():
         raise BackupError(f"{target} is a mounted disk, which cannot be replaced. Name a new folder on it.")
+    if target.is_file():
+        raise BackupError(f"{target} is a file. Name a folder.")
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return False
     if not replace:
@@ -266,17 +275,26 @@ def _manifest(work: Path, snapshot: Snapshot) -> BackupManifest:
         raise BackupError(f"{snapshot.name}: {error}.") from error
 
 
+def _beside(target: Path, form: str) -> Path:
+    """A new name beside the target, with the present time; the second one of a second has a number, too."""
+    name = form.format(target.name, datetime.now(UTC))
+    names = chain([name], (f"{name}-{number}" for number in count(2)))
+    return next(place for place in map(target.with_name, names) if not place.exists())
+
+
 def _put(work: Path, target: Path, part: Part | None) -> Path:
     """Moves what was restored into a home; returns where what was there lies now.
 
     Of a part each place is put aside and replaced in turn. If the process dies meanwhile, the same restore again brings
     what is missing.
     """
-    safety = target.with_name(SAFETY.format(target.name, datetime.now(UTC)))
+    safety = _beside(target, SAFETY)
     if part is None:
         target.rename(safety)
         work.rename(target)
         return safety
+    # which describes later versions of the tables than those that come now
+    (target / FOLDER / LAST).unlink(missing_ok=True)
     for place in (*PARTS[part], MANIFEST):
         if (target / place).exists():
             (safety / place).parent.mkdir(parents=True, exist_ok=True)

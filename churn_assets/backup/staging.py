@@ -6,12 +6,12 @@ them away. Files that grow are copied, SQLite files by its own backup.
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from churn_assets.backup.databases import copy_database, is_database
-from churn_assets.backup.manifest import BUSINESS
+from churn_assets.backup.manifest import BUSINESS, BackupManifest
 from churn_assets.backup.restic import BackupError
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import pinned
@@ -24,7 +24,8 @@ AUDIT = (STORE, "audit_anchor")
 ATTEMPTS = 3
 # Folders whose files are written once; a changed one is noticed before the backup counts.
 LINKED = ("landing", "mlartifacts")
-JOURNALS = ("-wal", "-shm", "-journal")
+Stamps = Mapping[str, tuple[int, int]]
+JOURNALS = (".db-wal", ".db-shm", ".db-journal")
 
 
 class FileChanged(RuntimeError):
@@ -41,7 +42,8 @@ def stage(settings: Settings, business: Business, folder: Path) -> dict[str, int
 
     Raises:
         FileChanged: a file went away meanwhile.
-        BackupError: a table or a database is damaged.
+        BackupError: a table or a database is damaged, or a link leads nowhere.
+        OSError: a file or folder cannot be read or written.
     """
     versions = {}
     for store in sorted(worth_it(business), key=_order):
@@ -71,6 +73,28 @@ def elsewhere(settings: Settings, business: Business) -> dict[str, str]:
         if place_of(settings, store) is None:
             told = f"{store.setting} is not on this machine; back it up where it lies"
             found["lake" if store.kind == TABLE else store.path] = told
+    return found
+
+
+def gone(
+    settings: Settings, business: Business, known: BackupManifest | None, held: Iterable[str]
+) -> dict[str, str]:
+    """Stores that the last backup held and this one does not, although they are to be on this machine."""
+    if known is None:
+        return {}
+    before, now = _with_folders(known.files), _with_folders(held)
+    lost = [store for store in worth_it(business) if store.path in before and store.path not in now]
+    told = "it was in the last backup, and is gone"
+    return {store.path: told for store in lost if place_of(settings, store) is not None}
+
+
+def _with_folders(paths: Iterable[str]) -> set[str]:
+    """Paths of files, and of all folders in which they lie."""
+    found = set[str]()
+    for path in paths:
+        while path and path not in found:
+            found.add(path)
+            path = path.rpartition("/")[0]
     return found
 
 
@@ -115,14 +139,40 @@ def _stage_any(place: Path, target: Path, put: Callable[[Path, Path], None]) -> 
 
 
 def _stage_folder(place: Path, target: Path, put: Callable[[Path, Path], None]) -> None:
-    for parent, _, names in os.walk(place):
-        for name in sorted(names):
-            file = Path(parent, name)
-            if not name.endswith(JOURNALS):
+    try:
+        for file in files_below(place):
+            if not file.name.endswith(JOURNALS):
                 _stage_file(file, target / file.relative_to(place), put)
+    except FileNotFoundError as error:
+        raise FileChanged(f"{error.filename} went away while it was copied") from error
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Each file below a folder, also behind links to other folders; a link to a folder around it is not followed.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    for parent, folders, names in os.walk(folder, onerror=_cannot_be_read, followlinks=True):
+        here = Path(parent).resolve()
+        folders[:] = [one for one in sorted(folders) if not _leads_back(Path(parent, one), here)]
+        yield from (Path(parent, name) for name in sorted(names))
+
+
+def _cannot_be_read(error: OSError) -> None:
+    raise error
+
+
+def _leads_back(folder: Path, here: Path) -> bool:
+    return folder.is_symlink() and here.is_relative_to(folder.resolve())
 
 
 def _stage_file(file: Path, target: Path, put: Callable[[Path, Path], None]) -> None:
+    if file.is_symlink() and not file.exists():
+        raise BackupError(
+            f"{file} is a link to {file.readlink()}, which is not there. Nothing was backed up. Remove the link, or "
+            "bring back what it names."
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         if file.suffix == ".db" and is_database(file):
@@ -134,9 +184,9 @@ def _stage_file(file: Path, target: Path, put: Callable[[Path, Path], None]) -> 
 
 
 def _link(file: Path, target: Path) -> None:
-    """A second name for a file; a copy where that cannot be, as on another disk."""
+    """A second name for a file, or for what a link leads to; a copy where that cannot be, as on another disk."""
     try:
-        os.link(file, target, follow_symlinks=True)
+        os.link(file.resolve(strict=True) if file.is_symlink() else file, target)
     except FileNotFoundError:
         raise
     except OSError:
@@ -191,8 +241,8 @@ def uncovered(home: Path, business: Business, held: Iterable[str]) -> list[str]:
     lake = tuple(f"{store.path}/" for store in every if store.kind == TABLE)
     unneeded = [store.path.split("/") for store in every if not store.backup]
     found = []
-    for parent, _, names in os.walk(home):
-        for name in names:
+    for parent, folders, names in os.walk(home, onerror=_cannot_be_listed):
+        for name in [*names, *(one for one in folders if _leads_to_more(Path(parent, one), home, known))]:
             path = str(Path(parent, name).relative_to(home))
             if path in known or path.startswith(lake) or name.endswith(JOURNALS):
                 continue
@@ -201,12 +251,25 @@ def uncovered(home: Path, business: Business, held: Iterable[str]) -> list[str]:
     return sorted(found)
 
 
+def _cannot_be_listed(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # a folder of a run that has just ended
+        raise error
+
+
+def _leads_to_more(folder: Path, home: Path, known: set[str]) -> bool:
+    """Whether a folder is a link to others with files, none of which is held."""
+    if not folder.is_symlink():
+        return False
+    files = [str(file.relative_to(home)) for file in files_below(folder)]
+    return bool(files) and known.isdisjoint(files)
+
+
 def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     """Whether a path is that of a pattern, or lies below it."""
     return len(parts) >= len(pattern) and all(map(fnmatchcase, parts, pattern))
 
 
-def stamps(folder: Path) -> Mapping[str, tuple[int, int]]:
+def stamps(folder: Path) -> Stamps:
     """Path -> size and time of change of each file below a folder."""
     found = {}
     for parent, _, names in os.walk(folder):

@@ -10,8 +10,9 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 import churn_assets
-from churn_assets.settings import HIDDEN, Settings, without_secrets
+from churn_assets.settings import HIDDEN, BackupSettings, Settings, without_secrets
 
+REPOSITORY = "repository"  # shown as a place: its kind comes before its address
 HEAD = (
     "# The settings of the home that was backed up, where they differ from the defaults. No secret is here.\n"
 )
@@ -30,7 +31,9 @@ def _lines(model: BaseSettings) -> Iterator[str]:
         if isinstance(value, BaseSettings):
             yield from _lines(value)
         elif value != field.get_default(call_default_factory=True):
-            yield _line(variable, value)
+            yield _line(
+                variable, model.place if isinstance(model, BackupSettings) and name == REPOSITORY else value
+            )
 
 
 def _line(variable: str, value: Any) -> str:

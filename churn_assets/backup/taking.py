@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from pathlib import Path
 from churn_assets.backup import databases
 from churn_assets.backup.contents import digest_of
 from churn_assets.backup.manifest import (
+    BUSINESS,
     GOLDEN,
     MANIFEST,
     PACKAGES,
@@ -26,9 +27,18 @@ from churn_assets.backup.manifest import (
     read_manifest,
 )
 from churn_assets.backup.model_proof import golden_file
-from churn_assets.backup.restic import BackupError, NoRepository, Repository, Stored
-from churn_assets.backup.staging import ATTEMPTS, FileChanged, elsewhere, stage, stamps, uncovered
-from churn_assets.backup.surroundings import git_revision, packages_file, settings_file
+from churn_assets.backup.restic import BackupError, NoRepository, Repository, Snapshot, Stored
+from churn_assets.backup.staging import (
+    ATTEMPTS,
+    FileChanged,
+    Stamps,
+    elsewhere,
+    gone,
+    stage,
+    stamps,
+    uncovered,
+)
+from churn_assets.backup.surroundings import git_revision, packages_file, settings_file, settings_of_home
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import pinned, tables
 from churn_assets.lakehouse.engine.processes import only_one
@@ -39,7 +49,7 @@ from churn_assets.progress import note
 from churn_assets.settings import Settings
 from churn_assets.tracking.moved_home import follow
 
-FOLDER, STAGE, LAST, LOCK = "backup", "stage", "manifest.json", ".lock"
+FOLDER, STAGE, LAST, LOCK, PLACE = "backup", "stage", "manifest.json", ".lock", "place.txt"
 POLL_SECONDS = 2.0
 
 
@@ -94,34 +104,106 @@ def back_up(settings: Settings, business: Business, own_run: str = "") -> Backup
         try:
             former = repository.snapshots()
         except NoRepository:
+            _require_new(repository, folder)
             repository.make()
             former = []
         known = _last(folder)
+        _require_own(settings, former, known)
         wait_for_runs(settings, own_run)
         place = folder / STAGE
         try:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
-                    manifest = _copied(settings, business, place, known, own_run)
-                    before = stamps(place)
-                    note("storing the copy")
-                    content = manifest.to_json()
-                    stored = repository.store(
-                        place, sha256(content).hexdigest(), former[-1].id if former else None
-                    )
-                    if stamps(place) == before:
-                        break
-                    repository.drop(stored.snapshot)
-                    raise FileChanged("a file was written while it was stored")
+                    manifest, stored = _stored(settings, business, place, known, own_run, repository, former)
+                    break
                 except FileChanged as error:
                     if attempt == ATTEMPTS:
                         raise BackupError(
                             f"{error}, {ATTEMPTS} times. Take the backup while nobody delivers."
                         ) from error
-            (folder / LAST).write_bytes(content)
+            (folder / LAST).write_bytes(manifest.to_json())
+            (folder / PLACE).write_text(repository.place, encoding="utf-8")
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise BackupError(f"{where}{error.strerror or error}. Nothing was backed up.") from error
         finally:
             shutil.rmtree(place, ignore_errors=True)
     return Backup(manifest, stored, time.monotonic() - started)
+
+
+def _require_new(repository: Repository, folder: Path) -> None:
+    """Checks that no backup of this home lay where there is no repository now.
+
+    Raises:
+        BackupError: one did: a new repository there would hide that all are gone, or lie on another disk.
+    """
+    file = folder / PLACE
+    if file.is_file() and file.read_text(encoding="utf-8") == repository.place:
+        raise BackupError(
+            f"The repository at {repository.place} is gone with its backups. Mount its disk, or bring it back; to "
+            f"begin anew there, delete {file}."
+        )
+
+
+def _require_own(settings: Settings, former: Sequence[Snapshot], known: BackupManifest | None) -> None:
+    """Checks that the newest backup is not that of another home, as far as their audits tell.
+
+    Raises:
+        BackupError: it is: then each of the two would forget backups of the other one.
+    """
+    chain = next(iter(_audit(settings)), "")
+    newest = former[-1] if former else None
+    if newest is None or (known and newest.manifest == _name_of(known)) or chain in ("", newest.chain):
+        return
+    if newest.chain:
+        raise BackupError(
+            f"The repository holds backups of another home; the newest one is {newest.name}. Set "
+            "CHURN_BACKUP_REPOSITORY to a place of this home."
+        )
+
+
+def _name_of(manifest: BackupManifest) -> str:
+    """The SHA-256 by which a snapshot names its manifest."""
+    return sha256(manifest.to_json()).hexdigest()
+
+
+def _stored(
+    settings: Settings,
+    business: Business,
+    place: Path,
+    known: BackupManifest | None,
+    own_run: str,
+    repository: Repository,
+    former: Sequence[Snapshot],
+) -> tuple[BackupManifest, Stored]:
+    """Makes the copy and stores it.
+
+    Raises:
+        FileChanged: a file was written meanwhile, so that what is stored must not count.
+    """
+    manifest, before = _copied(settings, business, place, known, own_run)
+    note("storing the copy")
+    parents = [one.id for one in former if known and one.manifest == _name_of(known)]
+    trusted = parents and known and not _silently_changed(known, manifest, before)
+    chain = next(iter(manifest.audit), "")
+    stored = repository.store(place, _name_of(manifest), parents[-1] if trusted else None, chain)
+    after = stamps(place)
+    if moved := [path for path, stamp in before.items() if after.get(path) != stamp]:
+        left = repository.undo(stored.snapshot)
+        raise FileChanged(f"{moved[0]} was written while it was stored.{left}".rstrip("."))
+    return manifest, stored
+
+
+def _silently_changed(known: BackupManifest, manifest: BackupManifest, dates: Stamps) -> list[str]:
+    """Files with other bytes than in the last backup, and its size and date: restic would not read them again."""
+    since = known.at.timestamp() * 1e9
+    return [
+        path
+        for path, file in manifest.files.items()
+        if (former := known.files.get(path, file)) != file
+        and former.bytes == file.bytes
+        and dates[path][1] < since
+    ]
 
 
 def wait_for_runs(settings: Settings, own_run: str, sleep: Callable[[float], object] = time.sleep) -> None:
@@ -134,8 +216,12 @@ def wait_for_runs(settings: Settings, own_run: str, sleep: Callable[[float], obj
 
 def _copied(
     settings: Settings, business: Business, place: Path, known: BackupManifest | None, own_run: str
-) -> BackupManifest:
-    """Makes the copy and its manifest; repeats the copy where tables or runs moved on meanwhile."""
+) -> tuple[BackupManifest, Stamps]:
+    """Makes the copy and its manifest; repeats the copy where tables or runs moved on meanwhile.
+
+    Returns:
+        the manifest, and the stamps of the files as they were before their checksums were made.
+    """
     for attempt in range(1, ATTEMPTS + 1):
         note("copying")
         shutil.rmtree(place, ignore_errors=True)
@@ -167,7 +253,7 @@ def _described(
     known: BackupManifest | None,
     at: datetime,
     unsettled: list[str],
-) -> BackupManifest:
+) -> tuple[BackupManifest, Stamps]:
     """Writes what lies beside a home, and the manifest, into the copy."""
     note("proving the copy")
     if (place / databases.MLFLOW).is_file():  # the home may have moved since MLflow wrote its paths down
@@ -180,7 +266,8 @@ def _described(
     ):
         (place / path).parent.mkdir(exist_ok=True)
         (place / path).write_text(text, encoding="utf-8")
-    files = _digests(place)
+    before = stamps(place)
+    files = _digests(place, sorted(before))
     homeless = dict.fromkeys(
         uncovered(settings.home_path, business, files), "it is not in the catalogue of stores"
     )
@@ -198,16 +285,15 @@ def _described(
         runs=databases.runs(place),
         schedules=databases.schedules(place),
         mlflow_runs=databases.mlflow_runs(place),
-        audit=_audit(settings),
+        audit=_audit(settings_of_home(settings, place, place / BUSINESS)),
         unsettled=unsettled,
-        not_held=elsewhere(settings, business) | without | homeless,
+        not_held=elsewhere(settings, business) | without | homeless | gone(settings, business, known, files),
     )
     (place / MANIFEST).write_bytes(manifest.to_json())
-    return manifest
+    return manifest, before
 
 
-def _digests(place: Path) -> dict[str, HeldFile]:
-    paths = sorted(stamps(place))
+def _digests(place: Path, paths: Sequence[str]) -> dict[str, HeldFile]:
     with ThreadPoolExecutor() as pool:
         return dict(zip(paths, pool.map(lambda path: digest(place / path), paths), strict=True))
 
@@ -219,9 +305,7 @@ def _tables(
     found = {}
     for path, at in sorted(versions.items()):
         folder, below = place / "lake" / path, f"lake/{path}"
-        if known and (
-            rotten := [p for p in files if p.startswith(below) and known.files.get(p, files[p]) != files[p]]
-        ):
+        if known and (rotten := _rotten(f"{below}/", files, known)):
             raise _damaged(path, f"{rotten[0]} was changed since the last backup; nobody changes such a file")
         log = "".join(f"{name} {files[f'{below}/{name}'].sha256}\n" for name in pinned.log_files(folder, at))
         digest_of_log = sha256(log.encode()).hexdigest()
@@ -236,6 +320,15 @@ def _tables(
             raise _damaged(path, f"its version {at} cannot be read: {error}") from error
         found[path] = HeldTable(at, told.rows, told.checksum, types, digest_of_log)
     return found
+
+
+def _rotten(below: str, files: dict[str, HeldFile], known: BackupManifest) -> list[str]:
+    """Files of a table with other bytes than in the last backup; none where the table was made anew since."""
+    here = [path for path in sorted(files) if path.startswith(below)]
+    first = next(path for path in here if path.startswith(f"{below}{pinned.LOG}/"))
+    if known.files.get(first, files[first]) != files[first]:
+        return []
+    return [path for path in here if known.files.get(path, files[path]) != files[path]]
 
 
 def _damaged(path: str, why: str) -> BackupError:

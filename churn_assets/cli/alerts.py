@@ -9,6 +9,8 @@ from churn_assets.cli.options import lakehouse_of_process
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from churn_assets.lakehouse.lakehouse import Lakehouse
+
 
 @click.group()
 def alerts() -> None:
@@ -21,7 +23,10 @@ def alerts() -> None:
 @alerts.command("list")
 @click.option("--all", "everything", is_flag=True, help="Also acknowledged and suppressed ones, of all days.")
 @click.option(
-    "--day", type=click.DateTime(["%Y-%m-%d"]), help="As of this day; default: the newest with alerts."
+    "--day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="As of this day; default: the newest with alerts.",
 )
 @click.option("--rule", help="Of this rule alone.")
 def list_alerts(everything: bool, day: "datetime | None", rule: str | None) -> None:
@@ -42,7 +47,7 @@ def list_alerts(everything: bool, day: "datetime | None", rule: str | None) -> N
     if rule is not None and rule not in (names := dict.fromkeys([*rules, *(row["rule"] for row in found)])):
         raise click.UsageError(f"There is no rule {rule}; there is {', '.join(names) or 'none'}.")
     if wanted is None:
-        click.echo("There are no alerts yet; `churn-assets daily` raises them.")
+        click.echo(_no_alerts(lakehouse))
         return
     found = [row for row in found if rule in (None, row["rule"])]
     rows = found if everything and not day else [row for row in found if row["as_of_date"] == wanted]
@@ -61,6 +66,18 @@ def list_alerts(everything: bool, day: "datetime | None", rule: str | None) -> N
         click.echo(
             f"There are no current scores as of {wanted}: the day was not scored, or is not kept any more."
         )
+
+
+def _no_alerts(lakehouse: "Lakehouse") -> str:
+    """Why there are no alerts, as a sentence."""
+    from churn_assets.lakehouse import tables
+
+    there = lakehouse.exists(tables.CURRENT_SCORES)
+    days = lakehouse.slices(tables.CURRENT_SCORES, "as_of_date") if there else []
+    if not days:
+        return "There are no alerts yet; `churn-assets daily` raises them."
+    first = " On the first day nobody can have changed." if len(days) == 1 else ""
+    return f"No alert was raised yet; the newest scored day is {max(days)}.{first}"
 
 
 def _tell_earlier(rows: list[dict[str, Any]]) -> None:
@@ -128,4 +145,4 @@ def show_rules() -> None:
     for one in found:
         click.echo(quality_sentence(one))
     if not found:
-        click.echo("There are no alerts yet; `churn-assets daily` raises them.")
+        click.echo(_no_alerts(lakehouse))

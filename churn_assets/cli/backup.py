@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from churn_assets.backup.manifest import Part
 
 MIB = 2**20
+PLACES = ("landing", "lake", "tracking_uri", "artifacts", "audit_anchor")  # settings that lead out of a home
 
 
 class _Time(click.ParamType[datetime]):
@@ -74,7 +75,9 @@ def list_backups() -> None:
         click.echo(
             f"{one.name} {one.at:%Y-%m-%d %H:%M} UTC, {(now - one.at).total_seconds() / 3600:,.1f} hours old"
         )
-    if not found:
+    for name in repository.unreadable:
+        click.echo(f"{name} cannot be read: the repository is damaged.")
+    if not (found or repository.unreadable):
         click.echo(f"There is no backup at {repository.place}.")
 
 
@@ -111,7 +114,7 @@ def forget_backups() -> None:
 @click.option(
     "--only", "part", type=click.Choice(["models", "lake", "config"]), help="Only a part of the home."
 )
-@click.option("--replace", is_flag=True, help="Put what is at FOLDER aside, in a folder beside it.")
+@click.option("--replace", is_flag=True, help="Put what is at PATH aside, in a folder beside it.")
 def restore(target: Path, as_of: datetime | None, part: "Part | None", replace: bool) -> None:
     """Bring a home back from a backup into a folder, and verify it before it is put in place.
 
@@ -120,11 +123,12 @@ def restore(target: Path, as_of: datetime | None, part: "Part | None", replace: 
     """
     from churn_assets.backup.restoring import restore_recorded, told_of
 
-    done = restore_recorded(
-        settings_of_process(), target, getpass.getuser(), as_of=as_of, part=part, replace=replace
-    )
+    settings = settings_of_process()
+    done = restore_recorded(settings, target, getpass.getuser(), as_of=as_of, part=part, replace=replace)
     for line in told_of(done):
         click.echo(line)
+    if moved := [f"CHURN_{name.upper()}" for name in PLACES if getattr(settings, name)]:
+        click.echo(f"What was restored lies in that folder, all of it. To use it, unset {', '.join(moved)}.")
 
 
 @click.command()

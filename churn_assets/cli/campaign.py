@@ -194,9 +194,8 @@ def _show_results(lakehouse: "Lakehouse", campaign_id: str) -> None:
     whole = [row for row in rows if row["scope"] == CAMPAIGN]
     console = output()
     if not whole:
-        console.print(
-            "", "It was not measured yet: nothing tells that anybody was contacted.", highlight=False
-        )
+        told = "It was not measured yet: nothing tells that anybody was contacted."
+        console.print(f"\n{told}", highlight=False)
         return
     named = [
         (next((row[n] for n in ("offer", "segment") if row[n] != ALL), ALL), row["days"], row["told"])

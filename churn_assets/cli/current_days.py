@@ -39,12 +39,12 @@ def print_days(lakehouse: Lakehouse, days: Iterable[date], rise: float, console:
         before = pc.coalesce(rows["probability_week_before"], rows["probability_month_end"])
         risen = pc.sum(pc.greater_equal(pc.subtract(rows["probability"], before), rise)).as_py() or 0
         leaving = pc.sum(rows["probability"]).as_py() or 0.0
-        alerts = f"{_alerts_of(lakehouse, day):,}"
+        alerts = f"{alerts_of(lakehouse, day):,}"
         grid.add_row(str(day), f"{rows.num_rows:,}", f"{leaving:,.0f}", f"{risen:,}", alerts)
     console.print(grid)
 
 
-def _alerts_of(lakehouse: Lakehouse, day: date) -> int:
+def alerts_of(lakehouse: Lakehouse, day: date) -> int:
     """The alerts of a day that were not suppressed."""
     if not lakehouse.exists(tables.RISK_ALERTS):
         return 0

@@ -10,7 +10,7 @@ NAME = "backup"
 
 def check_backup(settings: Settings) -> Finding:
     """Checks that backups are set up and taken; asks the records of the lake, not the repository."""
-    from churn_assets.backup.nightly import age_of, too_old
+    from churn_assets.backup.nightly import age_of, badly_verified, too_old
     from churn_assets.backup.restic import INSTALL, BackupError, Repository, installed
     from churn_assets.lakehouse.lakehouse import Lakehouse
 
@@ -28,14 +28,14 @@ def check_backup(settings: Settings) -> Finding:
         return Finding(
             NAME, "ok", f"restic {version}, {place}; its age was not read, as the lake is elsewhere"
         )
-    age, now = age_of(Lakehouse(settings)), datetime.now(UTC)
+    age = age_of(Lakehouse(settings), now := datetime.now(UTC))
     wrong = [
         told
         for told in (too_old(age, now), f"the last one failed: {age.failed}" if age.failed else "")
         if told
     ]
-    if age.verified_at is not None and not age.verified:
-        wrong.append("the last verification failed")
+    if age.verified_at is not None and (told := badly_verified(age, now)):
+        wrong.append(told)
     if wrong:
         return Finding(
             NAME, "warn", "; ".join(wrong), "Take one: `churn-assets backup`; then `backup verify`."

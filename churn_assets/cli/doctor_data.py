@@ -118,6 +118,29 @@ def check_sources(settings: Settings) -> Finding:
     return Finding("sources", status, what, remedy)
 
 
+def check_databases(settings: Settings) -> Finding:
+    """Checks that the address of each source that is a database can be made up; connects to none."""
+    from churn_assets.contracts.loader import load_business
+    from churn_assets.sources.databases.address import address_of
+    from churn_assets.sources.live.errors import ExtractError
+
+    try:
+        business = load_business(settings.business_path)
+    except (FileNotFoundError, ValueError):
+        return Finding("databases", "warn", "not checked: there is no valid business")
+    read = [(source.name, source.database) for source in business.sources if source.database]
+    wrong = []
+    for name, database in read:
+        try:
+            address_of(database)
+        except ExtractError as error:
+            wrong.append(f"{name}: {error}")
+    if wrong:
+        return Finding("databases", "fail", "\n".join(wrong))
+    told = f"the address of {counted(len(read), 'source')} is known; no connection was tried"
+    return Finding("databases", "ok", told if read else "no source is read from one")
+
+
 def check_findings(settings: Settings) -> Finding:
     """Lists what the checks of silver found in the newest month, and counts what they found before."""
     from churn_assets.cli.findings import open_findings

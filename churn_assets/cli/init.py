@@ -75,8 +75,8 @@ def init(
     or what --extract-date states. One file with years of history becomes known on one day: months before it see
     nothing, and no model can learn from them. Bring several extracts, each under its own day, or use --cut-by-month.
 
-    An address such as postgresql://user@host/database, or the name of the environment variable that holds it, drafts
-    contracts that read the tables themselves; a password is never written.
+    An address such as postgresql://user@host/database, or '${CRM_URL}' for the environment variable CRM_URL that holds
+    it, drafts contracts that read the tables themselves; a password is never written.
 
     Nothing is overwritten. If FOLDER has a business, --land only copies files.
     """

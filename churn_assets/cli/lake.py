@@ -184,7 +184,7 @@ def daily(as_of: "datetime | None") -> None:
 
 def _tell_day(settings: "Settings", day: "date") -> None:
     """Prints what a day of current scores brought."""
-    from churn_assets.cli.current_days import days_scored, print_days
+    from churn_assets.cli.current_days import alerts_of, days_scored, print_days
     from churn_assets.contracts.loader import load_business
     from churn_assets.lakehouse.lakehouse import Lakehouse
 
@@ -194,7 +194,8 @@ def _tell_day(settings: "Settings", day: "date") -> None:
         return
     rise = load_business(settings.business_path).file.alerts.rise
     print_days(lakehouse, [day], rise, console)
-    console.print("`churn-assets alerts list` shows the alerts.", highlight=False)
+    if alerts_of(lakehouse, day):
+        console.print("`churn-assets alerts list` shows the alerts.", highlight=False)
 
 
 def _tell_ingest(settings: "Settings", months: list[str]) -> None:

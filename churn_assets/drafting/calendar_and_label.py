@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from churn_assets.drafting.databases import first_asked
 from churn_assets.drafting.doubt import Doubt
 from churn_assets.drafting.source import DraftSource
 from churn_assets.ml.training.split import NotEnoughHistory, temporal_split
@@ -61,12 +62,14 @@ def plan_of(sources: list[DraftSource], today: date) -> ChurnPlan | None:
         return None
     doubts: list[Doubt] = []
     labelled = max(spells or events, key=lambda s: s.column(s.customer).distinct)
+    policy, why = _policy(labelled)
     months = sorted({month_of(day) for s in sources for day in s.days if day}) or [month_of(today)]
-    start, last = months[0], months[-1]
+    last = months[-1]
+    asked = first_asked(labelled, today) if policy == "inactivity" else None
+    start = min(months[0], asked or months[0])
     count = len(month_range(start, last))
     told = f"{count} months" if count > 1 else "one month"
     living = (today - month_end(last)).days < LIVING_DAYS
-    policy, why = _policy(labelled)
     notes = {"label": why}
     if len(spells or events) > 1:
         others = ", ".join(s.name for s in (spells or events) if s is not labelled)
@@ -81,15 +84,14 @@ def plan_of(sources: list[DraftSource], today: date) -> ChurnPlan | None:
         why += f"; shortened to {outcome} days, because extracts of {told} leave no more for a training"
     notes["windows"] = why
     doubts.append(_doubt(1, "label", f"{policy}: {notes['label']}; outcome_days {outcome}: {why}"))
-    if not enough:
-        doubts.append(
-            _doubt(
-                1,
-                "calendar",
-                f"extracts of {told} ({start} to {last}) are too few for a training; "
-                "bring older ones, each under the day on which it was extracted",
-            )
+    if asked:
+        said = (
+            f"it begins with the first events of {labelled.name}; `run extract` asks for each month by itself"
         )
+        doubts.append(_doubt(2, "calendar", said))
+    if not enough:
+        of = f"extracts of {told} ({start} to {last}) are too few for a training"
+        doubts.append(_doubt(1, "calendar", f"{of}; {_older(labelled, policy)}"))
     spell = labelled.spell
     return ChurnPlan(
         start=start,
@@ -110,6 +112,16 @@ def plan_of(sources: list[DraftSource], today: date) -> ChurnPlan | None:
     )
 
 
+def _older(labelled: DraftSource, policy: Policy) -> str:
+    """Where older extracts may come from."""
+    if labelled.group.table is not None and policy != "inactivity":
+        return (
+            "a database does not tell how its subscriptions were in earlier months: history begins with the first "
+            "extract, or put older exports into the landing zone, each under the day on which it was made"
+        )
+    return "bring older ones, each under the day on which it was extracted"
+
+
 def _doubt(rank: int, about: str, words: str) -> Doubt:
     return Doubt(rank, f"churn.yaml, {about}", words)
 
@@ -118,7 +130,7 @@ def _policy(source: DraftSource) -> tuple[Policy, str]:
     if source.role != "spell":
         return (
             "inactivity",
-            f"no file has spells with an end, so churn is a time without rows in {source.name}",
+            f"no source has spells with an end, so churn is a time without rows in {source.name}",
         )
     if source.spell.get("endedOn") == source.spell.get("expiresOn"):
         return "lapse", f"{source.name} tells when a spell expires, not whether it ended"

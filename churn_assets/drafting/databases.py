@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,14 +19,17 @@ from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.file_names import FileGroup, GivenFile, SampledTable
 from churn_assets.drafting.names import source_name
 from churn_assets.drafting.source import DraftSource
+from churn_assets.months import month_of
 from churn_assets.settings import SECRET_PARAMETER
 from churn_assets.sources.databases.address import address_of, kind_of_location
-from churn_assets.sources.databases.reading import snapshot
+from churn_assets.sources.databases.reading import Lost, schema_and_name, snapshot
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.rows import cast, common_type
 
 MOST_ROWS = 200_000  # of a table
+MISTAKES = 0.005  # of the events of a table, so many may lie before all others
 CHANGED = re.compile(r"updat|modif|(^|_)chang|last_write|geaendert|aktualisiert|(^|_)mtime")
+NOT_IN_FILES = re.compile(r"[/\\]")
 PASSWORD_NAME = "DATABASE_PASSWORD"  # noqa: S105 (the name of a variable)
 
 
@@ -66,16 +70,25 @@ def find_tables(
             found.doubts.append(Doubt(1, "contracts, location", said))
         for table in asked.tables or _tables(asked, kind, environ):
             database = SourceDatabase(kind, asked.location, table, None, None, None)
-            rows, complete = _sample(database, environ)
+            try:
+                rows, complete = _sample(database, environ)
+            except Lost:
+                raise
+            except ExtractError as error:
+                if asked.tables:
+                    raise
+                found.doubts.append(Doubt(3, table, f"left out: {error}"))
+                continue
             if rows.num_rows == 0:
                 found.doubts.append(Doubt(3, table, "left out: the table has no rows"))
                 continue
-            file = folder / f"{len(found.groups)}" / f"{table}.parquet"
+            name = schema_and_name(table)[1]
+            file = folder / f"{len(found.groups)}" / f"{NOT_IN_FILES.sub('_', name)}.parquet"
             file.parent.mkdir()
             pq.write_table(rows, file)
             sampled = SampledTable(kind, declared, table, complete)
             given = GivenFile(file, today, "table")
-            found.groups.append(FileGroup(source_name(table.rpartition(".")[2]), (given,), table=sampled))
+            found.groups.append(FileGroup(source_name(name), (given,), table=sampled))
     except ExtractError as error:
         raise DraftError(str(error)) from None
     return found
@@ -96,7 +109,8 @@ def _tables(asked: DatabaseToDraft, kind: DatabaseKind, environ: Mapping[str, st
 
     database = SourceDatabase(kind, asked.location, "", None, None, None)
     with snapshot(address_of(database, environ), database) as rows:
-        return sorted(inspect(rows.connection).get_table_names())
+        names = sorted(inspect(rows.connection).get_table_names())
+    return [f'"{name}"' if "." in name else name for name in names]
 
 
 def _sample(database: SourceDatabase, environ: Mapping[str, str]) -> tuple[pa.Table, bool]:
@@ -161,3 +175,16 @@ def _as(
         doubts=(*others, doubt),
         notes=source.notes | {"delivery": f"guess: {said}"},
     )
+
+
+def first_asked(source: DraftSource, today: date) -> str | None:
+    """The month of the first events of a table that can be asked for past months; None of another source.
+
+    A few days before all others are mistakes.
+    """
+    if source.group.table is None or source.group.table.cursor is None or source.event_time is None:
+        return None
+    if source.role not in ("event", "treatment") or (days := source.column(source.event_time).days) is None:
+        return None
+    known = days[days.notna() & (days < pd.Timestamp(today, tz="UTC") + pd.Timedelta(days=1))]
+    return month_of(known.sort_values()[int(len(known) * MISTAKES)].date()) if len(known) else None

@@ -9,7 +9,7 @@ from churn_assets.drafting.calendar_and_label import ChurnPlan, plan_of
 from churn_assets.drafting.columns import DraftColumn
 from churn_assets.drafting.customer_id import find_customers, relate
 from churn_assets.drafting.cut_by_month import cut_by_month
-from churn_assets.drafting.databases import FoundTables, with_cursor
+from churn_assets.drafting.databases import FoundTables, first_asked, with_cursor
 from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.extracts import with_absence, with_days, with_delivery
 from churn_assets.drafting.file_names import group_files
@@ -68,7 +68,8 @@ def draft(
             "No file tells who left: none has several rows of a customer, each with its time, and none has spells with "
             "a start and an end. Add the file of subscriptions or of purchases."
         )
-    sources = [with_absence(source, month_range(plan.start, plan.last)) for source in sources]
+    months = month_range(plan.start, plan.last)
+    sources = [s if first_asked(s, today) else with_absence(s, months) for s in sources]
     doubts = [
         *(tables.doubts if tables else ()),
         *plan.doubts,

@@ -88,12 +88,7 @@ def _dated(
             f"the name of {guessed[0]} states no day, so the newest in the data is taken; or use --extract-date"
         )
     months = months_of(source)
-    if len(months) > 1 and source.group.table is not None:
-        said.append(
-            f"the table holds events of {len(months)} months: `run extract` over these months first, so that each "
-            "becomes known in its own"
-        )
-    elif len(months) > 1:
+    if len(months) > 1 and source.group.table is None:
         whole = source.group.files[0].name
         said.append(
             f"{whole} holds events of {len(months)} months that all become known on one day, so no model can learn "

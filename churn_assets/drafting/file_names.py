@@ -201,7 +201,9 @@ def _within(folder: Path) -> list[Path]:
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if not path.exists():
-            raise DraftError(f"{path}: there is no such file or folder.")
+            variable = re.fullmatch(r"[A-Z][A-Z0-9_]*", str(path))
+            hint = f" A variable that holds an address is written '${{{path}}}'." if variable else ""
+            raise DraftError(f"{path}: there is no such file or folder.{hint}")
         for file in _within(path) if path.is_dir() else [path]:
             hidden = any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
             if file.is_file() and not hidden and file.suffix != ".part":

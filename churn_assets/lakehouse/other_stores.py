@@ -399,6 +399,15 @@ OTHERS = (
         unneeded="each backup holds its own",
     ),
     Store(
+        "backup/place.txt",
+        "file",
+        "Where the last backup lies, without user and password.",
+        False,
+        "until the next backup",
+        False,
+        unneeded="the next backup writes down its own",
+    ),
+    Store(
         "backup/cache",
         "cache",
         "What restic knows of the repository.",

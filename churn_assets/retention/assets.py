@@ -220,7 +220,7 @@ def _report(found: "Sequence[Planning]") -> dict[str, Any]:
                 gap,
             )
         )
-    head = ("campaign", "contacted", "holdout", "expected cost", "expected profit", "duality gap")
+    head = ("campaign", "contacted", "holdout", "expected cost", "expected profit", "profit missed at most")
     consent = (
         {}
         if newest.basis.consent_declared

@@ -149,8 +149,12 @@ def compared(arms: Arms) -> ArmsCompared | None:
 
 
 def _plain(arms: Arms, plain: Contrast) -> Range:
-    """The difference without adjustment: of one campaign with an interval that also holds for few churners."""
-    if arms.stratum.any():
+    """The difference without adjustment: of one campaign with an interval that also holds for few churners.
+
+    That interval takes each row for a customer, so it is not used where one has several.
+    """
+    several = arms.customer.max() + 1 < len(arms.customer)
+    if arms.stratum.any() or several:
         return plain.value, *plain.interval
     left = (int(arms.left[arm].sum()) for arm in (arms.treated, ~arms.treated))
     (x1, x0), (n1, n0) = left, arms.sizes

@@ -186,7 +186,7 @@ def record_of(found: Planning) -> CampaignRecord:
         holdout=totals.holdout,
         expected_cost=totals.cost,
         expected_profit=totals.profit,
-        note=f"{found.plan.allocation.method}, duality gap {found.plan.allocation.gap:.4%}",
+        note=f"at most {found.plan.allocation.gap:.3%} of the profit was missed",
     )
 
 
@@ -204,6 +204,7 @@ class PlanTotals:
         offers: offer -> customers who get it.
         arms: (why or arm, customers), the largest first.
         churn: mean churn probability of the planned and of those whom they are compared with.
+        explored_profit: expected of exploration alone.
         saved_by_plan: `saved`, without exploration.
     """
 
@@ -218,6 +219,7 @@ class PlanTotals:
     offers: dict[str, int]
     arms: Sequence[tuple[str, int]]
     churn: float
+    explored_profit: float
     saved_by_plan: float
 
     @property
@@ -248,5 +250,6 @@ def totals_of(rows: "pd.DataFrame") -> PlanTotals:
         offers={str(k): int(n) for k, n in out["offer"].value_counts().items()},
         arms=[(str(k), int(n)) for k, n in arms.items()],
         churn=sum(both) / len(both) if both else 0.0,
+        explored_profit=float(out.loc[out["arm"] != PLANNED, "expected_profit"].sum()),
         saved_by_plan=float(planned["expected_effect"].sum()),
     )

@@ -27,7 +27,8 @@ def headline(found: Planning) -> str:
         f"{found.campaign_id}: {counted(totals.contacted, 'customer is', 'customers are')} contacted for an expected "
         f"{totals.cost:,.0f} {currency} of a budget of {found.plan.budget:,.0f}, {totals.explored:,} of them at "
         f"random; {counted(totals.holdout, 'customer stays', 'customers stay')} in the holdout. Expected: "
-        f"{totals.profit:,.0f} {currency} of profit and {totals.saved:,.1f} customers saved."
+        f"{totals.profit:,.0f} {currency} of profit ({totals.explored_profit:,.0f} of it from contacts at random) and "
+        f"{totals.saved:,.1f} customers saved."
     )
 
 
@@ -77,7 +78,7 @@ def detectable_rows(found: Sequence[Detectable]) -> Rows:
     return [
         (
             d.months,
-            "nothing: an arm is empty" if d.prevented is None else _smallest(d.prevented),
+            "nothing: nobody to compare" if d.prevented is None else _smallest(d.prevented),
             "no share is enough" if d.holdout_needed is None else f"{d.holdout_needed:.1%}",
         )
         for d in found

@@ -49,13 +49,13 @@ def read_current(
     import pyarrow.compute as pc
 
     if not lakehouse.exists(tables.CURRENT_SCORES) or not lakehouse.exists(tables.CURRENT_SNAPSHOT):
-        return f"{tables.CURRENT_SCORES.path} was never materialised; the job `daily` does so"
+        return "the job daily has not run yet"
     days = lakehouse.slices(tables.CURRENT_SCORES, "as_of_date")
     day = max(days, default=None)
     if day is None:
-        return f"{tables.CURRENT_SCORES.path} is empty; the job `daily` fills it"
+        return "no day has current scores; the job daily makes them"
     if day < newest:
-        return f"the newest current scores are of {day}, before the scores of {newest}; run the job `daily`"
+        return f"the newest current scores are of {day}, before the scores of {newest}; run the job daily"
     scores = lakehouse.arrow(tables.CURRENT_SCORES, None, [("as_of_date", "=", day)])
     former = [("as_of_date", ">", day - timedelta(days=FORMER_DAYS)), ("as_of_date", "<=", day)]
     known_until = pc.min(scores["known_until"]).as_py()

@@ -76,7 +76,14 @@ SIGNATURES = (
     (b"Rar!\x1a", FileKind("archive", "a RAR archive", UNPACK)),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", WORKBOOK),
     (b"%PDF-", FileKind("pdf", "a PDF document", "Deliver the data that it was made of.")),
-    (b"SQLite format 3\0", FileKind("binary", "an SQLite database", "Export its table, and deliver that.")),
+    (
+        b"SQLite format 3\0",
+        FileKind(
+            "binary",
+            "an SQLite database",
+            "Export its table, or give its address: sqlite:////folder/file.db.",
+        ),
+    ),
     (b"Obj\x01", FileKind("binary", "an Avro file", "Deliver CSV, JSON lines or Parquet.")),
     (b"ORC\x03", FileKind("binary", "an ORC file", "Deliver CSV, JSON lines or Parquet.")),
     (b"ARROW1", FileKind("binary", "an Arrow file", "Deliver CSV, JSON lines or Parquet.")),

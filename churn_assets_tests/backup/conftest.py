@@ -16,6 +16,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.audit.chain import record
 from churn_assets.settings import BackupSettings, Settings
+from churn_assets_tests.backup.cheap import cheapen
 from churn_assets_tests.lakes import business_copy, write_csv
 
 PASSWORD = "correct horse"
@@ -111,6 +112,7 @@ def backed_up(tmp_path_factory: pytest.TempPathFactory) -> SmallHome:
     """A home with one backup; tests look at it and change nothing. What they change they copy."""
     found = small_home(tmp_path_factory.mktemp("backed-up"))
     found.back_up()
+    cheapen(found.repository, PASSWORD)
     return found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from churn_assets.backup.restic import Repository
-from churn_assets.backup.taking import FOLDER, LAST, LOCK
+from churn_assets.backup.taking import FOLDER, LAST, LOCK, PLACE
 from churn_assets_tests.backup.conftest import PASSWORD, SmallHome
 from churn_assets_tests.backup.killing import BACKUP, RESTORE
 
@@ -38,7 +38,7 @@ def test_a_killed_backup_or_restore_leaves_nothing_half(mine: SmallHome, tmp_pat
     assert list(told) == [*BACKUP, *RESTORE]
     assert {row["signal"] for row in told.values()} == {signal.SIGKILL}
     assert {name: row["again"] for name, row in told.items() if row["again"]} == {}
-    assert sorted(f.name for f in (mine.home / FOLDER).iterdir()) == [LOCK, "cache", LAST]
+    assert sorted(f.name for f in (mine.home / FOLDER).iterdir()) == [LOCK, "cache", LAST, PLACE]
     # one of the fixture, one after each kill, and those that died when they were whole
     assert 2 + len(BACKUP) <= len(Repository(mine.settings).snapshots()) <= 3 + len(BACKUP)
     Repository(mine.settings).check("100%")

@@ -37,7 +37,7 @@ def test_each_act_is_recorded_also_one_that_failed(mine: SmallHome, monkeypatch:
     monkeypatch.setattr(Repository, "store", lambda *_: (_ for _ in ()).throw(BackupError("no space")))
     with pytest.raises(BackupError):
         take(mine.house, mine.business, "anna")
-    age = age_of(mine.house)
+    age = age_of(mine.house, datetime.now(UTC))
     assert age.failed == "BackupError: no space" and age.verified
     assert age.taken_at is not None and age.taken_at <= datetime.now(UTC)
 

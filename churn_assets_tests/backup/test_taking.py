@@ -16,7 +16,7 @@ from churn_assets.backup import databases, staging, taking
 from churn_assets.backup.manifest import GOLDEN, PACKAGES, SETTINGS, read_manifest
 from churn_assets.backup.restic import BackupError, Repository
 from churn_assets.backup.staging import uncovered
-from churn_assets.backup.taking import FOLDER, LAST, LOCK, STAGE, wait_for_runs
+from churn_assets.backup.taking import FOLDER, LAST, LOCK, PLACE, STAGE, wait_for_runs
 from churn_assets.lakehouse import pinned, tables
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.settings import BackupSettings, Settings
@@ -42,7 +42,7 @@ def test_the_manifest_tells_what_is_held(backed_up: SmallHome) -> None:
 
 
 def test_nothing_is_left_beside_the_backup(backed_up: SmallHome) -> None:
-    assert sorted(f.name for f in (backed_up.home / FOLDER).iterdir()) == [LOCK, "cache", LAST]
+    assert sorted(f.name for f in (backed_up.home / FOLDER).iterdir()) == [LOCK, "cache", LAST, PLACE]
 
 
 def test_no_secret_is_in_what_is_backed_up_or_shown(mine: SmallHome, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,13 @@ def test_before_any_alert(typed: Type) -> None:
     assert "Error: There are no alerts yet." in typed("alerts", "ack", "x").output
 
 
+def test_a_first_day_without_alerts_is_told(tmp_path: Path, typed: Type) -> None:
+    put_scores(lake(tmp_path, []), [score("a", 0)])
+    told = typed("alerts", "list").output
+    assert told.startswith("No alert was raised yet; the newest scored day is ")
+    assert told.endswith("On the first day nobody can have changed.\n")
+
+
 def test_list_shows_change_reasons_and_action_and_ack_takes_it_off(typed: Type, house: Lakehouse) -> None:
     shown = typed("alerts", "list").output
     told = next(row for row in alerts(house) if row["rule"] == "rose")

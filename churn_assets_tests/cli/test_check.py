@@ -304,3 +304,19 @@ def test_the_doctor_tells_the_same_in_short_and_no_value(business: Path, tmp_pat
     status, told = in_short(settings)
     assert status == "fail" and "monthly_price: 20 of 60 sampled rows are no number" in told
     assert "secret" not in told
+
+
+def test_values_out_of_bounds_and_days_far_ahead_are_told_by_their_rule(
+    business: Path, tmp_path: Path
+) -> None:
+    _customers(tmp_path, DAYS[0], household_size="99")
+    _subscriptions(tmp_path, DAYS[0], started_on="2045-01-01")
+    result = _check()
+    assert (
+        "household_size: 20 of 60 sampled rows lie outside 1 to 20; these rows lose the value."
+        in result.output
+    )
+    told = _line(
+        result, "warn", "started_on: 20 of 60 sampled rows are more than 3653 days after the extract"
+    )
+    assert "a run refuses them" in told

@@ -100,3 +100,24 @@ def test_a_password_in_the_address_does_not_reach_the_contract() -> None:
     assert _declared("postgresql://a:Kanarienvogel@b/c") == "postgresql://a:${DATABASE_PASSWORD}@b/c"
     for safe in ("postgresql://a:${X}@b/c", "${URL}", "postgresql://a@b/c"):
         assert _declared(safe) == safe
+
+
+def test_the_calendar_begins_with_the_first_purchases(shop: str, tmp_path: Path) -> None:
+    folder = tmp_path / "business"
+    done = CliRunner().invoke(cli, ["init", str(folder), "--from", shop, "--table", "purchases"])
+    assert done.exit_code == 0, done.output
+    first = f"{TODAY - timedelta(days=400):%Y-%m}"
+    assert f"churn-assets run extract --from {first} --to {TODAY:%Y-%m}" in done.output
+    business = load_business(folder)
+    assert business.file.calendar.start == first
+    assert business.source("purchases").first_month is None
+    assert "too few for a training" not in done.output
+
+
+def test_a_database_file_and_the_bare_name_of_a_variable_are_told_how_to_be_named(tmp_path: Path) -> None:
+    file = tmp_path / "crm.db"
+    file.write_bytes(b"SQLite format 3\0" + b"\0" * 100)
+    done = CliRunner().invoke(cli, ["init", str(tmp_path / "b"), "--from", str(file)])
+    assert "sqlite:////" in done.output
+    done = CliRunner().invoke(cli, ["init", str(tmp_path / "b"), "--from", "CRM_URL"])
+    assert "'${CRM_URL}'" in done.output

@@ -159,6 +159,16 @@ def test_who_was_silent_for_a_while_and_came_back_is_lost_only_until_then() -> N
     assert after[180].profit == pytest.approx(same.profit), "months after the return are not lost"
 
 
+def test_a_customer_who_is_contacted_twice_is_no_second_customer() -> None:
+    """Sources contact the same customer in several weeks: their rows are no more evidence than one."""
+    rows = made(customers=2000).assign(draw=None)
+    once, twice = one(rows), one(pd.concat([rows, rows], ignore_index=True))
+    assert once.difference is not None and twice.difference is not None
+    assert twice.difference[0] == pytest.approx(once.difference[0])
+    widths = [found[2] - found[1] for found in (once.difference, twice.difference)]
+    assert widths[1] == pytest.approx(widths[0], rel=0.05)
+
+
 def test_before_its_days_are_over_there_is_no_number() -> None:
     found = one(made(), LATER - timedelta(days=1))
     assert found.status == NOT_MATURED

@@ -65,7 +65,7 @@ def test_a_source_that_is_not_known_at_all_leaves_the_day_unknown(
 
 def test_without_them_it_says_why(lakehouse: Lakehouse, business: Business) -> None:
     told = read_current(lakehouse, business, model(), NEWEST)
-    assert told == "scores/current_scores was never materialised; the job `daily` does so"
+    assert told == "the job daily has not run yet"
 
 
 def test_scores_older_than_the_month_end_are_not_this_morning(
@@ -74,7 +74,7 @@ def test_scores_older_than_the_month_end_are_not_this_morning(
     told = read_current(with_current, business, model(), MORNING + timedelta(days=17))
     assert (
         told
-        == "the newest current scores are of 2026-01-14, before the scores of 2026-01-31; run the job `daily`"
+        == "the newest current scores are of 2026-01-14, before the scores of 2026-01-31; run the job daily"
     )
     assert isinstance(read_current(with_current, business, model(), MORNING), Current), (
         "the same day is new enough"

@@ -14,6 +14,10 @@ from churn_assets.spreadsheets import harmless
 KEY = "customer_key"
 NUMBERS = ("number", "money", "percent", "change")
 GAP, LETTER, MARGIN = 90, 7, 16  # pixels in which `unknown` is not cut off; of a letter; beside a heading
+LINE, ROOM = (
+    25,
+    16,
+)  # pixels of a line of text, and around the lines of a row; texts wrap only in rows above 64
 Kind = Literal["text", "number", "money", "percent", "change", "date", "month", "trend", "link", "yes_no"]
 
 
@@ -45,6 +49,7 @@ def table(
     *,
     selection: Literal["one", "many"] | None = None,
     height: int | None = None,
+    lines: int = 1,
     key: str | None = None,
 ) -> list[int]:
     """Draws a table and the button that downloads it; returns the positions of the rows that the reader chose.
@@ -56,6 +61,7 @@ def table(
         columns: the columns that are shown, in this order.
         selection: whether rows can be chosen, one or many.
         height: pixels; by default as high as its rows, up to ten.
+        lines: of text in a row; a longer text is cut off.
         key: of the widget, if not the name; another key, or other rows, forget which rows were chosen.
     """
     shown = frame.loc[:, list(columns)]
@@ -64,6 +70,8 @@ def table(
         return []
     config = {name: _config(page, column, has_gaps=shown[name].hasnans) for name, column in columns.items()}
     settings: dict[str, Any] = {"height": height} if height is not None else {}
+    if lines > 1:
+        settings["row_height"] = LINE * lines + ROOM
     chosen: Any = st.dataframe(
         _for_browser(shown, columns),
         hide_index=True,

@@ -29,7 +29,8 @@ class Campaign:
         contacted, explored, holdout, compared: customers: contacted, of them at random; left alone, of them those who
             would have been contacted.
         cost, profit: expected.
-        saved: customers who are expected to stay because of the plan, without exploration.
+        explored_profit: expected of those at random alone.
+        saved: customers who are expected to stay because of the plan.
     """
 
     campaign_id: str
@@ -44,6 +45,7 @@ class Campaign:
     compared: int
     cost: float
     profit: float
+    explored_profit: float
     saved: float
 
 
@@ -90,7 +92,8 @@ def newest_campaign(store: ReleaseStore, answered: Sequence[CampaignRequest] = (
             count(*) FILTER (arm = '{HOLDOUT}' AND offer IS NOT NULL) AS compared,
             coalesce(sum(expected_cost) FILTER (arm IN {CONTACTED}), 0) AS cost,
             coalesce(sum(expected_profit) FILTER (arm IN {CONTACTED}), 0) AS profit,
-            coalesce(sum(expected_effect) FILTER (arm = 'planned'), 0) AS saved
+            coalesce(sum(expected_profit) FILTER (arm = 'exploration'), 0) AS explored_profit,
+            coalesce(sum(expected_effect) FILTER (arm IN {CONTACTED}), 0) AS saved
         FROM campaign_plan
         """
     )

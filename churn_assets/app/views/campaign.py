@@ -86,8 +86,16 @@ def _show_plan(page: Page, campaign: Campaign) -> None:
         columns[3],
         "Customers saved",
         formats.number(campaign.saved, 1),
-        "Customers who are expected to stay because of the plan, without those drawn at random.",
+        "Customers who are expected to stay because of the plan; those drawn at random included.",
     )
+    if campaign.explored:
+        st.caption(
+            plain(
+                f"{counted(campaign.explored, 'of them is', 'of them are')} drawn at random, so that the effect of "
+                f"every offer stays measurable. Their expected profit is {formats.money(campaign.explored_profit)}; "
+                "the budget curve below is without them."
+            )
+        )
 
 
 def _show_curve(page: Page, campaign: Campaign, points: list[BudgetPoint]) -> None:
@@ -179,11 +187,11 @@ def _show_offers(page: Page) -> None:
     rows = found.assign(
         condition=found["condition"].fillna("everybody"), basis=found["basis"].map(capitalised)
     )
-    table(page, rows, "offers", OFFERS)
+    table(page, rows, "offers", OFFERS, lines=2)
 
 
 OFFERS = {
-    "words": TableColumn("Offer", "What the customer is offered."),
+    "words": TableColumn("Offer", "What the customer is offered.", width=210),
     "channel": TableColumn("Channel", "How the customer is contacted."),
     "contacted": TableColumn("Contacted", "Customers whom the plan contacts with it.", "number", 0),
     "held": TableColumn("In the holdout", "Customers who would have got it and are left alone.", "number", 0),
@@ -199,7 +207,9 @@ OFFERS = {
     "high": TableColumn("to", "Upper end of its 95 % interval.", "percent", 0),
     "expected_cost": TableColumn("Expected cost", "Contact, and offer if accepted.", "money", 2),
     "profit": TableColumn("Expected profit", "Of the customers who get it, the cost deducted.", "money", 0),
-    "basis": TableColumn("Rests on", "Contacts with a control arm that measured it, or why it is assumed."),
+    "basis": TableColumn(
+        "Rests on", "Contacts with a control arm that measured it, or why it is assumed.", width=190
+    ),
     "acceptance": TableColumn(
         "Accept it", "Share of the contacted who are expected to accept it.", "percent", 0
     ),

@@ -40,7 +40,7 @@ def show_results(page: Page) -> None:
     rows = found.assign(
         campaign=[_name(*pair) for pair in zip(found["campaign_id"], found["origin"], strict=True)],
     )
-    table(page, rows, "campaign_results", RESULTS)
+    table(page, rows, "campaign_results", RESULTS, lines=2)
     _draw(rows)
     for told in _astray(rows):
         st.warning(plain(told), icon=":material/warning:")

@@ -71,7 +71,10 @@ def _planned(page: Page, key: str) -> None:
     row = plan_of(page.store, key) if campaign else None
     if campaign is None or row is None:
         return
-    told = planned_told(row["arm"], row["words"]) or f"no offer, {REASONS.get(row['reason'], row['reason'])}"
+    told = (
+        planned_told(row["arm"], row["words"])
+        or f"not contacted: {REASONS.get(row['reason'], row['reason'])}"
+    )
     st.markdown(
         plain(f"Campaign {campaign.campaign_id} ({campaign.state}): {told}."),
         help="What the newest campaign plans for this customer. Only an approved campaign is carried out.",

@@ -26,6 +26,7 @@ from churn_assets.settings import Settings
 PROGRAM = "rclone"
 INSTALL = "Install it: apt install rclone (Debian, Ubuntu), dnf install rclone (Fedora), brew install rclone (macOS)."
 START_SECONDS = 20
+REFUSED = (401, 403, 405)  # not 404: what is not there was not protected
 NO_PROXY = build_opener(ProxyHandler({}))
 
 
@@ -113,20 +114,20 @@ def _attacked(settings: Settings, address: str, stored: Path) -> list[tuple[str,
     """Every way to delete a backup that the credentials of the pipeline allow to try: words, whether it held."""
     repository = Repository(settings)
     snapshot, attempts = repository.snapshots()[-1].id, []
+    pack = next(path for path in (stored / "data").rglob("*") if path.is_file())
     try:
         repository.drop(snapshot, prune=True)
     except BackupError:
         attempts.append(("restic forget was refused", True))
     else:
         attempts.append(("restic forget deleted a backup", False))
-    pack = next(path for path in (stored / "data").rglob("*") if path.is_file())
     for what, path, method in (
         ("deleting a snapshot", f"snapshots/{snapshot}", "DELETE"),
         ("deleting data", f"data/{pack.name}", "DELETE"),
         ("overwriting data", f"data/{pack.name}", "POST"),
     ):
         code = _asked(f"{address}{path}", method)
-        attempts.append((f"{what} over HTTP gave {code}", code >= 400))
+        attempts.append((f"{what} over HTTP gave {code}", code in REFUSED))
     still = any(one.id == snapshot for one in repository.snapshots())
     attempts.append((f"the backup is {'still' if still else 'no longer'} listed", still))
     return attempts

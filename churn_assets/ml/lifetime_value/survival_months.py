@@ -48,7 +48,10 @@ class SurvivalCurves:
             survival = np.exp(np.exp(scale)[:, None] * log)
             slope = ((survival * log) @ weight) * np.exp(scale)
             off = survival @ weight - mean
-            step = np.where(moves & (slope < 0), -off / np.where(slope < 0, slope, -1.0), 0.0)
+            with np.errstate(
+                over="ignore"
+            ):  # of a slope near 0 the step is infinite, and is cut to the largest
+                step = np.where(moves & (slope < 0), -off / np.where(slope < 0, slope, -1.0), 0.0)
             scale += np.clip(step, -LARGEST_STEP, LARGEST_STEP)
             if np.abs(step).max(initial=0.0) < 1e-9:
                 break

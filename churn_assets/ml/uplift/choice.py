@@ -15,7 +15,13 @@ from churn_assets.ml.uplift.learners import (
     two_chances,
 )
 from churn_assets.ml.uplift.policy import PolicyValue, difference, policy_value
-from churn_assets.ml.uplift.trial import Floats, RandomisedContacts, require_learnable, split_by_time
+from churn_assets.ml.uplift.trial import (
+    Floats,
+    RandomisedContacts,
+    require_judging,
+    require_learnable,
+    split_by_time,
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ def judged_offer(trial: RandomisedContacts, seed: int) -> JudgedOffer:
     require_learnable(trial)
     earlier, later = split_by_time(trial)
     require_learnable(earlier)
+    require_judging(later)
     losses = _losses(earlier, seed)
     name = min(losses, key=lambda learner: losses[learner])
     judged = fit_learner(name, earlier, seed)

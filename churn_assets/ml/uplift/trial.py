@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 LEAST_CHURNERS = 30  # in each arm, to learn from
+LEAST_JUDGED = 10  # churners in each arm, to judge by
 LEAST_ARM = 100  # customers in each arm
 
 
@@ -68,6 +69,19 @@ def require_learnable(trial: RandomisedContacts) -> None:
         raise NoTrial(
             f"{trial.churners[0]:,} of the contacted and {trial.churners[1]:,} of the controls left; {LEAST_CHURNERS} "
             "of each are needed."
+        )
+
+
+def require_judging(later: RandomisedContacts) -> None:
+    """Checks that enough left after later contacts to judge an order by; an interval of fewer says nothing.
+
+    Raises:
+        NoTrial: too few left.
+    """
+    if min(later.churners) < LEAST_JUDGED:
+        raise NoTrial(
+            f"Of the later contacts {later.churners[0]:,} and of their controls {later.churners[1]:,} left; "
+            f"{LEAST_JUDGED} of each are needed to judge by."
         )
 
 

@@ -126,8 +126,15 @@ class DatabaseSnapshot:
         from sqlalchemy import inspect
 
         catalogue = inspect(self.connection)
-        schema, name = _place(self.database)
-        if not catalogue.has_table(name, schema):
+        schema, name = schema_and_name(self.database.table)
+        schemas = catalogue.get_schema_names() if schema is not None else []
+        no_schema = schema is not None and schema not in schemas
+        if (no_schema and self.database.kind == "sqlite") or not catalogue.has_table(name, schema):
+            if no_schema:
+                raise ExtractError(
+                    f"There is no schema {schema}. There are {listed(schemas)}. If the dot belongs to the name of the "
+                    "table, put the name in double quotes."
+                )
             known = [*catalogue.get_table_names(schema), *catalogue.get_view_names(schema)]
             meant = closest(name, known)
             raise ExtractError(
@@ -203,7 +210,7 @@ class DatabaseSnapshot:
         from sqlalchemy import table, text
 
         if self.database.query is None:
-            schema, name = _place(self.database)
+            schema, name = schema_and_name(self.database.table)
             return table(name, schema=schema)
         escaped = re.sub(r"(?<![:\\]):(?=\w)", r"\\:", self.database.query)  # a colon is no parameter
         return text(f"({escaped}\n) AS asked")  # type: ignore[return-value]
@@ -220,7 +227,12 @@ def _from(cursor: "ColumnElement[Any]", start: Cursor) -> "ColumnElement[bool]":
     return or_(after, and_(with_blank, cursor < f"{start.value:%Y-%m-%d}T"))
 
 
-def _place(database: SourceDatabase) -> tuple[str | None, str]:
-    """Schema and name of the table."""
-    schema, _, name = (database.table or "").rpartition(".")
+def schema_and_name(table: str | None) -> tuple[str | None, str]:
+    """Schema and name of the table of a contract; a name in double quotes may have a dot."""
+    written = table or ""
+    if written.endswith('"'):
+        schema, _, name = written[:-1].rpartition('"')
+        schema = schema.removesuffix(".")
+    else:
+        schema, _, name = written.rpartition(".")
     return schema or None, name

@@ -5,6 +5,7 @@ A file that is deleted takes its record along, and the next extract asks for its
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import blake2s
@@ -71,7 +72,7 @@ def digest_of(database: SourceDatabase) -> str:
 def records(landing: str, source: Source) -> list[Record]:
     """The records of the extracts of a source that lie in the landing zone, oldest first.
 
-    Files of others, and broken ones, have no record.
+    Files of others, and broken ones, have no record, nor have those whose record cannot be read.
     """
     fs, root = filesystem(f"{landing}/{source.path}")
     found = []
@@ -85,7 +86,10 @@ def records(landing: str, source: Source) -> list[Record]:
         except (pa.ArrowException, OSError):
             continue  # bronze tells of it
         if KEY in metadata:
-            found.append(Record.of(metadata[KEY]))
+            with suppress(
+                ValueError, TypeError, KeyError
+            ):  # of another version: its rows are asked for again
+                found.append(Record.of(metadata[KEY]))
     return sorted(found, key=lambda record: record.taken_at)
 
 

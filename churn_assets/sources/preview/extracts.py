@@ -32,7 +32,9 @@ def about_extracts(
     if not files:
         found = f"there is no extract in {source.path}/."
         remedy = (
-            f"Put files into {source.path}/extract_date=YYYY-MM-DD/, the day on which they were extracted."
+            "`churn-assets run extract --from YYYY-MM` reads the database."
+            if source.database
+            else f"Put files into {source.path}/extract_date=YYYY-MM-DD/, the day on which they were extracted."
         )
         return [Remark("block", "extracts", found, remedy=remedy)]
     if calendar is None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from churn_assets.contracts.columns import EARLIEST
 from churn_assets.contracts.source import NUMERIC, TIMES, Column, MonthRule, Source
 from churn_assets.counts import counted, form
 from churn_assets.inference.notations import DAY_FORMATS, TIME_FORMATS, in_spark_letters, without_zeros
@@ -90,38 +91,46 @@ def _broken(source: Source, rule: str, files: Sequence[JudgedFile]) -> Remark:
         remedy = "Look at these rows, and at `encoding` in the contract's server."
         return Remark("warn", "rows", found, _places(rule, files), remedy)
     column = source.column(name)
-    words = {
+    remedy = _remedy(column, source, files) if kind == "malformed" else ""
+    found = f"{much} {_words(kind, column)}; a run refuses them."
+    return Remark("warn", name, found, _examples(rule, name, files), remedy)
+
+
+def _words(kind: str, column: Column) -> str:
+    """What is wrong with rows that break a rule."""
+    return {
         "malformed": f"are no {_kind(column)}",
         "required": "have no value",
         "range": f"lie outside {_bounds(column)}",
+        "plausible": f"are more than {column.max_days_ahead} days after the extract, or before {EARLIEST}",
         "pattern": f"do not match {column.pattern}",
         "valid": f"are not one of {some(column.valid_values, 8)}",
         "future": "are after the day of the extract",
         "order": "are before the start",
     }[kind]
-    remedy = _remedy(column, source, files) if kind == "malformed" else ""
-    return Remark("warn", name, f"{much} {words}; a run refuses them.", _examples(rule, name, files), remedy)
 
 
 def _warned(source: Source, rule: str, files: Sequence[JudgedFile]) -> Remark:
-    name = rule.partition(":")[2]
+    kind, _, name = rule.partition(":")
     column = source.column(name)
     count = sum(len(f.judged.warned.get(rule, ())) for f in files)
-    severity: Any = "block" if column.valid_severity == "block" else "warn"
-    found = (
-        f"{counted(count, 'sampled row is', 'sampled rows are')} not one of {some(column.valid_values, 8)}."
-    )
-    texts = Counter(str(f.judged.typed[name][at]) for f in files for at in f.judged.warned.get(rule, ()))
+    rows = sum(len(f.judged.row_numbers) for f in files)
+    texts = Counter(str(f.judged.raw[name][at]) for f in files for at in f.judged.warned.get(rule, ()))
     examples = some([f"{text!r} {n:,}x" for text, n in texts.most_common()])
-    return Remark(severity, name, found, examples, "Add the value to the contract if it is meant.")
+    much = f"{count:,} of {rows:,} sampled rows {_words(kind, column)}"
+    if kind == "valid":
+        severity: Any = "block" if column.valid_severity == "block" else "warn"
+        return Remark(severity, name, f"{much}.", examples, "Add the value to the contract if it is meant.")
+    kept = "are kept" if kind == "order" else "lose the value"
+    return Remark("warn", name, f"{much}; these rows {kept}.", examples)
 
 
 def _bounds(column: Column) -> str:
     low, high = (f"{b:g}" if isinstance(b, float) else b for b in (column.minimum, column.maximum))
     return (
         f"{low} to {high}"
-        if low and high
-        else f"what is allowed: {f'from {low}' if low else f'up to {high}'}"
+        if low is not None and high is not None
+        else f"what is allowed: {f'from {low}' if low is not None else f'up to {high}'}"
     )
 
 

@@ -70,6 +70,10 @@ def test_it_tells_the_plan_the_offers_the_reasons_and_the_holdout(home: Settings
     told = figures(page)
     assert told["Contacted customers"][0] == str(len(OUT))
     assert told["Expected cost"][0] == f"€{3.5 * len(OUT):,.0f}"
+    saved = sum(row["expected_effect"] for row in OUT)
+    assert told["Customers saved"][0] == f"{saved:,.1f}", "as `churn-assets plan` tells"
+    random = [row for row in OUT if row["arm"] == "exploration"]
+    assert f"{len(random)} of them are drawn at random" in text(page).replace("\\", "")
     offers, reasons, power, _ = (part.value for part in page.dataframe)
     assert set(offers["words"]) == set(WORDS.values()) and set(offers["condition"]) == {"everybody"}
     assert offers["contacted"].sum() == len(OUT) and offers["held"].sum() == len(SCORED) / 10
@@ -262,7 +266,7 @@ def test_a_customer_tells_the_planned_offer_or_why_there_is_none(tmp_path: Path,
         page = opened(settings, "customer", customer=MORNING_KEYS[number])
         no_errors(page)
         line = next(part.value for part in page.markdown if "Campaign" in part.value).replace("\\", "")
-        assert f"{ID} (planned)" in line and said in line
+        assert f"{ID} (planned)" in line and said in line and "no offer, no offer" not in line
 
 
 def test_a_list_that_was_exported_later_does_not_move_the_approval(tmp_path: Path) -> None:

@@ -46,6 +46,12 @@ def test_nobody_who_surely_stays_can_get_another_mean() -> None:
     assert found.discounted(0.0, 12.0, 0.0)[0] == pytest.approx(12.0)
 
 
+def test_who_hardly_ever_leaves_gets_a_mean_without_a_warning() -> None:
+    with np.errstate(all="raise", under="ignore"):
+        found = curves(1e-310).with_mean(np.array([6.0]), 12.0)
+    assert np.isfinite(found.log_survival).all()
+
+
 def test_a_curve_never_rises() -> None:
     odd = SurvivalCurves.through(KNOTS, np.array([[0.8, 0.9, 0.7]]))
     assert (np.diff(odd.at(np.arange(0.0, 20.0))) <= 0).all()

@@ -64,6 +64,17 @@ def test_what_cannot_be_learned_is_told() -> None:
         split_by_time(replace(trial, time=np.zeros(len(trial), dtype=np.int64)))
 
 
+def test_an_order_is_not_judged_by_a_handful_of_churners() -> None:
+    """The bootstrap of so few says nothing: all that left could stand in the right place by chance."""
+    trial, _ = contacts(4_000, differ=1.8)
+    _, later = split_by_time(trial)
+    few = np.cumsum(later.churned & later.treated) <= 6
+    left = np.where(trial.time >= later.time.min(), trial.churned & ~trial.treated, trial.churned)
+    left[np.flatnonzero(trial.time >= later.time.min())[few & later.churned & later.treated]] = True
+    with pytest.raises(NoTrial, match=r"Of the later contacts 6 and of their controls \d+ left; 10 of each"):
+        judged_offer(replace(trial, churned=left), 7)
+
+
 def test_no_customer_helps_to_predict_their_own_chance() -> None:
     trial, _ = contacts(1_000)
     fold = folds_of(trial.customer, 7)

@@ -4,6 +4,7 @@ import socket
 import sqlite3
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from churn_assets.contracts.database import SourceDatabase
@@ -13,6 +14,7 @@ from churn_assets.sources.databases import address as addresses
 from churn_assets.sources.databases import reading
 from churn_assets.sources.databases.address import address_of
 from churn_assets.sources.live.errors import ExtractError
+from churn_assets.sources.live.records import KEY
 from churn_assets_tests.sources.databases.shop import EVENING, Shop, contract, files, landed, numbers
 
 CANARY = "Kanarienvogel"
@@ -195,3 +197,55 @@ def test_a_server_that_does_not_speak_is_given_up(tmp_path: Path, monkeypatch: p
         with pytest.raises(ExtractError, match="does not answer") as error:
             extract_new(source, str(tmp_path / "landing"), str(tmp_path), EVENING, environ)
     assert CANARY not in str(error.value)
+
+
+def test_a_table_may_have_any_name(shop: Shop) -> None:
+    names = ("Order Items", "a.b", "select", "50%", "c:d")
+    for name in names:
+        written = name.replace("%", "%%") if shop.kind == "postgresql" else name
+        shop.orders.run(
+            f'DROP TABLE IF EXISTS "{written}"',
+            f'CREATE TABLE "{written}" AS SELECT 1 AS order_id, 2 AS customer_id, 3 AS ordered_at',
+        )
+        table = f'"{name}"' if "." in name else name
+        source = contract(shop.folder, shop.location, shop.kind, table=table, cursor="ordered_at")
+        assert shop.extract(0, source).record.rows == 1
+    with pytest.raises(ExtractError, match=r"double quotes"):
+        shop.extract(0, contract(shop.folder, shop.location, shop.kind, table="a.b", cursor="ordered_at"))
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b'{"asked": "x", "from_tomorrow": 1, "start": null, "end": null}']
+)
+def test_a_record_that_cannot_be_read_tells_nothing_so_its_rows_are_asked_for_again(
+    shop: Shop, content: bytes
+) -> None:
+    """Such as that of a newer version: the source goes on, and loses no row."""
+    shop.orders.add((1, "2026-03-01 10:00:00"), (2, "2026-03-09 10:00:00"))
+    shop.extract()
+    [file] = files(shop.landing)
+    rows = pq.read_table(file, partitioning=None)
+    pq.write_table(rows.replace_schema_metadata({KEY: content}), file)
+    assert shop.extract(1).before is None
+    assert numbers(shop.landing) == [1, 1, 2, 2]
+
+
+@SQLITE
+def test_init_reads_tables_of_any_name_and_leaves_out_what_it_cannot_read(shop: Shop, tmp_path: Path) -> None:
+    shop.orders.run(
+        'CREATE TABLE "../../a/b" AS SELECT 1 AS x',
+        'CREATE TABLE "a.b" AS SELECT 1 AS x',
+        "CREATE TABLE bad AS SELECT CAST(X'4DFC' AS TEXT) AS name",
+    )
+    folder = tmp_path / "deep" / "samples"
+    folder.mkdir(parents=True)
+    found = find_tables(DatabaseToDraft(f"sqlite:///{tmp_path / 'shop.db'}"), folder, EVENING.date())
+    tables = {group.table.table for group in found.groups if group.table}
+    assert tables == {'"../../a/b"', '"a.b"'}
+    assert [f.parent.parent for f in tmp_path.rglob("*.parquet")] == [folder, folder]
+    told = {doubt.place: doubt.words for doubt in found.doubts}
+    assert "no rows" in told["orders"]
+    assert told["bad"].startswith("left out: ") and "not UTF-8" in told["bad"]
+    with pytest.raises(DraftError, match="not UTF-8"):
+        find_tables(DatabaseToDraft(f"sqlite:///{tmp_path / 'shop.db'}", ("bad",)), folder, EVENING.date())

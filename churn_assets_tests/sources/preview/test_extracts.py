@@ -1,7 +1,9 @@
 """What a preview says of the extracts of a source."""
 
+from dataclasses import replace
 from datetime import date
 
+from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.loader import load_business
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.sources.landing import ExtractFile
@@ -23,3 +25,10 @@ def test_a_source_that_delivers_as_needed_lacks_nothing() -> None:
     assert told("app_contacts", date(2025, 2, 3), date(2025, 8, 3)) == []
     assert [severity for severity, _ in told("retention_contacts")] == ["block"]
     assert {severity for severity, _ in told("retention_contacts", date(2025, 2, 3))} == {"block"}
+
+
+def test_a_database_is_asked_and_not_waited_for() -> None:
+    database = SourceDatabase("sqlite", "sqlite:///crm.db", "customers", None, None, None)
+    source = replace(TELECOM.source("customers"), database=database)
+    [remark] = about_extracts(source, [], ("2025-01", None), "2025-01", "2025-08", TODAY)
+    assert remark.remedy == "`churn-assets run extract --from YYYY-MM` reads the database."
