@@ -1,6 +1,6 @@
 """When a source is asked again."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from churn_assets.contracts.source import Source
 from churn_assets.months import month_end, month_of
@@ -20,9 +20,5 @@ def is_due(source: Source, known: list[Record], today: date) -> bool:
         return False
     if today == month_end(month_of(today)):
         return True
-    last = _day(max(taken))
+    last = max(taken).date()
     return last != today and today - last >= timedelta(days=source.frequency_days)
-
-
-def _day(moment: datetime) -> date:
-    return moment.date()

@@ -37,6 +37,16 @@ class Store:
     unneeded: str = ""
 
 
+def _of_a_moment(path: str, kind: str, holds: str, *, personal: bool = False, setting: str = "") -> Store:
+    """What exists while something is written."""
+    return Store(path, kind, holds, personal, "for a moment", False, setting, FLEETING)
+
+
+def _empty(path: str, kind: str, holds: str, retention: str) -> Store:
+    """What has no content: a lock, or a folder that Dagster makes and never fills."""
+    return Store(path, kind, holds, False, retention, False, unneeded=EMPTY)
+
+
 OTHERS = (
     Store(
         "landing",
@@ -82,15 +92,7 @@ OTHERS = (
         retention="no limit",
         backup=True,
     ),
-    Store(
-        "dagster/.dagster.yaml.*",
-        "configuration",
-        "Its draft, for a moment.",
-        False,
-        "for a moment",
-        False,
-        unneeded=FLEETING,
-    ),
+    _of_a_moment("dagster/.dagster.yaml.*", "configuration", "Its draft, for a moment."),
     Store(
         "dagster/history",
         "SQLite",
@@ -125,33 +127,14 @@ OTHERS = (
         False,
         unneeded=FLEETING,
     ),
-    Store(
+    _empty(
         "dagster/.start.lock",
         "lock",
         "Held while one process of Dagster makes its databases; an empty file.",
-        False,
         "no limit",
-        False,
-        unneeded=EMPTY,
     ),
-    Store(
-        "dagster/logs",
-        "files",
-        "Dagster: telemetry, which is off; empty.",
-        False,
-        UNTIL_DELETED,
-        False,
-        unneeded=EMPTY,
-    ),
-    Store(
-        "dagster/.logs_queue",
-        "files",
-        "Dagster: telemetry, which is off; empty.",
-        False,
-        UNTIL_DELETED,
-        False,
-        unneeded=EMPTY,
-    ),
+    _empty("dagster/logs", "files", "Dagster: telemetry, which is off; empty.", UNTIL_DELETED),
+    _empty("dagster/.logs_queue", "files", "Dagster: telemetry, which is off; empty.", UNTIL_DELETED),
     Store(
         "serving/releases",
         "files",
@@ -192,15 +175,7 @@ OTHERS = (
         setting="CHURN_RELEASES",
         unneeded=MADE_AGAIN,
     ),
-    Store(
-        "serving/.*",
-        "file",
-        "Drafts of these files, for a moment.",
-        True,
-        "for a moment",
-        False,
-        unneeded=FLEETING,
-    ),
+    _of_a_moment("serving/.*", "file", "Drafts of these files, for a moment.", personal=True),
     Store(
         "identity.key",
         "key",
@@ -210,9 +185,7 @@ OTHERS = (
         backup=False,
         unneeded="the next release makes a new one",
     ),
-    Store(
-        ".identity.key.*", "key", "Its draft, for a moment.", False, "for a moment", False, unneeded=FLEETING
-    ),
+    _of_a_moment(".identity.key.*", "key", "Its draft, for a moment."),
     Store(
         "log",
         "files",
@@ -265,16 +238,8 @@ OTHERS = (
         retention="no limit; a revoked key stays on the list",
         backup=True,
     ),
-    Store("api/.keys.lock", "lock", "Its lock, an empty file.", False, "no limit", False, unneeded=EMPTY),
-    Store(
-        "api/.keys.json.*",
-        "configuration",
-        "Its draft, for a moment.",
-        False,
-        "for a moment",
-        False,
-        unneeded=FLEETING,
-    ),
+    _empty("api/.keys.lock", "lock", "Its lock, an empty file.", "no limit"),
+    _of_a_moment("api/.keys.json.*", "configuration", "Its draft, for a moment."),
     Store(
         "api/releases",
         "cache",
@@ -425,14 +390,8 @@ OTHERS = (
         False,
         unneeded=FLEETING,
     ),
-    Store(
-        "backup/.*lock",
-        "lock",
-        "Held while a backup is taken or a drill goes on; empty files.",
-        False,
-        "no limit",
-        False,
-        unneeded=EMPTY,
+    _empty(
+        "backup/.*lock", "lock", "Held while a backup is taken or a drill goes on; empty files.", "no limit"
     ),
     Store(
         "restored",
@@ -444,24 +403,14 @@ OTHERS = (
         backup=False,
         unneeded="the next backup writes down its own",
     ),
-    Store(
-        "lake/_doctor-*",
-        TABLE,
-        "Numbers that `churn-assets doctor` writes and reads.",
-        personal=False,
-        retention="for a moment",
-        backup=False,
-        setting="CHURN_LAKE",
-        unneeded=FLEETING,
+    _of_a_moment(
+        "lake/_doctor-*", TABLE, "Numbers that `churn-assets doctor` writes and reads.", setting="CHURN_LAKE"
     ),
-    Store(
+    _empty(
         ".*.lock",
         "lock",
         "Empty files; whoever adds keys or marks contacts holds one.",
-        False,
         "no limit; may be deleted while nothing runs",
-        False,
-        unneeded=EMPTY,
     ),
 )
 OF_A_REPLAY = (
