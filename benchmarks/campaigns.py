@@ -158,9 +158,9 @@ def _month(plan: pd.DataFrame) -> World:
 
 
 def measured_table(ours: Copy, business: Business) -> pd.DataFrame:
-    """The customers of all plans as `measure` wants them; both arms are followed from the day of the contact."""
+    """The customers of all plans as `measure` wants them; both arms are followed from the as_of_date, as in the pipeline."""
     rows = pd.concat(ours.plans, ignore_index=True)
-    rows["start"] = [to_day(day) + CONTACT_AFTER for day in rows[AS_OF]]
+    rows["start"] = [to_day(day) for day in rows[AS_OF]]
     rows["chosen"], rows["ended"] = ours.months.ends(rows["slot"].to_numpy())
     might = rows["arm"].notna() | rows["reason"].isin([NOT_WORTH_IT, OVER_BUDGET])
     would = (rows["arm"] != HOLDOUT) | rows["offer"].notna()
