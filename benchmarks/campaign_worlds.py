@@ -22,17 +22,16 @@ import pandas as pd
 
 from churn_assets.contracts.offers import OfferLine
 from churn_assets.months import month_end, month_of
+from churn_assets.replay.policies import CONTACT_AFTER
 from churn_assets.simulator.dates import NEVER, Array, to_date, to_day
 from churn_assets.simulator.forecast import GAP_DAYS, OUTCOME_DAYS
 from churn_assets.simulator.living import LivingWorld
 from churn_assets.simulator.plan import SimulationPlan
 from churn_assets.simulator.retention import OFFERS
 from churn_assets.simulator.state import NON_PAYMENT
-from churn_assets.simulator.state_extracts import objections
 from churn_assets.simulator.truth import MINIMUM_TENURE_DAYS
 
 START = date(2024, 1, 1)
-CONTACT_AFTER = 3  # days from the as_of_date to the contact: the plan, its approval and the list
 REST_DAYS = 75
 MONTHS_KEPT = 3
 BEFORE_TRIAL = 6  # months
@@ -163,15 +162,11 @@ class Months:
 
     def agree(self, slots: Array) -> Array:
         """Whether customers agree to contacts and do not object to profiling; no contact changes that."""
-        objected = objections(self.world.plan.seed, self.world.people.size, slots)
-        free = np.array([told != "true" for told in objected])
-        return np.asarray(self.world.state.consent[slots] & free)
+        return self.world.agrees(slots)
 
     def ends(self, slots: Array) -> tuple[Array, Array]:
         """Epoch day of the end by choice of each customer, and of any end; NEVER where there is none."""
-        ended, reason = self.world.ended(slots)
-        chosen = (reason >= 0) & (reason < NON_PAYMENT)
-        return np.where(chosen, ended, NEVER).astype(np.int64), ended.astype(np.int64)
+        return self.world.left_by_choice(slots), self.world.ended(slots)[0].astype(np.int64)
 
     def churned(self, slots: Array, as_of: date) -> Array:
         """Of each customer 1.0 if they left by choice in the outcome window, 0.0 if they stayed, NaN if neither.

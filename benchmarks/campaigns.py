@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.campaign_policies import OFF, ORACLE, PLAN, RANDOM, RISK
-from benchmarks.campaign_worlds import CONTACT_AFTER, Months
+from benchmarks.campaign_worlds import Months
 from benchmarks.planned_worlds import CUSTOMERS, HISTORY, MONTHS, Copy, first_year, plan_month, scaled
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.months import month_of
+from churn_assets.replay.policies import CONTACT_AFTER, OFF, ORACLE, PLAN, RANDOM, RISK, true_difference
 from churn_assets.retention.arms import CONTACTED, EXPLORATION, HOLDOUT, NOT_WORTH_IT, OVER_BUDGET, PLANNED
 from churn_assets.retention.contacts import AS_OF, KEY
 from churn_assets.retention.draws import holdout_months
@@ -158,7 +158,7 @@ def _month(plan: pd.DataFrame) -> World:
 
 
 def measured_table(ours: Copy, business: Business) -> pd.DataFrame:
-    """The customers of all plans as `measure` wants them; both arms are followed from the as_of_date, as in the pipeline."""
+    """The customers of all plans as `measure` wants them; as in the pipeline, they are followed from the as_of_date."""
     rows = pd.concat(ours.plans, ignore_index=True)
     rows["start"] = [to_day(day) for day in rows[AS_OF]]
     rows["chosen"], rows["ended"] = ours.months.ends(rows["slot"].to_numpy())
@@ -199,37 +199,11 @@ def _judged(found: Measured, table: pd.DataFrame, without: dict[str, Months], ou
         found.control,
         found.difference,
         found.adjusted,
-        true_difference(table, found.campaign_id, found.days, without, ours),
+        true_difference(
+            table, found.campaign_id, found.days, {d: m.world for d, m in without.items()}, ours.world
+        ),
         found.claims,
     )
-
-
-def true_difference(
-    table: pd.DataFrame, campaign: str, days: int, without: dict[str, Months], ours: Months
-) -> float:
-    """The share of the planned customers who left within the days, less the share without the campaigns of the draw.
-
-    NaN where no days are over.
-
-    Args:
-        table: see `measured_table`.
-        campaign: its id, or `all`.
-        days: from the start.
-        without: draw -> the copy that is left alone from its beginning on; ours where offers do nothing.
-        ours: our world.
-    """
-    rows = table[table["arm"].notna()].sort_values(["start", "campaign_id", KEY])
-    rows = rows[~rows.duplicated(["draw", KEY]) & (rows["arm"] == PLANNED)]
-    rows = rows[
-        (rows["start"] + days <= ours.world.day) & ((rows["campaign_id"] == campaign) | (campaign == "all"))
-    ]
-    changes = []
-    for draw, part in rows.groupby("draw"):
-        slots, end = part["slot"].to_numpy(), part["start"].to_numpy() + days
-        treated, _ = ours.ends(slots)
-        alone, _ = without.get(str(draw), ours).ends(slots)
-        changes.append((treated <= end).astype(float) - (alone <= end))
-    return float(np.concatenate(changes).mean()) if changes else float("nan")
 
 
 def told(found: list[World]) -> list[tuple[str, str]]:

@@ -14,13 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.campaign_policies import PLAN, Question, Truth, answer
-from benchmarks.campaign_worlds import CONTACT_AFTER, FEATURES, Months, begin, fitting
+from benchmarks.campaign_worlds import FEATURES, Months, begin, fitting
 from churn_assets.contracts.business import Business
 from churn_assets.history.treatments import DAY
 from churn_assets.ml.metrics.array_tiers import rank_tiers
 from churn_assets.ml.portable.calibration import Calibration
 from churn_assets.months import month_of
+from churn_assets.replay.policies import CONTACT_AFTER, PLAN, Question, answer, with_truth
 from churn_assets.retention.arms import CONTACTED, HOLDOUT
 from churn_assets.retention.cohort import Basis, campaign_id
 from churn_assets.retention.contacts import (
@@ -34,7 +34,7 @@ from churn_assets.retention.contacts import (
 from churn_assets.retention.draws import holdout_months
 from churn_assets.retention.effects import effects_of
 from churn_assets.retention.own_arms import OF_PLANS, with_own_arms
-from churn_assets.retention.plan import Economy, economy, values
+from churn_assets.retention.plan import economy, values
 from churn_assets.simulator.dates import NEVER, to_date, to_day
 from churn_assets.simulator.forecast import GAP_DAYS
 from churn_assets.simulator.living import LivingWorld
@@ -245,32 +245,8 @@ def plan_month(copy: Copy, model: Model, business: Business) -> None:
         margin=basis.cohort["value"] / 3,
         value=values(basis.cohort["value"].to_numpy(dtype=float), file.economics.lifetime_value),
     )
-    copy.plans.append(_with_truth(noted, money, truth))
+    copy.plans.append(with_truth(noted, money, truth))
     _order(world, copy.plans[-1], basis.day)
-
-
-def _with_truth(rows: pd.DataFrame, money: Economy, truth: Truth) -> pd.DataFrame:
-    """Adds what each planned offer is expected to do and cost, and what it really does and costs on average."""
-    told = rows["offer"].notna().to_numpy()
-    place = rows["offer"].map({offer.name: n for n, offer in enumerate(money.offers)})
-    at = place[told].to_numpy(dtype=int)
-    change, takes = truth(told)
-    row = np.arange(len(at))
-    contact, cost = np.array([[o.contact_cost, o.cost] for o in money.offers]).T
-    expected = rows["probability"].to_numpy()[told] * money.prevented[at]
-    new = {
-        "expected": expected,
-        "expected_cost": money.cost[at],
-        "true_saved": -change[row, at],
-        "true_cost": contact[at] + takes[row, at] * cost[at],
-    }
-    return rows.assign(**{name: _spread(values_, told) for name, values_ in new.items()})
-
-
-def _spread(numbers: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArray[np.float64]:
-    found = np.full(len(where), np.nan)
-    found[where] = numbers
-    return found
 
 
 def _order(world: LivingWorld, plan: pd.DataFrame, day: date) -> None:

@@ -47,7 +47,7 @@ class OfferLine(Section):
     assumed_churners: int = Field(
         22,
         ge=1,
-        description="the weight of `assumed_effect`: it is taken for as sure as a trial in which so many left in each arm",
+        description="the weight of `assumed_effect`: it is as sure as a trial in which so many left in each arm",
     )
     assumed_acceptance: Share = Field(
         0.3, description="the share of the contacted who accept it, assumed until contacts tell"

@@ -3,5 +3,6 @@ change and repairs the model.
 
 It uses the jobs and decisions of normal operation. Only the clock is simulated.
 
-May import: automation, churn_assets, contracts, graph, lakehouse, ml, models, reporting, simulator.
+May import: automation, churn_assets, contracts, graph, lakehouse, ml, models, operations, reporting, retention,
+simulator.
 """

@@ -23,8 +23,8 @@ from churn_assets.simulator.offer_effects import TrueEffects, true_effects
 from churn_assets.simulator.plan import SimulationPlan
 from churn_assets.simulator.population import draw_population, warm_up_start
 from churn_assets.simulator.retention import ARMS, OFFERS, Order, Retention
-from churn_assets.simulator.state import State, initial_state
-from churn_assets.simulator.state_extracts import step_attributes
+from churn_assets.simulator.state import NON_PAYMENT, State, initial_state
+from churn_assets.simulator.state_extracts import objections, step_attributes
 from churn_assets.simulator.subscriptions import (
     bury,
     step_ends,
@@ -123,6 +123,23 @@ class LivingWorld:
     def twin(self) -> LivingWorld:
         """A copy that lives on by itself, with the same random numbers."""
         return copy.deepcopy(self, {id(self.people): self.people})
+
+    def keep_nothing(self) -> None:
+        """Keeps no more contacts, invoices and tickets, of a copy of which nothing is delivered."""
+        for source in (self.retention, self.billing, self.helpdesk):
+            source.open_from = NEVER
+
+    def agrees(self, slots: Array) -> Array:
+        """Whether customers agree to contacts and do not object to profiling; no contact changes that."""
+        told = objections(self.plan.seed, self.people.size, slots)
+        return np.asarray(
+            self.state.consent[slots] & np.array([answer != "true" for answer in told], dtype=bool)
+        )
+
+    def left_by_choice(self, slots: Array) -> Array:
+        """Epoch day of the end of each customer's service if they chose to leave; NEVER otherwise."""
+        ended, reason = self.ended(slots)
+        return np.where((reason >= 0) & (reason < NON_PAYMENT), ended, NEVER).astype(np.int64)
 
     def order(self, contacts: pd.DataFrame) -> None:
         """Orders contacts of days to come. Who has decided to leave by then is not contacted.

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.campaign_policies import OFF, ORACLE, PLAN, RANDOM, RISK, Question, answer
 from benchmarks.campaign_worlds import FEATURES, trial
 from benchmarks.campaigns import World, told
 from churn_assets.contracts.loader import load_business
+from churn_assets.replay.policies import OFF, ORACLE, PLAN, RANDOM, RISK, Question, answer
 from churn_assets.retention.arms import CONTACTED
 from churn_assets.retention.plan import economy, values
 from churn_assets.settings import SHIPPED_BUSINESSES

@@ -133,8 +133,15 @@ def test_without_contacts_any_assumption_of_any_weight_is_kept(assumed: float, c
 
 def test_the_interval_of_a_belief_holds_95_percent_of_it() -> None:
     rng = np.random.default_rng(2)
-    for belief in (Belief(0.5, -0.4, 0.3), Belief(0.02, -0.1, 0.2), Belief(1.0, 0.1, 0.2), Belief(0.9, 1, 0.1)):
-        drawn = np.where(rng.random(200_000) < belief.works, rng.normal(belief.centre, belief.spread, 200_000), 0.0)
+    for belief in (
+        Belief(0.5, -0.4, 0.3),
+        Belief(0.02, -0.1, 0.2),
+        Belief(1.0, 0.1, 0.2),
+        Belief(0.9, 1, 0.1),
+    ):
+        drawn = np.where(
+            rng.random(200_000) < belief.works, rng.normal(belief.centre, belief.spread, 200_000), 0.0
+        )
         low, high = belief.interval()
         assert ((drawn >= low) & (drawn <= high)).mean() >= 0.948
         assert (drawn < low).mean() <= 0.026 and (drawn > high).mean() <= 0.026

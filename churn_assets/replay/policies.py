@@ -1,6 +1,6 @@
 """Whom to contact: our plan, and what others would do with the same budget, offers and capacities."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,16 @@ from numpy.typing import NDArray
 from churn_assets.contracts.campaigns import Campaigns
 from churn_assets.contracts.economics import Economics
 from churn_assets.retention.allocation import NOBODY, Floats, Offered, Places, allocate
+from churn_assets.retention.arms import PLANNED
 from churn_assets.retention.cohort import Basis
+from churn_assets.retention.contacts import KEY
 from churn_assets.retention.plan import Candidates, Economy, candidates, make_plan
+from churn_assets.retention.results_told import ALL
+from churn_assets.simulator.living import LivingWorld
 
+CONTACT_AFTER = 3  # days from the as_of_date to the contact: the plan, its approval and the list
 PLAN, RISK, RANDOM, ORACLE, OFF = "our plan", "highest risk first", "random", "oracle", "nobody"
+POLICIES = (PLAN, OFF, RISK, RANDOM, ORACLE)
 
 
 Truth = Callable[[NDArray[np.bool_]], tuple[Floats, Floats]]
@@ -94,3 +100,60 @@ def _oracle(asked: Question, found: Candidates, who: NDArray[np.bool_]) -> Place
     chosen = np.full(len(who), NOBODY, dtype=np.intp)
     chosen[here] = solved.offer
     return chosen
+
+
+def with_truth(rows: pd.DataFrame, money: Economy, truth: Truth) -> pd.DataFrame:
+    """Adds what each planned offer is expected to do and cost, and what it really does and costs on average.
+
+    Args:
+        rows: offer (null: none) and probability, in the order of the cohort.
+        money: of the plan.
+        truth: see `Question`.
+    """
+    told = rows["offer"].notna().to_numpy()
+    place = rows["offer"].map({offer.name: n for n, offer in enumerate(money.offers)})
+    at = place[told].to_numpy(dtype=int)
+    change, takes = truth(told)
+    row = np.arange(len(at))
+    contact, cost = np.array([[o.contact_cost, o.cost] for o in money.offers]).T
+    expected = rows["probability"].to_numpy()[told] * money.prevented[at]
+    new = {
+        "expected": expected,
+        "expected_cost": money.cost[at],
+        "true_saved": -change[row, at],
+        "true_cost": contact[at] + takes[row, at] * cost[at],
+    }
+    return rows.assign(**{name: _spread(values_, told) for name, values_ in new.items()})
+
+
+def _spread(numbers: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArray[np.float64]:
+    found = np.full(len(where), np.nan)
+    found[where] = numbers
+    return found
+
+
+def true_difference(
+    rows: pd.DataFrame, campaign: str, days: int, without: Mapping[str, LivingWorld], ours: LivingWorld
+) -> float:
+    """The share of the planned customers who left within the days, less the share without the campaigns of the draw.
+
+    NaN where no days are over.
+
+    Args:
+        rows: customer_key, campaign_id, draw, arm (null: none), slot and start (epoch day).
+        campaign: its id, or `all`.
+        days: from the start.
+        without: draw -> the copy that is left alone from its beginning on; ours where offers do nothing.
+        ours: our world.
+    """
+    rows = rows[rows["arm"].notna()].sort_values(["start", "campaign_id", KEY])
+    rows = rows[~rows.duplicated(["draw", KEY]) & (rows["arm"] == PLANNED)]
+    rows = rows[(rows["start"] + days <= ours.day) & ((rows["campaign_id"] == campaign) | (campaign == ALL))]
+    changes = []
+    for draw, part in rows.groupby("draw"):
+        slots, end = part["slot"].to_numpy(), part["start"].to_numpy() + days
+        treated, alone = (
+            world.left_by_choice(slots) <= end for world in (ours, without.get(str(draw), ours))
+        )
+        changes.append(treated.astype(float) - alone)
+    return float(np.concatenate(changes).mean()) if changes else float("nan")
