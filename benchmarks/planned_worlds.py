@@ -20,7 +20,7 @@ from churn_assets.history.treatments import DAY
 from churn_assets.ml.metrics.array_tiers import rank_tiers
 from churn_assets.ml.portable.calibration import Calibration
 from churn_assets.months import month_of
-from churn_assets.replay.policies import CONTACT_AFTER, PLAN, Question, answer, with_truth
+from churn_assets.replay.policies import CONTACT_AFTER, PLAN, PolicyQuestion, answer, with_truth
 from churn_assets.retention.arms import CONTACTED, HOLDOUT
 from churn_assets.retention.cohort import Basis, campaign_id
 from churn_assets.retention.contacts import (
@@ -231,7 +231,7 @@ def plan_month(copy: Copy, model: Model, business: Business) -> None:
 
     money = economy(file.offers, file.campaigns, basis)
     random = np.random.default_rng([world.plan.seed, world.day])
-    rows = answer(copy.policy, Question(basis, file.campaigns, file.economics, money, truth, random))
+    rows = answer(copy.policy, PolicyQuestion(basis, file.campaigns, file.economics, money, truth, random))
     known = copy.assigned[basis.holdout_id]
     in_arm = rows[rows["arm"].notna()]
     for key, held in zip(in_arm[KEY], in_arm["arm"] == HOLDOUT, strict=True):

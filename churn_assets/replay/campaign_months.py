@@ -16,7 +16,16 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end
 from churn_assets.operations.campaigns.record import EXPORTED, PLANNED, campaign_records, find_campaign
 from churn_assets.replay.campaign_world import CampaignWorld, LivedMonth
-from churn_assets.replay.policies import CONTACT_AFTER, PLAN, POLICIES, Floats, Question, answer, with_truth
+from churn_assets.replay.policies import (
+    CONTACT_AFTER,
+    PLAN,
+    POLICIES,
+    Floats,
+    PolicyQuestion,
+    answer,
+    with_truth,
+)
+from churn_assets.retention.allocation import Floats
 from churn_assets.retention.approval import approve
 from churn_assets.retention.arms import CONTACTED
 from churn_assets.retention.contacts import KEY
@@ -121,7 +130,7 @@ class CampaignLife:
             return told.change[:, columns], told.acceptance[:, columns]
 
         random = np.random.default_rng([world.plan.seed, world.day])
-        asked = Question(found.basis, file.campaigns, file.economics, found.money, truth, random)
+        asked = PolicyQuestion(found.basis, file.campaigns, file.economics, found.money, truth, random)
         values = found.plan.rows["value"].to_numpy(dtype=float)
         brought = {}
         for policy in POLICIES:

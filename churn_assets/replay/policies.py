@@ -26,7 +26,7 @@ Truth = Callable[[NDArray[np.bool_]], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True)
-class Question:
+class PolicyQuestion:
     """What a policy is asked each month.
 
     Attributes:
@@ -45,7 +45,7 @@ class Question:
     random: np.random.Generator
 
 
-def answer(policy: str, asked: Question) -> pd.DataFrame:
+def answer(policy: str, asked: PolicyQuestion) -> pd.DataFrame:
     """customer_key, offer and arm of a plan by this policy, in the order of the cohort; null: no contact."""
     if policy == PLAN:
         return make_plan(asked.basis, asked.money, asked.section, asked.economics).rows
@@ -53,23 +53,24 @@ def answer(policy: str, asked: Question) -> pd.DataFrame:
     everybody = np.array([told is None for told in found.reason])
     offer = {RISK: _by_risk, RANDOM: _at_random, ORACLE: _oracle, OFF: _none}[policy](asked, found, everybody)
     names = np.array([line.name for line in asked.money.offers], dtype=object)
-    told = np.where(offer == NOBODY, None, names[offer])
-    arm = np.where(offer == NOBODY, None, "planned")
-    return asked.basis.cohort[["customer_key"]].assign(offer=told, arm=arm, reason=found.reason)
+    has = offer != NOBODY
+    told, arm = np.full((2, len(offer)), None, dtype=object)
+    told[has], arm[has] = names[offer[has]], PLANNED
+    return asked.basis.cohort[[KEY]].assign(offer=told, arm=arm, reason=found.reason)
 
 
-def _none(asked: Question, found: Candidates, who: NDArray[np.bool_]) -> Places:
+def _none(asked: PolicyQuestion, found: Candidates, who: NDArray[np.bool_]) -> Places:
     return np.full(len(who), NOBODY, dtype=np.intp)
 
 
-def _by_risk(asked: Question, found: Candidates, who: NDArray[np.bool_]) -> Places:
+def _by_risk(asked: PolicyQuestion, found: Candidates, who: NDArray[np.bool_]) -> Places:
     """The highest risk first, each with the strongest offer that may go to them, as far as money and places last."""
     order = np.argsort(-asked.basis.cohort["probability"].to_numpy(dtype=float), kind="stable")
     wish = np.broadcast_to(np.argsort(-asked.money.prevented, kind="stable"), found.allowed.shape)
     return _filled(asked.money, found.allowed & who[:, None], order, wish)
 
 
-def _at_random(asked: Question, found: Candidates, who: NDArray[np.bool_]) -> Places:
+def _at_random(asked: PolicyQuestion, found: Candidates, who: NDArray[np.bool_]) -> Places:
     """Customers and offers at random, as far as money and places last."""
     order = asked.random.permutation(len(who))
     wish = np.argsort(asked.random.random(found.allowed.shape), axis=1)
@@ -88,7 +89,7 @@ def _filled(money: Economy, allowed: NDArray[np.bool_], order: Places, wish: NDA
     return chosen
 
 
-def _oracle(asked: Question, found: Candidates, who: NDArray[np.bool_]) -> Places:
+def _oracle(asked: PolicyQuestion, found: Candidates, who: NDArray[np.bool_]) -> Places:
     """The best allocation by the true effects. The budget counts what contacts are expected to cost, as in our plan."""
     here = who & found.allowed.any(axis=1)
     change, takes = asked.truth(here)
@@ -108,7 +109,7 @@ def with_truth(rows: pd.DataFrame, money: Economy, truth: Truth) -> pd.DataFrame
     Args:
         rows: offer (null: none) and probability, in the order of the cohort.
         money: of the plan.
-        truth: see `Question`.
+        truth: see `PolicyQuestion`.
     """
     told = rows["offer"].notna().to_numpy()
     place = rows["offer"].map({offer.name: n for n, offer in enumerate(money.offers)})

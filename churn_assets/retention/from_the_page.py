@@ -12,7 +12,7 @@ from churn_assets.operations.campaign_requests.files import (
     CampaignRequest,
     answered,
     forget,
-    requests,
+    readable_requests,
     write,
 )
 from churn_assets.operations.campaign_requests.proof import why_not_proved
@@ -34,29 +34,45 @@ def take_in(lakehouse: Lakehouse, business: Business, now: datetime) -> list[Cam
     """Does what was asked for, in the order in which it was; returns the answered requests.
 
     What is not possible, or not proved by the audit, is refused with its reason. A request that fails otherwise goes on
-    waiting, and those after it.
+    waiting, and those after it of the same campaign, which may rest on it; those of other campaigns are answered.
 
     Raises:
         CampaignRequestError: a request cannot be read, or an answer cannot be written.
         AuditError: an act cannot be recorded; it was not done, and its request waits.
+        Exception: whatever else failed first. All others were answered before it is raised.
     """
     if not (lakehouse.settings.home_path / FOLDER).is_dir():
         return []
-    found = []
+    found, held_up = [], set[str]()
     with _alone(lakehouse):
-        for request in requests(lakehouse.settings):
-            if request.state != "waits":
+        readable, failed = readable_requests(lakehouse.settings)
+        errors: list[Exception] = list(failed)
+        for request in readable:
+            if request.state != "waits" or request.campaign_id in held_up:
                 continue
-            answer = _done(lakehouse, business, request, now)
-            write(lakehouse.settings, answer)
-            event(
-                "campaign.request_answered",
-                f"The request to {answer.what} {answer.campaign_id} is {answer.state}.",
-                request=answer.request_id,
-            )
-            found.append(answer)
+            try:
+                found.append(_answered(lakehouse, business, request, now))
+            except Exception as error:  # noqa: BLE001 (raised at the end)
+                held_up.add(request.campaign_id)
+                errors.append(error)
         forget(lakehouse.settings, now)
+    if errors:
+        raise errors[0]
     return found
+
+
+def _answered(
+    lakehouse: Lakehouse, business: Business, request: CampaignRequest, now: datetime
+) -> CampaignRequest:
+    """Does what was asked for and writes the answer."""
+    answer = _done(lakehouse, business, request, now)
+    write(lakehouse.settings, answer)
+    event(
+        "campaign.request_answered",
+        f"The request to {answer.what} {answer.campaign_id} is {answer.state}.",
+        request=answer.request_id,
+    )
+    return answer
 
 
 def _done(

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from churn_assets.contracts.business import Business
+from churn_assets.history.people import survivors
 from churn_assets.history.treatments import DAY
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import add_months, month_end, month_of
-from churn_assets.operations.campaigns.record import PLANNED as IS_PLANNED
-from churn_assets.operations.campaigns.record import campaign_records
+from churn_assets.operations.campaigns.record import APPROVED, campaign_records
 from churn_assets.retention.arms import CONTACTED, HOLDOUT, NOT_WORTH_IT, OVER_BUDGET, PLANNED
 from churn_assets.retention.contacts import AS_OF, KEY, cohort_of
 from churn_assets.retention.results_told import PLAN
@@ -40,21 +40,37 @@ class FromPlan:
     unplanned: Mapping[str, int]
 
 
-def read_plans(lakehouse: Lakehouse, day: date) -> pd.DataFrame:
-    """PLAN_COLUMNS of all plans up to a day."""
+def read_plans(lakehouse: Lakehouse, business: Business, day: date) -> pd.DataFrame:
+    """PLAN_COLUMNS of all plans up to a day; merged customers count as their survivors, as in contacts.
+
+    Of a survivor who was planned for under both keys, the own row counts.
+    """
     if not lakehouse.exists(tables.CAMPAIGN_PLAN):
         return pd.DataFrame(columns=PLAN_COLUMNS)
     until: list[tuple[str, str, object]] = [("as_of_date", "<=", day)]
     rows: pd.DataFrame = lakehouse.arrow(tables.CAMPAIGN_PLAN, PLAN_COLUMNS, until).to_pandas()
-    return rows
+    heirs = survivors(lakehouse, business, (day, day))
+    merged = rows[KEY].isin(list(heirs)).sort_values(kind="stable")
+    rows = rows.assign(**{KEY: rows[KEY].map(lambda key: heirs.get(key, key))}).loc[merged.index]
+    return rows.drop_duplicates(["campaign_id", KEY]).sort_index(ignore_index=True)
 
 
 def carried_out(lakehouse: Lakehouse, plans: pd.DataFrame, contacts: pd.DataFrame, day: date) -> set[str]:
-    """The campaigns that were approved by a day, or of which contacts tell; the others were only planned."""
-    acted = {
-        r.campaign_id for r in campaign_records(lakehouse) if r.state != IS_PLANNED and r.at.date() <= day
-    }
-    return (acted | set(contacts.loc[contacts["treated"], "campaign"].dropna())) & set(plans["campaign_id"])
+    """The campaigns that were approved by a day, or are approved by now and contacts tell of them by then.
+
+    A plan that nobody approved can still be made anew, so contacts that name it tell nothing of its arms.
+    """
+    approved = [r for r in campaign_records(lakehouse) if r.what == APPROVED]
+    by_then = {r.campaign_id for r in approved if r.at.date() <= day}
+    told = set(contacts.loc[contacts["treated"], "campaign"].dropna())
+    return (by_then | ({r.campaign_id for r in approved} & told)) & set(plans["campaign_id"])
+
+
+def not_approved(plans: pd.DataFrame, contacts: pd.DataFrame, carried: set[str]) -> dict[str, int]:
+    """Campaign -> contacts that name it, of planned campaigns that nobody approved."""
+    names = contacts.loc[contacts["treated"], "campaign"]
+    told = names[names.isin(set(plans["campaign_id"]) - carried)].value_counts()
+    return {str(name): int(count) for name, count in told.items()}
 
 
 def plan_customers(
@@ -144,7 +160,7 @@ def source_customers(business: Business, contacts: pd.DataFrame, plans: set[str]
     Args:
         business: with `campaigns.contacts`.
         contacts: see `contacts_known`.
-        plans: campaigns that are measured against their holdout.
+        plans: campaigns that were planned here; they are measured against their holdout, or not at all.
         day: the last day.
     """
     section = business.file.campaigns

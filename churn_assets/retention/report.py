@@ -127,12 +127,16 @@ def _curve_figure(found: Planning) -> "Figure":
     figure, axes = blank(
         f"What a budget is expected to earn: {found.campaign_id}", f"budget ({currency})", currency, 8, 3.4
     )
-    budgets = [p.budget for p in curve]
-    axes.plot(budgets, [p.profit for p in curve], "o-", color=BLUE, label=f"expected profit ({currency})")
-    axes.axvline(found.plan.budget, color=ORANGE, label="this plan")
+    furthest = max((p.budget for p in curve if not p.declared), default=0.0)  # a budget beyond earns no more
+    shown = [p for p in curve if p.budget <= furthest] or curve
+    budgets = [p.budget for p in shown]
+    axes.plot(budgets, [p.profit for p in shown], "o-", color=BLUE, label=f"expected profit ({currency})")
+    beyond = found.plan.budget > furthest > 0
+    told = f"this plan: {found.plan.budget:,.0f}, beyond the picture" if beyond else "this plan"
+    axes.axvline(budgets[-1] if beyond else found.plan.budget, color=ORANGE, label=told)
     axes.axvline(stops_paying(curve), color=GREY, linestyle="--", label="the next unit earns nothing")
     saved = axes.twinx()
-    saved.plot(budgets, [p.saved for p in curve], ":", color=GREY)
+    saved.plot(budgets, [p.saved for p in shown], ":", color=GREY)
     saved.set_ylabel("customers saved (dotted)")
     axes.set_ylim(bottom=0)
     saved.set_ylim(bottom=0)

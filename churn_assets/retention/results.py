@@ -1,7 +1,7 @@
 """What campaigns brought, by what was known at the end of each month."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from churn_assets.retention.measure_words import told
 from churn_assets.retention.measured_customers import (
     FromPlan,
     carried_out,
+    not_approved,
     plan_customers,
     read_plans,
     source_customers,
@@ -36,11 +37,13 @@ class Results:
         day: the end of the month.
         known_until: the last day whose outcomes are known; None before the first extract.
         measured: what every campaign brought.
+        not_approved: campaign -> contacts that name it although nobody approved it; it is not measured.
     """
 
     day: date
     known_until: date | None
     measured: Sequence[Measured]
+    not_approved: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class _Chosen:
     day: date
     plan: FromPlan
     rows: pd.DataFrame
+    not_approved: Mapping[str, int]
 
 
 def results(lakehouse: Lakehouse, business: Business, days: Sequence[date]) -> list[Results]:
@@ -68,20 +72,22 @@ def results(lakehouse: Lakehouse, business: Business, days: Sequence[date]) -> l
         if became is not None and until is not None:
             rows = with_outcomes_known(one.rows, became, one.day)
             measured = measure(rows[list(CUSTOMER_COLUMNS)], until, horizons(business))
-        found.append(Results(one.day, until, [_with_contacts(m, one.plan) for m in measured]))
+        found.append(
+            Results(one.day, until, [_with_contacts(m, one.plan) for m in measured], one.not_approved)
+        )
     return found
 
 
 def _chosen(lakehouse: Lakehouse, business: Business, day: date) -> _Chosen:
-    plans, contacts = read_plans(lakehouse, day), contacts_known(lakehouse, business, day)
+    plans, contacts = read_plans(lakehouse, business, day), contacts_known(lakehouse, business, day)
     carried = carried_out(lakehouse, plans, contacts, day)
     plan = plan_customers(business, plans, contacts, carried, day)
-    sources = source_customers(business, contacts, carried, day)
+    sources = source_customers(business, contacts, set(plans["campaign_id"]), day)
     parts = [with_scores(lakehouse, business, rows) for rows in (plan.customers, sources) if len(rows)]
     rows = (
         pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["customer_key", "started_on"])
     )
-    return _Chosen(day, plan, rows)
+    return _Chosen(day, plan, rows, not_approved(plans, contacts, carried))
 
 
 def _with_contacts(measured: Measured, plan: FromPlan) -> Measured:

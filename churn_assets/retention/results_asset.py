@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.counts import counted
 from churn_assets.graph.checks import CheckFailed, not_judged, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import partition_range, snapshot_months
@@ -17,7 +18,6 @@ from churn_assets.months import month_end, month_of
 from churn_assets.silver.completeness import incomplete_fails
 
 if TYPE_CHECKING:
-    from churn_assets.retention.measure import Measured
     from churn_assets.retention.results import Results
 
 NOT_FROM_GAPS = "no_result_from_incomplete_feed"
@@ -76,7 +76,7 @@ def campaign_results_asset(business: Business) -> dg.AssetsDefinition:
         checks = [
             passed(NOT_FROM_GAPS, {"campaigns since": str(min(started)) if started else "none"}),
             _require_mature(found),
-            _as_planned(found[-1].measured),
+            _as_planned(found[-1]),
         ]
         rows = result_rows(found, business.file.currency)
         commit = lakehouse.replace_rows(table, rows, "as_of_date", days, run_id=context.run.run_id)
@@ -108,24 +108,31 @@ def _require_mature(found: "Sequence[Results]") -> dg.AssetCheckResult:
     return passed(NOT_EARLY, {"results": sum(len(of.measured) for of in found)})
 
 
-def _as_planned(measured: "Sequence[Measured]") -> dg.AssetCheckResult:
+def _as_planned(newest: "Results") -> dg.AssetCheckResult:
     """Warns where contacts do not follow the plans."""
     from churn_assets.retention.measure_words import FOLLOWED, followed_table
     from churn_assets.retention.results_told import PLAN
 
-    rows = followed_table([m for m in measured if m.origin == PLAN])
-    if not rows:
-        return not_judged(AS_PLANNED, "no planned campaign was approved or contacted yet.")
+    rows = followed_table([m for m in newest.measured if m.origin == PLAN])
+    unapproved = newest.not_approved
+    if not rows and not unapproved:
+        return not_judged(AS_PLANNED, "no planned campaign was approved yet.")
     missed, held, unplanned = (sum(int(str(row[at])) for row in rows) for at in (2, 3, 4))
     evidence = {"contacts": table_metadata(FOLLOWED, rows)}
-    if not missed + held + unplanned:
+    if not missed + held + unplanned + sum(unapproved.values()):
         return passed(AS_PLANNED, evidence)
-    return warned(
-        AS_PLANNED,
-        f"{missed:,} planned customers were not contacted, {held:,} of the holdout were contacted all the same, and "
-        f"{unplanned:,} were contacted without a plan. The first two make every effect look smaller than it is.",
-        evidence,
-    )
+    told = []
+    if missed + held + unplanned:
+        told.append(
+            f"{missed:,} planned customers were not contacted, {held:,} of the holdout were contacted all the same, "
+            f"and {unplanned:,} were contacted without a plan. The first two make every effect look smaller than it is."
+        )
+    told += [
+        f"{counted(count, 'contact')} name {name}, which nobody approved. Its plan can still change, so it is not "
+        f"measured; `churn-assets campaign approve {name} --by NAME` before its plan is made anew."
+        for name, count in unapproved.items()
+    ]
+    return warned(AS_PLANNED, " ".join(told), evidence)
 
 
 def _report(found: "Sequence[Results]", currency: str) -> dict[str, Any]:
@@ -137,9 +144,7 @@ def _report(found: "Sequence[Results]", currency: str) -> dict[str, Any]:
     newest = found[-1]
     told: dict[str, Any] = {"outcomes known until": str(newest.known_until)}
     if not newest.measured:
-        return told | {
-            "not measured": "no campaign was approved or contacted, and no source has a control arm."
-        }
+        return told | {"not measured": "no campaign was approved, and no source has a control arm."}
     whole = [m for m in newest.measured if m.scope == CAMPAIGN]
     parts = [m for m in newest.measured if m.scope != CAMPAIGN and m.campaign_id == ALL]
     return told | {

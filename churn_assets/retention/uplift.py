@@ -16,9 +16,9 @@ from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.uplift.choice import JudgedOffer, PlanValues, judged_offer
 from churn_assets.ml.uplift.trial import Floats, NoTrial, RandomisedContacts, shares_of_campaigns
 from churn_assets.retention.cohort import rules_of_contacts
-from churn_assets.retention.contacts import AS_OF, KEY, by_offer, contacts_known, with_outcomes
+from churn_assets.retention.contacts import AS_OF, KEY, by_offer, contacts_known, rested, with_outcomes
 from churn_assets.retention.effects import OfferEffect, effect_of
-from churn_assets.retention.own_arms import own_plans, with_own_arms
+from churn_assets.retention.own_arms import begin_cool_down, own_plans, with_own_arms
 from churn_assets.scores.past_snapshots import features_of
 
 if TYPE_CHECKING:
@@ -97,10 +97,8 @@ def offer_uplifts(
     Raises:
         LakehouseError: a table does not exist yet.
     """
-    arms = with_own_arms(
-        contacts_known(lakehouse, business, day), own_plans(lakehouse, business, section, day)
-    )
-    contacts = with_outcomes(lakehouse, arms, day, business.file.windows.gap_days)
+    known, plans = contacts_known(lakehouse, business, day), own_plans(lakehouse, business, section, day)
+    contacts = with_outcomes(lakehouse, with_own_arms(known, plans), day, business.file.windows.gap_days)
     contacts = contacts[contacts["churned"].notna()]
     days = sorted(set(contacts[AS_OF]))
     rules = rules_of_contacts(lakehouse, business, section, day, contacts)
@@ -108,7 +106,8 @@ def offer_uplifts(
     past = _snapshots(lakehouse, days, names) if days else None
     offers = business.file.offers
     found = []
-    asked = by_offer(contacts, [o.name for o in offers], rules)
+    allowed = rested(rules, begin_cool_down(known, plans), offers)
+    asked = by_offer(contacts, [o.name for o in offers], rules, allowed)
     for offer in offers:
         effect, told = effect_of(offer, asked[offer.name]), _in_trials(asked[offer.name])
         if past is not None:

@@ -81,6 +81,7 @@ def test_budget_and_capacities_fit_the_number_of_customers(tmp_path: Path) -> No
     assert [offer.capacity for offer in file.offers] == [None, None, 10, None]
 
 
+@pytest.mark.slow
 def test_a_world_that_goes_on_is_the_same_and_leaves_its_extracts_alone(tmp_path: Path) -> None:
     own = make_campaign_home(settings(tmp_path), SMALL)
     months = SMALL.calendar[:15]
@@ -95,6 +96,7 @@ def test_a_world_that_goes_on_is_the_same_and_leaves_its_extracts_alone(tmp_path
     assert unregistered(tmp_path / "home", load_business(own.business_path)) == []
 
 
+@pytest.mark.slow
 def test_the_copy_left_alone_is_not_contacted(tmp_path: Path) -> None:
     own = make_campaign_home(settings(tmp_path), SMALL)
     world = lived(own, SMALL, SMALL.calendar[:14])

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.campaign_worlds import FEATURES, trial
 from benchmarks.campaigns import World, told
 from churn_assets.contracts.loader import load_business
-from churn_assets.replay.policies import OFF, ORACLE, PLAN, RANDOM, RISK, Question, answer
+from churn_assets.replay.policies import OFF, ORACLE, PLAN, RANDOM, RISK, PolicyQuestion, answer
 from churn_assets.retention.arms import CONTACTED
 from churn_assets.retention.plan import economy, values
 from churn_assets.settings import SHIPPED_BUSINESSES
@@ -16,7 +16,7 @@ from churn_assets_tests.retention.bases import ECONOMICS, OFFERS, SECTION, basis
 POLICIES = (PLAN, RISK, RANDOM, ORACLE)
 
 
-def _question() -> tuple[Question, np.ndarray, np.ndarray]:
+def _question() -> tuple[PolicyQuestion, np.ndarray, np.ndarray]:
     """A month in which the last offer works best, and what is true of everybody."""
     found = basis(cohort())
     rng = np.random.default_rng(4)
@@ -24,7 +24,7 @@ def _question() -> tuple[Question, np.ndarray, np.ndarray]:
     change = -probability[:, None] * np.array([0.05, 0.2, 0.6]) * rng.random((len(probability), 3)) * 2
     takes = rng.random((len(probability), 3))
     money = economy(OFFERS, SECTION, found)
-    asked = Question(
+    asked = PolicyQuestion(
         found, SECTION, ECONOMICS, money, lambda who: (change[who], takes[who]), np.random.default_rng(1)
     )
     return asked, change, takes

@@ -13,7 +13,15 @@ from churn_assets.cli.main import cli
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.audit.chain import store_files
-from churn_assets.operations.campaign_requests.files import CampaignRequest, answered, ask, requests, write
+from churn_assets.operations.campaign_requests.files import (
+    CampaignRequest,
+    CampaignRequestError,
+    answered,
+    ask,
+    requests,
+    write,
+)
+from churn_assets.operations.campaign_requests.proof import why_not_proved
 from churn_assets.operations.campaigns.record import CampaignError, campaign_records, find_campaign
 from churn_assets.operations.changes.change import change_records
 from churn_assets.retention.approval import approve
@@ -131,6 +139,40 @@ def test_a_failure_that_is_no_refusal_leaves_the_request_waiting(
     with pytest.raises(OSError, match="no disk"):
         take_in(lake, business, NOW)
     assert [one.state for one in requests(lake.settings)] == ["waits"]
+
+
+def test_a_request_that_fails_holds_up_only_its_own_campaign(
+    lake: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does a file that cannot be read hold up the others; both are told in the end."""
+    asked(lake)
+    asked(lake, "export", by="Ben", now=NOW + timedelta(seconds=1))
+    other = CampaignRequest("0" * 16, "close", "retention-2025-01", "", "Ada", NOW + timedelta(seconds=2))
+    write(lake.settings, other)
+    folder = lake.settings.home_path / "campaign_requests"
+
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("no disk")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("churn_assets.retention.from_the_page.approve", broken)
+        with pytest.raises(OSError, match="no disk"):
+            take_in(lake, business, NOW)
+    assert [one.state for one in requests(lake.settings)] == ["waits", "waits", "refused"]
+    (folder / f"{'1' * 16}.json").write_text("{")
+    with pytest.raises(CampaignRequestError, match="1111 cannot be read"):
+        take_in(lake, business, NOW)
+    (folder / f"{'1' * 16}.json").unlink()
+    assert [one.state for one in requests(lake.settings)] == ["done", "done", "refused"]
+
+
+def test_the_proof_of_a_request_reads_no_earlier_month_of_the_audit(
+    lake: Lakehouse, business: Business
+) -> None:
+    asked(lake)
+    (lake.settings.home_path / "audit" / "2001-01.jsonl").mkdir()  # nobody can read it
+    [request] = requests(lake.settings)
+    assert why_not_proved(lake.settings, request) == ""
 
 
 def test_the_sensor_answers_and_says_so(lake: Lakehouse, business: Business) -> None:

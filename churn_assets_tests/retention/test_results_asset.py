@@ -118,6 +118,7 @@ def rows(house: Lakehouse, **wanted: Any) -> list[dict[str, Any]]:
 
 
 def test_a_campaign_is_measured_against_its_holdout(lake: Lakehouse, business: Business) -> None:
+    approve(lake, ID, "Ada")
     planned, held = arm(lake, "planned"), arm(lake, "holdout")
     others = in_august(lake, business, held[1:])
     list_contacts(business, lake, planned[5:], ID, date(2025, 8, 5), accepted=True)
@@ -217,6 +218,7 @@ def test_a_campaign_that_was_closed_early_counts_everybody_planned(
 
 
 def test_a_month_measured_again_is_the_same(lake: Lakehouse, business: Business) -> None:
+    approve(lake, ID, "Ada")
     list_contacts(business, lake, arm(lake, "planned"), ID, date(2025, 8, 5))
     made(lake, business, ["2025-09", "2025-10"])
     first = lake.arrow(tables.CAMPAIGN_RESULTS).to_pandas()
@@ -231,6 +233,7 @@ def test_a_month_measured_again_is_the_same(lake: Lakehouse, business: Business)
 
 def test_nothing_that_becomes_known_later_counts(lake: Lakehouse, business: Business) -> None:
     """Later contacts, endings, corrections, plans and scores."""
+    approve(lake, ID, "Ada")
     planned, held = arm(lake, "planned"), arm(lake, "holdout")
     list_contacts(business, lake, planned[5:], ID, date(2025, 8, 5))
     before = results(lake, business, [LAST])[0]
@@ -263,6 +266,7 @@ def test_nothing_that_becomes_known_later_counts(lake: Lakehouse, business: Busi
 
 def test_what_was_known_in_time_changes_the_result(lake: Lakehouse, business: Business) -> None:
     """The poison of the test above, known in time."""
+    approve(lake, ID, "Ada")
     planned, held = arm(lake, "planned"), arm(lake, "holdout")
     list_contacts(business, lake, planned[5:], ID, date(2025, 8, 5))
     list_contacts(business, lake, held, None, date(2025, 8, 7))
@@ -278,6 +282,7 @@ def test_what_was_known_in_time_changes_the_result(lake: Lakehouse, business: Bu
 
 
 def test_a_month_that_did_not_pass_blocks_the_result(lake: Lakehouse, business: Business) -> None:
+    approve(lake, ID, "Ada")
     list_contacts(business, lake, arm(lake, "planned"), ID, date(2025, 8, 5))
     balance = lake.arrow(tables.RECONCILIATION, None, [("extract_month", "=", "2025-09")]).to_pylist()
     fewer = [row for row in balance if row["source"] != "subscriptions"]
@@ -308,6 +313,7 @@ def test_the_newest_result_is_told_where_people_look(
     assert all_campaigns(lake) is None
     shown = CliRunner().invoke(cli, ["campaign", "show", ID])
     assert "It was not measured yet" in shown.output, shown.output
+    approve(lake, ID, "Ada")
     list_contacts(business, lake, arm(lake, "planned"), ID, date(2025, 8, 5))
     made(lake, business, ["2025-09", "2025-10"])
     shown = CliRunner().invoke(cli, ["campaign", "show", ID])
@@ -326,9 +332,42 @@ def test_the_newest_result_is_told_where_people_look(
 
 
 def test_refused_contacts_are_no_contacts(lake: Lakehouse, business: Business) -> None:
+    approve(lake, ID, "Ada")
     planned = arm(lake, "planned")
     list_contacts(business, lake, planned[:1], ID, date(2025, 8, 5))
     row = contact(planned[1], date(2025, 8, 5), "refused", None, campaign=ID)
     put(lake, tables.silver(business.source("retention_contacts")), [row | {"refused": True, "arm": None}])
     made(lake, business)
     assert rows(lake, campaign_id=ID, scope="campaign", days=30)[0]["contacted"] == 1
+
+
+def test_contacts_of_a_campaign_that_nobody_approved_are_told_and_measure_nothing(
+    lake: Lakehouse, business: Business
+) -> None:
+    """Its plan can still be made anew; then nobody would know who was in which arm."""
+    list_contacts(business, lake, arm(lake, "planned")[:7], ID, date(2025, 8, 5))
+    result = made(lake, business)
+    assert not rows(lake, campaign_id=ID)
+    check = next(e for name, e in evaluations(result).items() if name.endswith(AS_PLANNED))
+    assert not check.passed and f"7 contacts name {ID}, which nobody approved" in (check.description or "")
+    approve(lake, ID, "Ada")
+    made(lake, business)
+    [row] = rows(lake, campaign_id=ID, scope="campaign", days=30)
+    assert row["contacted"] == 7
+
+
+def test_a_planned_customer_who_was_merged_counts_as_the_survivor(
+    lake: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The contact was made with the survivor: by then the planned customer was nobody's customer any more."""
+    approve(lake, ID, "Ada")
+    planned, held = arm(lake, "planned"), arm(lake, "holdout")
+    in_none = next(n for n in range(CUSTOMERS) if n not in arm(lake, "planned", "holdout", "exploration"))
+    merged = {key(planned[0]): key(in_none), key(planned[1]): key(planned[2]), key(held[0]): key(held[1])}
+    for module in ("contacts", "measured_customers"):
+        monkeypatch.setattr(f"churn_assets.retention.{module}.survivors", lambda *_: merged)
+    list_contacts(business, lake, [in_none, *planned[2:]], ID, date(2025, 8, 5))
+    made(lake, business)
+    [row] = rows(lake, campaign_id=ID, scope="campaign", days=30)
+    assert (row["contacted"], row["not_contacted"], row["unplanned"]) == (len(planned) - 1, 0, 0)
+    assert row["treated"] + row["control"] + row["unknown"] == len(planned) + len(held) - 2

@@ -47,9 +47,9 @@ class VerifiedAudit:
     unread: list[str] = field(default_factory=list)
 
 
-def stored(settings: Settings) -> Iterator[StoredEntry]:
-    """The lines of the store in its order. What a killed process wrote in part at the end is none."""
-    files = store_files(settings)
+def stored(settings: Settings, since: str = "") -> Iterator[StoredEntry]:
+    """The lines of the store in its order, of a month and later ones. What a killed process wrote in part is none."""
+    files = [file for file in store_files(settings) if file.stem >= since]
     for file in files:
         with file.open("rb") as content:
             for number, line in enumerate(content, 1):

@@ -141,9 +141,23 @@ def requests(settings: Settings) -> list[CampaignRequest]:
     Raises:
         CampaignRequestError: one of them cannot be read.
     """
-    files = sorted(_folder(settings).glob("*.json"))
-    found = [_read(file) for file in files if REQUEST_ID.fullmatch(file.stem)]
-    return sorted(found, key=lambda request: (request.at, request.request_id))
+    found, unreadable = readable_requests(settings)
+    if unreadable:
+        raise unreadable[0]
+    return found
+
+
+def readable_requests(settings: Settings) -> tuple[list[CampaignRequest], list[CampaignRequestError]]:
+    """The requests that can be read, in the order in which they were made; and why others cannot."""
+    found, unreadable = [], []
+    for file in sorted(_folder(settings).glob("*.json")):
+        if not REQUEST_ID.fullmatch(file.stem):
+            continue
+        try:
+            found.append(_read(file))
+        except CampaignRequestError as error:
+            unreadable.append(error)
+    return sorted(found, key=lambda request: (request.at, request.request_id)), unreadable
 
 
 def _read(file: Path) -> CampaignRequest:
@@ -170,7 +184,9 @@ def answered(request: CampaignRequest, state: State, now: datetime, **told: Any)
 
 def forget(settings: Settings, now: datetime) -> int:
     """Removes requests that were answered long ago; returns how many."""
-    old = [r for r in requests(settings) if r.answered_at is not None and now - r.answered_at > KEPT]
+    old = [
+        r for r in readable_requests(settings)[0] if r.answered_at is not None and now - r.answered_at > KEPT
+    ]
     for request in old:
         (_folder(settings) / f"{request.request_id}.json").unlink(missing_ok=True)
     return len(old)

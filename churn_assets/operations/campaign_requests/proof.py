@@ -1,7 +1,9 @@
 """Whether a request is what somebody with the right to it asked for on the page, by the audit."""
 
+from datetime import UTC
 from secrets import compare_digest
 
+from churn_assets.months import month_of
 from churn_assets.operations.audit.chain import key_of
 from churn_assets.operations.audit.entry import AuditEntry, mac
 from churn_assets.operations.audit.verification import stored
@@ -19,10 +21,10 @@ def why_not_proved(settings: Settings, request: CampaignRequest) -> str:
     """Why a request must not be granted, as a sentence; empty where the audit proves it.
 
     A file below CHURN_HOME is no proof: whoever can write there can make one. The record in the audit is sealed, and
-    tells the role that the person had on the page.
+    tells the role that the person had on the page. It was made with the request, so no earlier month is read.
     """
     key = key_of(settings)
-    for _, content in stored(settings):
+    for _, content in stored(settings, since=month_of(request.at.astimezone(UTC).date())):
         if key is None or content is None:
             continue
         entry, digest, seal = content
