@@ -14,7 +14,7 @@ from typing import Any, get_origin
 import dagster as dg
 
 from churn_assets.contracts.business import Business
-from churn_assets.graph.checks import CheckFailed
+from churn_assets.graph.checks import CheckFailed, not_judged
 from churn_assets.graph.names import POOL
 from churn_assets.graph.step_log import logged
 from churn_assets.lakehouse.engine.session import why_engine_ended
@@ -147,6 +147,13 @@ def materialized(
         check_results=list(checks),
         data_version=dg.DataVersion(str(commit.version)) if commit is not None else None,
     )
+
+
+def nothing_made(
+    lakehouse: Lakehouse, table: Table, checks: Iterable[str], what: str, why: str
+) -> dg.MaterializeResult[Any]:
+    """Returns the result of an asset that wrote nothing: no check is judged, and the metadata `what` tells why."""
+    return materialized(lakehouse, table, None, {what: why}, [not_judged(name, why) for name in checks])
 
 
 def where_it_lies(lakehouse: Lakehouse, table: Table, commit: Commit | None) -> dict[str, Any]:

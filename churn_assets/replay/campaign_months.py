@@ -20,7 +20,6 @@ from churn_assets.replay.policies import (
     CONTACT_AFTER,
     PLAN,
     POLICIES,
-    Floats,
     PolicyQuestion,
     answer,
     with_truth,

@@ -19,6 +19,7 @@ from churn_assets.simulator.living import LivingWorld
 
 CONTACT_AFTER = 3  # days from the as_of_date to the contact: the plan, its approval and the list
 PLAN, RISK, RANDOM, ORACLE, OFF = "our plan", "highest risk first", "random", "oracle", "nobody"
+OF_A_CONTACT = ("expected", "expected_cost", "true_saved", "true_cost")
 POLICIES = (PLAN, OFF, RISK, RANDOM, ORACLE)
 
 
@@ -112,6 +113,8 @@ def with_truth(rows: pd.DataFrame, money: Economy, truth: Truth) -> pd.DataFrame
         truth: see `PolicyQuestion`.
     """
     told = rows["offer"].notna().to_numpy()
+    if not told.any():
+        return rows.assign(**dict.fromkeys(OF_A_CONTACT, np.nan))
     place = rows["offer"].map({offer.name: n for n, offer in enumerate(money.offers)})
     at = place[told].to_numpy(dtype=int)
     change, takes = truth(told)
@@ -124,7 +127,7 @@ def with_truth(rows: pd.DataFrame, money: Economy, truth: Truth) -> pd.DataFrame
         "true_saved": -change[row, at],
         "true_cost": contact[at] + takes[row, at] * cost[at],
     }
-    return rows.assign(**{name: _spread(values_, told) for name, values_ in new.items()})
+    return rows.assign(**{name: _spread(new[name], told) for name in OF_A_CONTACT})
 
 
 def _spread(numbers: NDArray[np.float64], where: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -8,10 +8,10 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.campaigns import Campaigns
-from churn_assets.graph.checks import CheckFailed, not_judged, passed, warned
+from churn_assets.graph.checks import CheckFailed, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import partition_range, snapshot_months
-from churn_assets.graph.table_asset import materialized, table_asset
+from churn_assets.graph.table_asset import materialized, nothing_made, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end
@@ -83,8 +83,7 @@ def _scored(lakehouse: Lakehouse, days: Sequence[date]) -> list[date]:
 
 
 def _nothing(lakehouse: Lakehouse, why: str) -> dg.MaterializeResult[Any]:
-    unjudged = [not_judged(name, why) for name in (*CHECKS, *REPORTS)]
-    return materialized(lakehouse, tables.CAMPAIGN_PLAN, None, {"not planned": why}, unjudged)
+    return nothing_made(lakehouse, tables.CAMPAIGN_PLAN, (*CHECKS, *REPORTS), "not planned", why)
 
 
 def _planned(

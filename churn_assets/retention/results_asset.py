@@ -10,7 +10,7 @@ from churn_assets.counts import counted
 from churn_assets.graph.checks import CheckFailed, not_judged, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import partition_range, snapshot_months
-from churn_assets.graph.table_asset import materialized, table_asset
+from churn_assets.graph.table_asset import materialized, nothing_made, table_asset
 from churn_assets.history.known_until import require_history
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -65,8 +65,7 @@ def campaign_results_asset(business: Business) -> dg.AssetsDefinition:
         from churn_assets.retention.results import result_rows, results
 
         if business.file.campaigns is None:
-            unjudged = [not_judged(name, NO_CAMPAIGN) for name in (*CHECKS, *REPORTS)]
-            return materialized(lakehouse, table, None, {"not measured": NO_CAMPAIGN}, unjudged)
+            return nothing_made(lakehouse, table, (*CHECKS, *REPORTS), "not measured", NO_CAMPAIGN)
         days = [month_end(month) for month in partition_range(context)]
         with incomplete_fails(NOT_FROM_GAPS):
             found = results(lakehouse, business, days)

@@ -33,7 +33,7 @@ from churn_assets.settings import Settings
 from churn_assets.simulator.dates import NEVER, to_day
 from churn_assets.simulator.living import LivingWorld
 
-SMALL = CampaignPlan(customers=40, months=16, seed=2)
+SMALL = CampaignPlan(customers=500, months=16, seed=2)
 NOTHING = {policy: {"contacts": 0.0, "saved": 0.0, "profit": 0.0} for policy in POLICIES}
 
 
@@ -57,8 +57,10 @@ def lived(own: Settings, plan: CampaignPlan, months: Sequence[str]) -> CampaignW
 def test_too_few_months_or_customers_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ReplayError, match="ask for at least 16"):
         make_campaign_home(settings(tmp_path), replace(SMALL, months=15))
-    with pytest.raises(ReplayError, match="customers=5 is too few"):
-        make_campaign_home(settings(tmp_path), replace(SMALL, customers=5))
+    with pytest.raises(ReplayError, match="499 customers are too few to train on"):
+        make_campaign_home(settings(tmp_path), replace(SMALL, customers=499))
+    with pytest.raises(ReplayError, match="seed=-1 must not be negative"):
+        make_campaign_home(settings(tmp_path), replace(SMALL, seed=-1))
     assert not (tmp_path / "home").exists()
 
 
@@ -74,7 +76,7 @@ def test_another_replay_in_the_folder_is_told_and_kept(tmp_path: Path) -> None:
 
 
 def test_budget_and_capacities_fit_the_number_of_customers(tmp_path: Path) -> None:
-    shipped = make_campaign_home(settings(tmp_path), replace(SMALL, customers=500))
+    shipped = make_campaign_home(settings(tmp_path), SMALL)
     file = load_business(shipped.business_path).file
     assert file.campaigns is not None
     assert (file.campaigns.budget, file.campaigns.capacity[0].contacts) == (300, 30)

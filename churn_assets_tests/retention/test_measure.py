@@ -316,7 +316,7 @@ def test_offers_and_segments_are_measured_apart() -> None:
 
 def test_a_control_arm_that_tells_no_offer_compares_no_offers() -> None:
     rows = made()
-    rows["offer"] = np.where(rows["arm"] == "planned", "mail", None)
+    rows["offer"] = rows["arm"].map({"planned": "mail"})
     assert not [m for m in measure(rows, LATER, (HORIZON,)) if m.scope == OFFER]
 
 
