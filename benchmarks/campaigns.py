@@ -9,7 +9,8 @@ Our plans are measured as in the pipeline. The truth of a measured campaign is w
 customers without it: in a copy of our world that is left alone from the beginning of the holdout's draw on.
 
 For each seed there is also a world in which offers do nothing. Writes FOLDER/SEED.json and FOLDER/SEED-nothing.json,
-and prints the figures, also into FOLDER/figures.json. A world that has been written is not made again.
+after each of them the tables of docs/benchmarks.md into FOLDER/tables.md, and prints the figures, also into
+FOLDER/figures.json. A world that has been written is not made again.
 """
 
 import json
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.campaign_tables import markdown
 from benchmarks.campaign_worlds import Months
 from benchmarks.planned_worlds import CUSTOMERS, HISTORY, MONTHS, Copy, first_year, plan_month, scaled
 from churn_assets.contracts.business import Business
@@ -36,7 +38,7 @@ from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.simulator.dates import NEVER, to_date, to_day
 
 World = dict[str, Any]  # the figures of one, as `live` returns them
-FIGURES = "figures.json"
+FIGURES, TABLES = "figures.json", "tables.md"
 SEEDS = (1, 2, 3, 4, 5)
 OTHERS = (OFF, RISK, RANDOM, ORACLE)
 
@@ -280,6 +282,8 @@ def main(folder: Path, seeds: list[int], customers: int = CUSTOMERS) -> None:
             if not file.exists():
                 file.write_text(json.dumps(live(seed, business, customers, works), indent=1))
             found.append(json.loads(file.read_text()))
+            (folder / TABLES).write_text(markdown(found))
+            print(f"lived: {file.name}", flush=True)
     figures = told(found)
     lines = [{"figure": figure, "remark": value} for figure, value in figures]
     (folder / FIGURES).write_text(json.dumps(lines, indent=1))

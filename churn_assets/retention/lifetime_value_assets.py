@@ -47,6 +47,8 @@ def _lifetime_values(business: Business, terms: LifetimeTerms) -> dg.AssetsDefin
     table = tables.LIFETIME_VALUES
     by_purchases = business.file.label.policy == "inactivity"
     rests_on = tables.silver(business.label_source) if by_purchases else tables.EXPECTED_LIFETIMES
+    revenue = next(f for f in business.features if f.name == terms.revenue)
+    earned_by = tables.silver(business.source(revenue.source))
 
     @table_asset(
         table,
@@ -60,7 +62,7 @@ def _lifetime_values(business: Business, terms: LifetimeTerms) -> dg.AssetsDefin
         deps=[
             tables.CUSTOMER_SEGMENTS.key,
             tables.CUSTOMER_SNAPSHOTS.key,
-            rests_on.key,
+            *{rests_on.path: rests_on.key, earned_by.path: earned_by.key}.values(),
             tables.CUSTOMER_MONTHS.key,
             tables.CHURN_LABELS.key,
         ],
@@ -71,7 +73,6 @@ def _lifetime_values(business: Business, terms: LifetimeTerms) -> dg.AssetsDefin
         },
         reports=REPORTS,
         kinds=("deltalake",),
-        spark=by_purchases,
     )
     def lifetime_values(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]

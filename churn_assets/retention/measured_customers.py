@@ -43,15 +43,18 @@ class FromPlan:
 def read_plans(lakehouse: Lakehouse, business: Business, day: date) -> pd.DataFrame:
     """PLAN_COLUMNS of all plans up to a day; merged customers count as their survivors, as in contacts.
 
-    Of a survivor who was planned for under both keys, the own row counts.
+    Of a survivor who stands in a plan under both keys the row in an arm counts; if both are in one, the own row.
     """
     if not lakehouse.exists(tables.CAMPAIGN_PLAN):
         return pd.DataFrame(columns=PLAN_COLUMNS)
     until: list[tuple[str, str, object]] = [("as_of_date", "<=", day)]
     rows: pd.DataFrame = lakehouse.arrow(tables.CAMPAIGN_PLAN, PLAN_COLUMNS, until).to_pandas()
     heirs = survivors(lakehouse, business, (day, day))
-    merged = rows[KEY].isin(list(heirs)).sort_values(kind="stable")
-    rows = rows.assign(**{KEY: rows[KEY].map(lambda key: heirs.get(key, key))}).loc[merged.index]
+    merged = rows[KEY].isin(list(heirs))
+    order = pd.DataFrame({"none": rows["arm"].isna(), "merged": merged}).sort_values(
+        ["none", "merged"], kind="stable"
+    )
+    rows = rows.assign(**{KEY: rows[KEY].map(lambda key: heirs.get(key, key))}).loc[order.index]
     return rows.drop_duplicates(["campaign_id", KEY]).sort_index(ignore_index=True)
 
 

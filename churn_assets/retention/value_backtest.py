@@ -6,12 +6,13 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
+from churn_assets.history.knowledge import latest
 from churn_assets.history.people import survivors
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.ml.lifetime_value.backtest import TENTHS, Backtest, backtest
-from churn_assets.months import add_months, month_index, month_of, month_range, spoken
+from churn_assets.months import add_months, month_end, month_index, month_of, month_range, month_start, spoken
 from churn_assets.reporting.figures import BLUE, GREY, ORANGE, as_png, blank
 from churn_assets.retention.lifetime_values import (
     KEY,
@@ -21,6 +22,7 @@ from churn_assets.retention.lifetime_values import (
     stored_lifetimes,
     terms_of,
 )
+from churn_assets.retention.purchases import UNITS
 from churn_assets.scores.expected_lifetimes import cohort_lifetimes
 from churn_assets.scores.lifetime_quality import landmark
 from churn_assets.scores.past_snapshots import NoView, features_of, past_snapshots
@@ -49,7 +51,7 @@ class JudgedValues:
 
 
 def judged_values(lakehouse: Lakehouse, business: Business, day: date, horizon: int) -> JudgedValues:
-    """Judges values as they could have been predicted earlier by what was earned until `day`.
+    """Judges values as they could have been predicted earlier by what was earned until `day`, as known on `day`.
 
     Args:
         lakehouse: whose tables are read.
@@ -70,12 +72,12 @@ def judged_values(lakehouse: Lakehouse, business: Business, day: date, horizon: 
         )
     then = cohort_values(lakehouse, business, judged_as_of, followed, 0.0, view)
     predicted = then.rows.set_index(KEY)["lifetime_value"]
-    merged = survivors(lakehouse, business)
+    merged = survivors(lakehouse, business, (day, day))
     known = predicted.notna() & ~predicted.index.isin([*merged, *merged.values()])
     if known.sum() < TENTHS or then.plain[known].mean() <= 0:
         raise NoValues(f"The margin of too few customers of {judged_as_of} is known.")
     keys = predicted.index[known.to_numpy()]
-    earned = _earned(lakehouse, business, judged_as_of, followed).reindex(keys, fill_value=0.0)
+    earned = _earned(lakehouse, business, judged_as_of, followed, day).reindex(keys, fill_value=0.0)
     return JudgedValues(
         judged_as_of,
         followed,
@@ -136,12 +138,14 @@ def _months_between(first: date, last: date) -> int:
     return month_index(month_of(last)) - month_index(month_of(first))
 
 
-def _earned(lakehouse: Lakehouse, business: Business, since: date, months: int) -> "pd.Series":
-    """Margin of each customer in the months after a day, by gold/customer_months.
+def _earned(lakehouse: Lakehouse, business: Business, since: date, months: int, day: date) -> "pd.Series":
+    """Margin of each customer in the months after `since`, by the rows of the source that were known on `day`.
 
     Raises:
-        NoValues: a month is missing there.
+        NoValues: a month is missing in gold/customer_months, so it was not delivered whole.
     """
+    from pyspark.sql import functions as F
+
     terms = terms_of(business)
     line = terms.line(revenue_of(business, terms), business.file.customer_months)
     if line is None:
@@ -154,9 +158,16 @@ def _earned(lakehouse: Lakehouse, business: Business, since: date, months: int) 
         raise NoValues(
             f"{spoken(missing)} {are} missing in {tables.CUSTOMER_MONTHS.path}, so nobody knows what was earned."
         )
-    wanted: list[tuple[str, str, object]] = [("month", "in", list(followed))]
-    found = lakehouse.arrow(tables.CUSTOMER_MONTHS, [KEY, line.name], wanted).to_pandas()
-    earned: pd.Series = found.groupby(KEY)[line.name].sum() * terms.margin
+    source = business.source(line.source)
+    versions = lakehouse.read(tables.silver(source)).where(F.col("known_at") <= F.lit(day))
+    inside = F.to_date(str(source.event_time)).between(
+        F.lit(month_start(followed[0])), F.lit(month_end(followed[-1]))
+    )
+    units = F.round(F.col(str(line.measure)) * UNITS).cast("long")
+    rows = latest(versions, source).where("NOT refused").where(inside)
+    rows = rows.where(F.expr(line.where)) if line.where else rows
+    found = rows.groupBy(KEY).agg(F.sum(units).alias("units")).toArrow().to_pandas()
+    earned: pd.Series = found.set_index(KEY)["units"].fillna(0) / UNITS * terms.margin
     return earned
 
 

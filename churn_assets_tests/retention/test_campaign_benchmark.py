@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.campaign_tables import markdown
 from benchmarks.campaign_worlds import FEATURES, trial
 from benchmarks.campaigns import World, told
 from churn_assets.contracts.loader import load_business
@@ -92,6 +93,26 @@ def test_the_figures_are_told(inside: bool) -> None:
     free = figures["offers that do nothing: campaigns without a claim"]
     assert free == ("1 of 1" if inside else "0 of 1")
     assert figures["world 1, offers that do nothing: planned + explored"] == "4+2"
+
+
+def test_the_tables_of_the_docs_are_written_as_they_are() -> None:
+    first, second = _world(True, True, True), _world(True, False, False) | {"seed": 2}
+    second["policies"][RISK] = second["policies"][PLAN] | {"profit": 70.0}
+    for world in (first, second):
+        world["policies"].setdefault(RISK, world["policies"][PLAN] | {"profit": 20.0})
+        world["policies"][RANDOM] = world["policies"][PLAN] | {"profit": -5.0}
+    told = markdown([first, second, _world(False, True, True)]).splitlines()
+    assert told[2] == "| 1 | 50, 45: -10.0 % | -10.0 % | 60 EUR | 20 | -5 | 100 | 60 % |"
+    measured = dict(line.strip("| ").split(" | ") for line in told[7:])
+    assert list(measured.values()) == [
+        "1 of 2 (1 of 2 after 30 days), adjusted by the score 0 of 0; of all campaigns of a world together 1 of 2",
+        "by 10.0 % or more",
+        "1 of 2",
+        "60 % or more",
+        "0 of 1",
+        "4 to 4 planned contacts a month on average, 2 to 2 explored",
+    ]
+    assert markdown([]).startswith("| world |")
 
 
 @pytest.mark.slow

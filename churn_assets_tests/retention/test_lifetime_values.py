@@ -1,7 +1,8 @@
 """Values of customers with a contract: the formula, the backtest, and when a plan may use them."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import numpy as np
@@ -18,24 +19,31 @@ from churn_assets.retention.lifetime_value_assets import (
     lifetime_value_assets,
 )
 from churn_assets.retention.lifetime_values import cohort_values
+from churn_assets.retention.value_backtest import judged_values
 from churn_assets_tests.checks import evaluations, require_blocked
 from churn_assets_tests.lakes import not_as_declared
 from churn_assets_tests.retention.valued_lakes import (
+    CUSTOMERS,
     JUNE,
     LAST,
     MONTHS,
     REVENUE,
+    invoice,
     key,
+    put_invoices,
     valued_business,
     valued_lake,
 )
 from churn_assets_tests.scored_cohorts import write
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 NAME = "retention/lifetime_values"
 
 
 @pytest.fixture
-def business(tmp_path: Path) -> Business:
+def business(spark: "SparkSession", tmp_path: Path) -> Business:
     return valued_business(tmp_path)
 
 
@@ -169,6 +177,20 @@ def test_nothing_that_became_known_later_changes_a_value(tmp_path: Path, busines
     made(later, business, MONTHS)
     june = later.arrow(tables.LIFETIME_VALUES, None, [("as_of_date", "=", JUNE)])
     assert first.arrow(tables.LIFETIME_VALUES).sort_by("customer_key").equals(june.sort_by("customer_key"))
+
+
+def test_a_correction_that_became_known_later_changes_no_judgement(
+    tmp_path: Path, business: Business
+) -> None:
+    """Else a plan made again would rest on what nobody knew at its as_of_date; one known in time counts."""
+    house = valued_lake(tmp_path, business)
+    before = judged_values(house, business, LAST, 24)
+    forged = [(n, month) for n in range(CUSTOMERS) for month in MONTHS[1:]]
+    later = LAST + timedelta(days=20)
+    put_invoices(house, business, [invoice(n, month, 999.0, later, 2) for n, month in forged])
+    assert judged_values(house, business, LAST, 24) == before
+    put_invoices(house, business, [invoice(n, month, 999.0, LAST, 3) for n, month in forged])
+    assert judged_values(house, business, LAST, 24).found.earned > 5 * before.found.earned
 
 
 def test_values_outside_their_interval_are_never_written(

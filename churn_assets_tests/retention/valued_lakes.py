@@ -1,5 +1,7 @@
-"""A small lake with expected lifetimes and months of revenue, to value customers in; made without Spark."""
+"""A small lake with expected lifetimes, invoices and months of revenue, to value customers in."""
 
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import add_months, month_end, month_range
+from churn_assets.months import add_months, month_end, month_of, month_range, month_start
 from churn_assets_tests.lakes import business_copy, settings_for
 from churn_assets_tests.scored_cohorts import write
 
@@ -48,6 +50,32 @@ def key(n: int) -> str:
     return f"{n * 16**12 // CUSTOMERS:016x}"
 
 
+def invoice(
+    n: int, month: str, amount: float, known_at: date | None = None, sequence: int = 1
+) -> dict[str, Any]:
+    """A version of the invoice of a customer in a month, known at its end or later."""
+    known = known_at or month_end(month)
+    return {
+        "customer_key": key(n),
+        "invoice_id": f"{n}-{month}",
+        "issued_on": month_start(month),
+        "amount": Decimal(f"{amount:.2f}"),
+        "status": "paid",
+        "known_at": known,
+        "sequence": sequence,
+        "latest_in_month": True,
+        "copies": 1,
+        "refused": False,
+        "extract_month": month_of(known),
+    }
+
+
+def put_invoices(house: Lakehouse, business: Business, rows: list[dict[str, Any]]) -> None:
+    """Adds versions of invoices to silver."""
+    table = tables.silver(business.source("invoices"))
+    house.append_rows(table, table.rows(rows), run_id="made")
+
+
 def valued_lake(home: Path, business: Business, differ: bool = True, off: float = 1.0) -> Lakehouse:
     """Two scored cohorts, June and December, and the revenue of the months between.
 
@@ -63,7 +91,7 @@ def valued_lake(home: Path, business: Business, differ: bool = True, off: float 
     rate, pays = rng.choice([0.01, 0.05, 0.2], CUSTOMERS), rng.uniform(10, 60, CUSTOMERS)
     leaves_after = rng.exponential(1 / rate)
     told = rate if differ else rng.permutation(rate)
-    snapshots, segments, lifetimes, months = [], [], [], []
+    snapshots, segments, lifetimes, months, invoices = [], [], [], [], []
     for day, observed in ((JUNE, 6), (LAST, 9)):
         there = range(CUSTOMERS) if day == JUNE else np.flatnonzero(leaves_after > 6).tolist()
         for n in there:
@@ -91,11 +119,13 @@ def valued_lake(home: Path, business: Business, differ: bool = True, off: float 
             paid = float(np.clip(leaves_after[n] - at + 1, 0, 1))
             if paid:
                 months.append({"customer_key": key(n), "month": month, "revenue": off * paid * pays[n]})
+                invoices.append(invoice(n, month, off * paid * pays[n]))
     write(house, tables.customer_snapshots(business), snapshots)
     write(house, tables.CUSTOMER_SEGMENTS, segments)
     write(house, tables.EXPECTED_LIFETIMES, lifetimes)
     table = tables.customer_months(business)
     house.replace_rows(table, table.rows(months), "month", MONTHS[1:], run_id="made")
+    put_invoices(house, business, invoices)
     people = [{"customer_key": key(n)} for n in range(CUSTOMERS)]
     house.append_rows(tables.customers(business), tables.customers(business).rows(people), run_id="made")
     return house
