@@ -90,7 +90,6 @@ def test_a_value_is_the_margin_times_the_discounted_months(tmp_path: Path, busin
         assert own["lifetime_value_low"] < own["lifetime_value"] < own["lifetime_value_high"]
     assert {row["observed_months"] for row in found.values()} == {9}
     assert evaluations(result)[f"{NAME}:{ONE_VALUE}"].passed
-    assert "spark" not in vars(house)
 
 
 def test_an_unknown_margin_gives_no_value_and_no_zero(tmp_path: Path, business: Business) -> None:
