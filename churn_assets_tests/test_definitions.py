@@ -31,7 +31,6 @@ WITHOUT_SPARK = {
     "operations/audit",
     "operations/backups",
     "operations/events",
-    "retention/lifetime_values",
     "scores/expected_lifetimes",
     "scores/lifetime_quality",
     "scores/retention_curves",
@@ -110,7 +109,7 @@ def test_every_written_table_is_guarded_fresh_and_in_the_pool(business: str) -> 
         if not node.is_materializable:
             continue
         # what the label of the shop counts is SQL
-        with_sql = ("monitoring/people_balance", "retention/lifetime_values", "serving/release")
+        with_sql = ("monitoring/people_balance", "serving/release")
         reads_sql = business == "shop" and name in with_sql
         light = name in WITHOUT_SPARK and not reads_sql
         assert (node.pools or set()) == (set() if light else {"spark"}), name
