@@ -122,7 +122,7 @@ class KafkaBroker:
             partitions: number of its partitions.
             own: its configuration, with `_` for dots: `retention_ms="1000"`.
         """
-        from confluent_kafka.admin import NewTopic
+        from confluent_kafka.cimpl import NewTopic
 
         admin = self.admin()  # kept: a client that nobody holds any more breaks its calls off
         topic = NewTopic(name, partitions, 1, config={key.replace("_", "."): own[key] for key in own})
