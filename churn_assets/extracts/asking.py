@@ -3,8 +3,10 @@
 import os
 from collections.abc import Mapping
 
+from churn_assets.contracts.api import SourceApi
 from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.source import Source
+from churn_assets.sources.apis.extract import ApiAsker
 from churn_assets.sources.databases.extract import DatabaseAsker
 from churn_assets.sources.live.extract import Asker, origin_of
 
@@ -19,3 +21,5 @@ def asker_of(source: Source, environ: Mapping[str, str] = os.environ) -> Asker:
     match origin_of(source):
         case SourceDatabase() as database:
             return DatabaseAsker(source, database, environ)
+        case SourceApi() as api:
+            return ApiAsker(source, api, environ)
