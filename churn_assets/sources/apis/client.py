@@ -37,7 +37,7 @@ REMEDIES = {
 }
 
 
-class Page(NamedTuple):
+class ApiPage(NamedTuple):
     """An answer: its content, and the address of the next page in its header, if there is one."""
 
     content: Any
@@ -67,7 +67,7 @@ class ApiClient:
     ) -> None:
         self._client.close()
 
-    def page(self, url: str, parameters: Mapping[str, str]) -> Page:
+    def page(self, url: str, parameters: Mapping[str, str]) -> ApiPage:
         """Asks for a page.
 
         Args:
@@ -93,7 +93,7 @@ class ApiClient:
                 self._token, renewed = None, True
                 continue
             self._require(status, answered, self.address.shown)
-            return Page(self._json(content, answered), _next_link(answered, url))
+            return ApiPage(self._json(content, answered), _next_link(answered, url))
 
     def _login(self) -> dict[str, str]:
         """The header with the token of OAuth 2, which is asked for when there is none or when it ends."""

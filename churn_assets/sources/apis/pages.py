@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 from churn_assets.contracts.api_properties import ApiProperties, PaginatorProperty
 from churn_assets.contracts.words import listed
-from churn_assets.sources.apis.client import ApiClient, Page
+from churn_assets.sources.apis.client import ApiClient, ApiPage
 from churn_assets.sources.json_text import Number
 from churn_assets.sources.live.errors import ExtractError
 
@@ -56,7 +56,7 @@ def _first(paginator: PaginatorProperty) -> dict[str, str]:
 
 def _following(
     paginator: PaginatorProperty,
-    page: Page,
+    page: ApiPage,
     records: Records,
     asked: dict[str, str],
     told: int,
@@ -90,7 +90,7 @@ def _following(
 
 
 def _by_cursor(
-    paginator: PaginatorProperty, page: Page, records: Records, asked: dict[str, str]
+    paginator: PaginatorProperty, page: ApiPage, records: Records, asked: dict[str, str]
 ) -> Next | None:
     if paginator.more is not None and at(page.content, paginator.more) is not True:
         return None
@@ -110,13 +110,13 @@ def _by_cursor(
     return ("", asked | {str(paginator.parameter): str(cursor)})
 
 
-def _all(page: Page, paginator: PaginatorProperty, told: int) -> bool:
+def _all(page: ApiPage, paginator: PaginatorProperty, told: int) -> bool:
     """Whether the answer tells that all records have come."""
     total = _number(page, paginator.total)
     return total is not None and told >= total
 
 
-def _number(page: Page, path: str | None) -> int | None:
+def _number(page: ApiPage, path: str | None) -> int | None:
     if path is None:
         return None
     found = at(page.content, path)
