@@ -5,10 +5,12 @@ from collections.abc import Mapping
 
 from churn_assets.contracts.api import SourceApi
 from churn_assets.contracts.database import SourceDatabase
+from churn_assets.contracts.mongodb import SourceCollection
 from churn_assets.contracts.source import Source
 from churn_assets.sources.apis.extract import ApiAsker
 from churn_assets.sources.databases.extract import DatabaseAsker
 from churn_assets.sources.live.extract import Asker, origin_of
+from churn_assets.sources.mongodb.extract import CollectionAsker
 
 
 def asker_of(source: Source, environ: Mapping[str, str] = os.environ) -> Asker:
@@ -21,5 +23,7 @@ def asker_of(source: Source, environ: Mapping[str, str] = os.environ) -> Asker:
     match origin_of(source):
         case SourceDatabase() as database:
             return DatabaseAsker(source, database, environ)
+        case SourceCollection() as collection:
+            return CollectionAsker(source, collection, environ)
         case SourceApi() as api:
             return ApiAsker(source, api, environ)
