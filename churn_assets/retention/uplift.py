@@ -53,7 +53,7 @@ class OfferUplift:
             return f"constant effect: {self.why_not}"
         found = self.judged.judgement
         if self.judged.is_used:
-            return f"effects by customer ({self.judged.model.name}): Qini above the constant by {found.qini_gain}"
+            return f"effects by customer ({self.judged.chosen.name}): Qini above the constant by {found.qini_gain}"
         if found.contacts_needed is None or found.contacts_needed <= len(self.judged.later):
             needed = "no sign that more contacts would help"
         else:
@@ -79,7 +79,7 @@ class OfferUplift:
             return row
         found = self.judged.judgement
         row |= {
-            "learner": self.judged.model.name,
+            "learner": self.judged.chosen.name,
             "judged_contacts": len(self.judged.later),
             "contacts_needed": found.contacts_needed,
         }

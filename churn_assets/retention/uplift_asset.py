@@ -148,7 +148,7 @@ def _report(found: Found) -> dict[str, Any]:
     for one in newest:
         figures = one.judged.judgement if one.judged else None
         told = (str(figures.qini), str(figures.qini_gain), str(figures.at[0.1])) if figures else ("", "", "")
-        learner = one.judged.model.name if one.judged else ""
+        learner = one.judged.chosen.name if one.judged else ""
         rows.append(
             (
                 one.offer,
