@@ -241,6 +241,11 @@ def trial(
     found = begin(seed, customers, BEFORE_TRIAL + months + 2, BEFORE_TRIAL, offers_work)
     for _ in range(BEFORE_TRIAL):
         found.live_month()
+    return trial_in(found, offers, months, seed)
+
+
+def trial_in(found: Months, offers: list[OfferLine], months: int, seed: int) -> pd.DataFrame:
+    """The same in a world that is there already; it lives on for the months of the trial and one more."""
     random = np.random.default_rng([seed, 27])
     asked: list[pd.DataFrame] = []
     for _ in range(months):

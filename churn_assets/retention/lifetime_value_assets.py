@@ -159,9 +159,7 @@ def _require_one(lakehouse: Lakehouse, values: Values, why: Why) -> dg.AssetChec
         right = (low >= 0) & (low <= value) & (value <= high) & (known["value_if_kept"] >= 0)
         keys = one.rows["customer_key"].nunique()
         evidence.append((str(day), snapshots, len(one.rows), keys, int((~right).sum())))
-    remedy = (
-        "Materialise the snapshots and expected lifetimes of these cohorts again; if it persists, report a defect."
-    )
+    remedy = "Materialise the snapshots and expected lifetimes of these cohorts again; if it persists, report a defect."
     return require_one_each(ONE_VALUE, "values", evidence, remedy)
 
 

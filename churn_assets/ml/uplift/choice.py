@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from churn_assets.ml.uplift.judgement import Interval, UpliftJudgement, judge_effects
 from churn_assets.ml.uplift.learners import robust_effects, two_chances
 from churn_assets.ml.uplift.policy import PolicyValue, difference, policy_value
-from churn_assets.ml.uplift.shrinking import Chosen, EffectModel, chosen_learner
+from churn_assets.ml.uplift.shrinking import LearnerChoice, EffectModel, chosen_learner
 from churn_assets.ml.uplift.trial import (
     Floats,
     RandomisedContacts,
@@ -33,7 +33,7 @@ class JudgedOffer:
         model: fitted on all contacts; None unless it is used.
     """
 
-    chosen: Chosen
+    chosen: LearnerChoice
     learned_until: int
     judgement: UpliftJudgement
     judged_by: NDArray[np.bool_]
@@ -51,12 +51,13 @@ class JudgedOffer:
         """Returns what contacting the same number of later customers by effect and by risk would have earned.
 
         Args:
-            value: of each later customer who is kept.
+            value: of each later customer who is kept; NaN where it is not known, then nobody contacts them.
             cost: of a contact.
             share: of the customers who are contacted.
         """
         by_effect = _best(self.estimated * value, share)
         by_constant = _best(self.later.constant * value, share)
+        value = np.nan_to_num(value)
         return PlanValues(
             policy_value(self.later, by_effect, value, cost, self.robust),
             policy_value(self.later, by_constant, value, cost, self.robust),
@@ -93,12 +94,11 @@ def judged_offer(trial: RandomisedContacts, seed: int) -> JudgedOffer:
     robust = robust_effects(later, two_chances(earlier, later, seed))
     judgement = judge_effects(later, estimated, later.constant, robust, seed)
     model = chosen.fit(trial, seed) if judgement.is_better else None
-    return JudgedOffer(
-        chosen, int(earlier.time.max()), judgement, judged_by, later, estimated, robust, model
-    )
+    return JudgedOffer(chosen, int(earlier.time.max()), judgement, judged_by, later, estimated, robust, model)
 
 
 def _best(worth: Floats, share: float) -> NDArray[np.bool_]:
     chosen = np.zeros(len(worth), dtype=bool)
-    chosen[np.argsort(-worth, kind="stable")[: round(share * len(worth))]] = True
-    return chosen
+    order = np.argsort(-np.nan_to_num(worth, nan=-np.inf), kind="stable")
+    chosen[order[: round(share * len(worth))]] = True
+    return chosen & np.isfinite(worth)

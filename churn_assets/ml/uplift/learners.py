@@ -121,7 +121,9 @@ class FoldChances:
         """Returns the chances of each customer by models that saw neither them nor a fold that is held out."""
         models = np.arange(FOLDS)[:, None]
         may = (models != self.fold) & (models != held) if held is not None else models != self.fold
-        return Chances(*((chance * may).sum(axis=0) / may.sum(axis=0) for chance in (self.treated, self.control)))
+        return Chances(
+            *((chance * may).sum(axis=0) / may.sum(axis=0) for chance in (self.treated, self.control))
+        )
 
 
 def fold_chances(trial: RandomisedContacts, seed: int) -> FoldChances:

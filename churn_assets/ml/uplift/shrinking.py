@@ -44,7 +44,7 @@ class EffectModel:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class LearnerChoice:
     """A learner, how far it is trusted, and the loss of all on customers that they did not learn from.
 
     Attributes:
@@ -67,7 +67,9 @@ class Chosen:
 CONSTANT = "constant"
 
 
-def chosen_learner(trial: RandomisedContacts, seed: int, names: Sequence[str] = tuple(LEARNERS)) -> Chosen:
+def chosen_learner(
+    trial: RandomisedContacts, seed: int, names: Sequence[str] = tuple(LEARNERS)
+) -> LearnerChoice:
     """Returns the learner that is nearest to unbiased effects of customers that it did not learn from.
 
     Args:
@@ -87,7 +89,7 @@ def chosen_learner(trial: RandomisedContacts, seed: int, names: Sequence[str] = 
         trusts[name] = _trust(above, own, weight, trial)
         losses[name] = float((weight * (above - trusts[name] * own) ** 2).mean())
     best = min(names, key=lambda name: losses[name])
-    return Chosen(best, trusts[best], losses)
+    return LearnerChoice(best, trusts[best], losses)
 
 
 def _held_out(
