@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from churn_assets.ml.uplift.judgement import Interval, UpliftJudgement, judge_effects
 from churn_assets.ml.uplift.learners import robust_effects, two_chances
 from churn_assets.ml.uplift.policy import PolicyValue, difference, policy_value
-from churn_assets.ml.uplift.shrinking import LearnerChoice, EffectModel, chosen_learner
+from churn_assets.ml.uplift.shrinking import EffectModel, LearnerChoice, chosen_learner
 from churn_assets.ml.uplift.trial import (
     Floats,
     RandomisedContacts,
