@@ -13,6 +13,7 @@ from churn_assets.contracts.custom_properties import (
     ColumnProperties,
     ContractProperties,
     DatabaseProperties,
+    KafkaProperties,
     ServerProperties,
 )
 from churn_assets.contracts.json_schema import OneItemEach
@@ -204,6 +205,20 @@ class DatabaseServer(Shape):
     )
     description: str | None = None
     customProperties: Annotated[list[CustomProperty], OneItemEach(DatabaseProperties)] = []
+
+
+class KafkaServer(Shape):
+    """Brokers of Kafka that the source is read from."""
+
+    server: str
+    type: Literal["kafka"]
+    host: str = Field(
+        description="host:port of one or more brokers, with commas between them; `${NAME}` is replaced by the "
+        "environment variable NAME"
+    )
+    format: Literal["json"] = "json"
+    description: str | None = None
+    customProperties: Annotated[list[CustomProperty], OneItemEach(KafkaProperties)] = []
 
 
 Server = Annotated[LocalServer | DatabaseServer, Field(discriminator="type")]
