@@ -221,7 +221,7 @@ class KafkaServer(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(KafkaProperties)] = []
 
 
-Server = Annotated[LocalServer | DatabaseServer, Field(discriminator="type")]
+Server = Annotated[LocalServer | DatabaseServer | KafkaServer, Field(discriminator="type")]
 
 
 # All names of the standard; this project reads frequency, latency and generalAvailability.

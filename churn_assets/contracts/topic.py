@@ -54,7 +54,9 @@ def read_topic(place: Place) -> SourceTopic | None:
     here = place.at("customProperties")
     own = own_properties(KafkaProperties, here)
     if "@" in server.host or "://" in server.host:
-        place.at("host").refuse("the host is an address", "write host:port, and user and password as properties")
+        place.at("host").refuse(
+            "the host is an address", "write host:port, and user and password as properties"
+        )
     if own is None:
         return None
     logs_in = own.protection.startswith("sasl")
