@@ -1,5 +1,6 @@
 """Where the extracts of a source come from, if this product asks for them; one class per kind of server."""
 
+from churn_assets.contracts.api import SourceApi
 from churn_assets.contracts.custom_properties import ContractProperties
 from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.place import Place
@@ -8,7 +9,7 @@ from churn_assets.contracts.validation import property_place
 
 # Each has `kind`; `cursor`, the field that tells new and changed rows, or None: every extract holds all rows; `what` is
 # asked, in words; and `asked`, what tells this question from others, apart from the place.
-Origin = SourceDatabase | SourceTopic
+Origin = SourceDatabase | SourceApi | SourceTopic
 BY_CURSOR = frozenset({"changes", "as_needed"})  # deliveries
 
 

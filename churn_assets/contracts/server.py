@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from encodings.aliases import aliases
 from typing import get_args
 
+from churn_assets.contracts.api import read_api
 from churn_assets.contracts.custom_properties import ServerProperties
 from churn_assets.contracts.database import read_database
 from churn_assets.contracts.odcs import DatabaseKind, FileFormat, LocalServer
@@ -54,6 +55,8 @@ def read_server(place: Place) -> ReadServer:
         return ReadServer("", "parquet", ",", "UTF-8", None, read_database(place))
     if kind == "kafka":
         return ReadServer("", "jsonl", ",", "UTF-8", None, read_topic(place))
+    if kind == "api":
+        return ReadServer("", "jsonl", ",", "UTF-8", None, read_api(place))
     own = own_properties(ServerProperties, here) or ServerProperties()
     server = peek(LocalServer, place)
     if server is None:

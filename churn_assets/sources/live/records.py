@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from hashlib import blake2s
@@ -153,10 +153,20 @@ def known_until(some: Iterable[Record], asked: str) -> Cursor | None:
     return reach
 
 
-def changed_columns(before: Record | None, now: Record) -> list[str]:
-    """What has changed in the columns since the extract before, as sentences without values."""
-    if before is None:
+def changed_columns(earlier: Sequence[Record], now: Record, sparse: bool) -> list[str]:
+    """What has changed in the columns since the extracts before, as sentences without values.
+
+    Args:
+        earlier: oldest first.
+        now: the new extract.
+        sparse: a row may lack a column, as a document does, so that one which does not come is not gone.
+    """
+    if not earlier:
         return []
+    before = earlier[-1]
+    if sparse:
+        kinds = {name: kind for r in earlier for name, kind in r.kinds.items() if kind != "nothing"}
+        before = replace(before, kinds=before.kinds | kinds)
     said = [
         f"{name} was {old} and is {now.kinds[name]}"
         for name, old in before.kinds.items()
@@ -164,4 +174,5 @@ def changed_columns(before: Record | None, now: Record) -> list[str]:
     ]
     known, present = {*before.kinds, *before.left_out}, {*now.kinds, *now.left_out}
     said += [f"{name} is new" for name in sorted(present - known)]
-    return said + [f"{name} is gone" for name in sorted(known - present)]
+    gone = [] if sparse else sorted(known - present)
+    return said + [f"{name} is gone" for name in gone]

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from types import TracebackType
@@ -16,7 +16,7 @@ from churn_assets.sources.live.documents import DocumentDraft
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.extract import Extract
 from churn_assets.sources.live.landing_files import publish, remove_unfinished
-from churn_assets.sources.live.records import Record, changed_columns, digest_of, newest_record, records
+from churn_assets.sources.live.records import Record, changed_columns, digest_of, records
 from churn_assets.sources.topics.client import CONNECT_SECONDS, topic_address, topic_of
 from churn_assets.sources.topics.messages import PLACE, TopicMessage, line_of, message_of
 from churn_assets.sources.topics.offsets import next_offsets
@@ -96,9 +96,9 @@ class TopicReader:
         except KafkaException as error:
             raise self.address.error(error.args[0], "Correct the contract's server.") from None
         try:
-            self._known = newest_record(landing, source)
             self.asked = digest_of(self.topic, self._identity())
-            self._reach = next_offsets(records(landing, source), self.asked)
+            self._earlier = records(landing, source)
+            self._reach = next_offsets(self._earlier, self.asked)
             self._pending = self._fresh()
             self._assign(self._partitions())
         except BaseException:
@@ -180,8 +180,9 @@ class TopicReader:
         name = f"changes_{now:%Y%m%dT%H%M%S%fZ}{draft.ending}"
         drafted = draft.finish(record.to_json())
         size = publish(drafted, self.landing, self.source, now.date(), name)
-        changes = tuple(changed_columns(self._known, record)) if draft.rows else ()
-        self._known = record if draft.rows else self._known
+        changes = tuple(changed_columns(self._earlier, record, sparse=True))
+        kinds = {n: k for r in (*self._earlier, record) for n, k in r.kinds.items() if k != "nothing"}
+        self._earlier = [replace(record, kinds=kinds)]
         self._reach |= self._next
         self._pending = self._fresh()
         self._tell()
