@@ -13,10 +13,11 @@ import pytest
 from deltalake import DeltaTable
 
 from churn_assets.backup import databases, staging, taking
+from churn_assets.backup.former import FOLDER, LAST, LOCK, PLACE
 from churn_assets.backup.manifest import GOLDEN, PACKAGES, SETTINGS, read_manifest
 from churn_assets.backup.restic import BackupError, Repository
 from churn_assets.backup.staging import uncovered
-from churn_assets.backup.taking import FOLDER, LAST, LOCK, PLACE, STAGE, wait_for_runs
+from churn_assets.backup.taking import STAGE, wait_for_runs
 from churn_assets.lakehouse import pinned, tables
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.settings import BackupSettings, Settings
