@@ -42,22 +42,22 @@ def last(folder: Path) -> BackupManifest | None:
         return None
 
 
-def remember(folder: Path, manifest: BackupManifest, place: str) -> None:
+def remember(folder: Path, manifest: bytes, place: str) -> None:
     """Writes down what the last backup holds and where it lies."""
-    (folder / LAST).write_bytes(manifest.to_json())
+    (folder / LAST).write_bytes(manifest)
     (folder / PLACE).write_text(place, encoding="utf-8")
 
 
 def let_go(home: Path, snapshot: Snapshot | None = None) -> None:
     """Lets the home no longer expect its last backup; with `snapshot` only if that is the one."""
-    known = last(home / FOLDER)
-    if snapshot is None or (known is not None and name_of(known) == snapshot.manifest):
-        (home / FOLDER / LAST).unlink(missing_ok=True)
+    file = home / FOLDER / LAST
+    if snapshot is None or name_of(file) == snapshot.manifest:
+        file.unlink(missing_ok=True)
 
 
-def name_of(manifest: BackupManifest) -> str:
-    """The SHA-256 by which a snapshot names its manifest."""
-    return sha256(manifest.to_json()).hexdigest()
+def name_of(manifest: Path) -> str:
+    """The SHA-256 by which a snapshot names its manifest, of the file; empty if it is not there."""
+    return sha256(manifest.read_bytes()).hexdigest() if manifest.is_file() else ""
 
 
 def require_new(repository: Repository, folder: Path) -> None:
@@ -73,14 +73,14 @@ def require_new(repository: Repository, folder: Path) -> None:
         )
 
 
-def require_own(settings: Settings, former: Sequence[Snapshot], known: BackupManifest | None) -> None:
+def require_own(settings: Settings, folder: Path, former: Sequence[Snapshot]) -> None:
     """Checks that the newest backup is not that of another home, as far as their audits tell.
 
     Raises:
         BackupError: it is: then each of the two would forget backups of the other one.
     """
     newest = former[-1] if former else None
-    if newest is None or not newest.chain or (known and newest.manifest == name_of(known)):
+    if newest is None or not newest.chain or newest.manifest == name_of(folder / LAST):
         return
     key = key_of(settings)
     if key is None or anchor_of(settings, key) is None or newest.chain in chains_of(settings):
@@ -91,9 +91,7 @@ def require_own(settings: Settings, former: Sequence[Snapshot], known: BackupMan
     )
 
 
-def vanished(
-    repository: Repository, folder: Path, former: Sequence[Snapshot], known: BackupManifest | None
-) -> str:
+def vanished(repository: Repository, folder: Path, former: Sequence[Snapshot]) -> str:
     """What is gone of the backups that this home took there, in words; empty if nothing is missed.
 
     Whoever deletes one by `churn-assets backup forget` lets the home know; another deletion is a loss or an attack.
@@ -102,7 +100,8 @@ def vanished(
         return ""
     if not former:
         return f"all earlier backups are gone from {repository.place}"
-    if known and name_of(known) not in {one.manifest for one in former}:
+    known = last(folder)
+    if known and name_of(folder / LAST) not in {one.manifest for one in former}:
         there = counted(len(former), "backup")
         state = "cannot be read at" if repository.unreadable else "is gone from"
         return f"the last backup, of {known.at:%Y-%m-%d %H:%M} UTC, {state} {repository.place}, which has {there}"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import file_digest
 from pathlib import Path
@@ -122,7 +122,7 @@ class BackupManifest:
 
     def to_json(self) -> bytes:
         """The manifest as it is written."""
-        return json.dumps({"format": FORMAT} | asdict(self), indent=1, sort_keys=True).encode()
+        return json.dumps({"format": FORMAT} | vars(self), default=vars, indent=1, sort_keys=True).encode()
 
 
 def is_below(path: str, places: Iterable[str]) -> bool:

@@ -36,7 +36,7 @@ class NotDumped(BackupError):
 
 
 @dataclass(frozen=True)
-class Address:
+class PostgresqlAddress:
     """A database in PostgreSQL: how its clients are told of it, the password apart."""
 
     uri: str
@@ -68,7 +68,7 @@ def dump_all(settings: Settings, folder: Path) -> dict[str, str]:
     return lacking
 
 
-def mlflow_address(settings: Settings) -> Address | None:
+def mlflow_address(settings: Settings) -> PostgresqlAddress | None:
     """Where MLflow keeps its records; None if that is SQLite on this machine.
 
     Raises:
@@ -82,7 +82,7 @@ def mlflow_address(settings: Settings) -> Address | None:
     raise NotDumped(f"CHURN_TRACKING_URI is {without_secrets(uri)}: back it up where it lies")
 
 
-def dagster_address(home: Path) -> Address | None:
+def dagster_address(home: Path) -> PostgresqlAddress | None:
     """Where Dagster keeps its runs, by the file dagster.yaml of the home; None if that is SQLite there.
 
     Raises:
@@ -106,7 +106,7 @@ def dagster_address(home: Path) -> Address | None:
     return found
 
 
-def _stated(stated: Mapping[str, Any]) -> Address:
+def _stated(stated: Mapping[str, Any]) -> PostgresqlAddress:
     """The address in a section of dagster.yaml, whose values may be names of variables."""
     from sqlalchemy import URL
 
@@ -119,7 +119,7 @@ def _stated(stated: Mapping[str, Any]) -> Address:
     user, host, name = (str(parts[key]) for key in ("username", "hostname", "db_name"))
     password = parts.get("password")
     url = URL.create("postgresql", user, None, host, port, name)
-    return Address(url.render_as_string(), None if password is None else str(password))
+    return PostgresqlAddress(url.render_as_string(), None if password is None else str(password))
 
 
 def _value(stated: Any) -> Any:
@@ -131,7 +131,7 @@ def _value(stated: Any) -> Any:
     return os.environ[name]
 
 
-def _address(uri: str) -> Address:
+def _address(uri: str) -> PostgresqlAddress:
     from sqlalchemy import URL, make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -141,10 +141,10 @@ def _address(uri: str) -> Address:
         raise NotDumped(f"{without_secrets(uri)} is no address of a database") from None
     password = None if url.password is None else str(url.password)
     bare = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
-    return Address(bare.render_as_string(), password)
+    return PostgresqlAddress(bare.render_as_string(), password)
 
 
-def in_flight(address: Address, statuses: Sequence[str], own: str) -> dict[str, str]:
+def in_flight(address: PostgresqlAddress, statuses: Sequence[str], own: str) -> dict[str, str]:
     """Runs of a Dagster in PostgreSQL that have begun and not ended: id -> job; `own` is left out.
 
     Raises:
@@ -215,7 +215,7 @@ def _copies(dump: Path, *only: str) -> Iterator[Iterator[tuple[str, list[str], I
         raise NotDumped(f"{dump.name} cannot be read: {said.strip()[:SHOWN]}")
 
 
-def _dump(address: Address, target: Path) -> None:
+def _dump(address: PostgresqlAddress, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     asked = ["pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--no-password"]
     _run([*asked, f"--file={target}", address.uri], address.environment())

@@ -17,7 +17,7 @@ from churn_assets.backup.postgresql import dump_all
 from churn_assets.backup.restic import BackupError
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import pinned
-from churn_assets.lakehouse.other_stores import TABLE, Store
+from churn_assets.lakehouse.places.store import TABLE, Store
 from churn_assets.lakehouse.stores import stores
 from churn_assets.operations.audit.chain import STORE, alone
 from churn_assets.settings import Settings, is_uri
@@ -36,14 +36,14 @@ class FileChanged(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Staged:
+class ConsistentCopy:
     """What was copied: table -> pinned version; and what was not although it is worth it: store -> why."""
 
     versions: dict[str, int]
     lacking: dict[str, str]
 
 
-def stage(settings: Settings, business: Business, folder: Path) -> Staged:
+def stage(settings: Settings, business: Business, folder: Path) -> ConsistentCopy:
     """Copies everything that is worth it below `folder`, which is laid out like a home.
 
     MLflow's artifacts come before its database, so that no run lacks its files.
@@ -67,7 +67,7 @@ def stage(settings: Settings, business: Business, folder: Path) -> Staged:
     lacking = elsewhere(settings, business) | dump_all(settings, folder)
     _stage_audit(settings, folder)
     _stage_folder(settings.business_path, folder / BUSINESS, _copy)
-    return Staged(versions, lacking)
+    return ConsistentCopy(versions, lacking)
 
 
 def worth_it(business: Business) -> list[Store]:
@@ -249,15 +249,15 @@ def _stage_audit(settings: Settings, folder: Path) -> None:
 def uncovered(home: Path, business: Business, held: Iterable[str]) -> list[str]:
     """Files of a home that are neither held nor declared as not worth it. Old versions of tables are left out."""
     known, every = set(held), stores(business)
-    lake = tuple(f"{store.path}/" for store in every if store.kind == TABLE)
-    unneeded = [store.path.split("/") for store in every if not store.backup]
+    declared = [store.path.split("/") for store in every if store.kind == TABLE or not store.backup]
     found = []
     for parent, folders, names in os.walk(home, onerror=_cannot_be_listed):
+        above = Path(parent).relative_to(home).parts
+        fitting = [one for one in declared if all(map(fnmatchcase, above, one))]
+        folders[:] = [one for one in folders if not _fits((*above, one), fitting)]
         for name in [*names, *(one for one in folders if _leads_to_more(Path(parent, one), home, known))]:
-            path = str(Path(parent, name).relative_to(home))
-            if path in known or path.startswith(lake) or name.endswith(JOURNALS):
-                continue
-            if not any(_fits(path.split("/"), pattern) for pattern in unneeded):
+            path = "/".join((*above, name))
+            if not (path in known or name.endswith(JOURNALS) or _fits((*above, name), fitting)):
                 found.append(path)
     return sorted(found)
 
@@ -275,9 +275,9 @@ def _leads_to_more(folder: Path, home: Path, known: set[str]) -> bool:
     return bool(files) and known.isdisjoint(files)
 
 
-def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a path is that of a pattern, or lies below it."""
-    return len(parts) >= len(pattern) and all(map(fnmatchcase, parts, pattern))
+def _fits(parts: Sequence[str], patterns: Iterable[Sequence[str]]) -> bool:
+    """Whether a path is that of a pattern; what lies below one is not looked at."""
+    return any(len(parts) == len(one) and all(map(fnmatchcase, parts, one)) for one in patterns)
 
 
 def stamps(folder: Path) -> Stamps:

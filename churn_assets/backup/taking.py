@@ -13,6 +13,8 @@ from pathlib import Path
 from churn_assets.backup import databases
 from churn_assets.backup.contents import digest_of
 from churn_assets.backup.former import (
+    FOLDER,
+    LAST,
     LOCK,
     alone_in,
     last,
@@ -40,8 +42,8 @@ from churn_assets.backup.postgresql import NotDumped, rows_of
 from churn_assets.backup.restic import BackupError, NoRepository, Repository, Snapshot, Stored
 from churn_assets.backup.staging import (
     ATTEMPTS,
+    ConsistentCopy,
     FileChanged,
-    Staged,
     Stamps,
     gone,
     stage,
@@ -109,8 +111,8 @@ def back_up(settings: Settings, business: Business, own_run: str = "") -> Backup
             repository.make()
             former = []
         known = last(folder)
-        missed = vanished(repository, folder, former, known)
-        require_own(settings, former, known)
+        missed = vanished(repository, folder, former)
+        require_own(settings, folder, former)
         wait_for_runs(settings, own_run)
         place = folder / STAGE
         try:
@@ -123,7 +125,7 @@ def back_up(settings: Settings, business: Business, own_run: str = "") -> Backup
                         raise BackupError(
                             f"{error}, {ATTEMPTS} times. Take the backup while nobody delivers."
                         ) from error
-            remember(folder, manifest, repository.place)
+            remember(folder, (place / MANIFEST).read_bytes(), repository.place)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise BackupError(f"{where}{error.strerror or error}. Nothing was backed up.") from error
@@ -148,10 +150,10 @@ def _stored(
     """
     manifest, before = _copied(settings, business, place, known, own_run)
     note("storing the copy")
-    parents = [one.id for one in former if known and one.manifest == name_of(known)]
+    parents = [one.id for one in former if one.manifest == name_of(settings.home_path / FOLDER / LAST)]
     trusted = parents and known and not _silently_changed(known, manifest, before)
     chain = next(iter(manifest.audit), "")
-    stored = repository.store(place, name_of(manifest), parents[-1] if trusted else None, chain)
+    stored = repository.store(place, name_of(place / MANIFEST), parents[-1] if trusted else None, chain)
     after = stamps(place)
     if moved := [path for path, stamp in before.items() if after.get(path) != stamp]:
         left = repository.undo(stored.snapshot)
@@ -222,7 +224,7 @@ def _described(
     settings: Settings,
     business: Business,
     place: Path,
-    staged: Staged,
+    staged: ConsistentCopy,
     known: BackupManifest | None,
     at: datetime,
     unsettled: list[str],

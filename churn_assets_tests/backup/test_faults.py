@@ -326,7 +326,9 @@ def test_a_home_with_blanks_and_umlauts_comes_back(mine: SmallHome, tmp_path: Pa
 
 
 def test_a_folder_that_delta_would_take_for_another_is_refused(mine: SmallHome, tmp_path: Path) -> None:
-    with pytest.raises(BackupError, match=r"a%20b has %20 in its name: .* take it for ' '.* Rename the folder"):
+    with pytest.raises(
+        BackupError, match=r"a%20b has %20 in its name: .* take it for ' '.* Rename the folder"
+    ):
         restore(mine.settings, tmp_path / "a%20b", part="lake")
     assert restore(mine.settings, tmp_path / "50% or 5%", part="lake").proofs
 
