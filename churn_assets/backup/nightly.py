@@ -83,6 +83,8 @@ def forget(lakehouse: Lakehouse, by: str, *, clock_is_right: bool = False) -> in
             backup.keep_weekly,
             clock_is_right=clock_is_right,
         )
+        for one in gone:
+            let_go(lakehouse.settings.home_path, one)
         told.evidence = ", ".join(one.name for one in gone) or "none was old enough"
     return len(gone)
 

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +55,11 @@ def dump_all(settings: Settings, folder: Path) -> dict[str, str]:
         store -> why it is not held, although it lies elsewhere.
     """
     lacking = dict[str, str]()
-    for store, find, dump in (
+    kept: tuple[tuple[str, Callable[[], PostgresqlAddress | None], str], ...] = (
         ("mlflow.db", lambda: mlflow_address(settings), MLFLOW_DUMP),
         ("dagster", lambda: dagster_address(settings.home_path), DAGSTER_DUMP),
-    ):
+    )
+    for store, find, dump in kept:
         try:
             if (address := find()) is not None:
                 _dump(address, folder / dump)
@@ -98,12 +99,23 @@ def dagster_address(home: Path) -> PostgresqlAddress | None:
     found = None
     for section in (content[name] for name in SECTIONS if content.get(name)):
         if "sqlite" in section or str(section.get("module", "")).startswith(OWN):
+            _require_here(section.get("sqlite") or section.get("config") or {}, home)
             continue
         stated = section.get("postgres") or section.get("config") or {}
         if "postgres" not in section and not str(section.get("module", "")).startswith("dagster_postgres"):
             raise NotDumped("dagster.yaml names a storage that is no PostgreSQL: back it up where it lies")
         found = _stated(stated)
     return found
+
+
+def _require_here(stated: Mapping[str, Any], home: Path) -> None:
+    """Checks that the SQLite files of a section of dagster.yaml lie in the home."""
+    if folder := stated.get("base_dir"):
+        place = Path(str(_value(folder))).expanduser().resolve()
+        if not place.is_relative_to(home.resolve() / "dagster"):
+            raise NotDumped(
+                f"dagster.yaml puts Dagster's records into {place}: name no base_dir, or back it up there"
+            )
 
 
 def _stated(stated: Mapping[str, Any]) -> PostgresqlAddress:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from churn_assets.backup import forgetting, restoring
+from churn_assets.backup import restoring
 from churn_assets.backup.assets import STAY
 from churn_assets.backup.forgetting import forget_old
 from churn_assets.backup.former import DRILL_LOCK, FOLDER, LAST, LOCK, alone_in
+from churn_assets.backup.nightly import forget
 from churn_assets.backup.records import FORGETTING, acts
 from churn_assets.backup.restic import BackupError, Repository, Snapshot
 from churn_assets.backup.restoring import newest, restore
@@ -161,8 +162,11 @@ def test_no_backup_runs_while_its_home_is_replaced(mine: SmallHome, monkeypatch:
     mine.back_up()
 
 
-def test_the_policy_keeps_the_newest_of_a_day(mine: SmallHome) -> None:
+def test_what_the_policy_deletes_is_not_missed(mine: SmallHome) -> None:
+    """The last backup was whole when its process died, so the home knows only the one before."""
+    known = (mine.home / FOLDER / LAST).read_bytes()
     second = mine.back_up().name
-    gone = forgetting.forget_old(Repository(mine.settings), 7, 4)
-    assert len(gone) == 1
+    (mine.home / FOLDER / LAST).write_bytes(known)
+    assert forget(mine.house, "anna") == 1  # two of one day: the newer one stays
     assert [one.name for one in Repository(mine.settings).snapshots()] == [second]
+    assert not mine.back_up().vanished

@@ -119,7 +119,7 @@ def test_without_the_programs_the_remedy_is_told(tmp_path: Path, monkeypatch: py
     [
         ("telemetry: {enabled: false}", None),
         ("event_log_storage: {module: churn_assets.deployment.event_log, class: EventLog}", None),
-        ("storage: {sqlite: {base_dir: /x}}", None),
+        ("storage: {sqlite: {base_dir: {env: DAGSTER_FOLDER}}}", None),
         (
             "storage: {postgres: {postgres_url: 'postgresql://u:p%2Fw@h:1/d?sslmode=require'}}",
             ("postgresql://u@h:1/d?sslmode=require", "p/w"),
@@ -131,8 +131,9 @@ def test_without_the_programs_the_remedy_is_told(tmp_path: Path, monkeypatch: py
     ],
 )
 def test_dagster_yaml_says_where_dagster_keeps_its_records(
-    tmp_path: Path, content: str, found: tuple[str, str | None] | None
+    tmp_path: Path, content: str, found: tuple[str, str | None] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("DAGSTER_FOLDER", str(tmp_path / "dagster/storage"))
     (tmp_path / "dagster").mkdir()
     (tmp_path / "dagster/dagster.yaml").write_text(content)
     address = dagster_address(tmp_path)
@@ -145,6 +146,7 @@ def test_dagster_yaml_says_where_dagster_keeps_its_records(
         ("storage: {mysql: {mysql_url: x}}", "a storage that is no PostgreSQL"),
         ("storage: {postgres: {postgres_url: {env: NOT_SET_HERE}}}", "NOT_SET_HERE, which is not set here"),
         ("storage: {postgres: {postgres_db: {username: u}}}", "without username, hostname or db_name"),
+        ("storage: {sqlite: {base_dir: /srv/x}}", "puts Dagster's records into /srv/x"),
         ("storage: [", "cannot be read"),
     ],
 )

@@ -218,7 +218,7 @@ def test_a_file_that_is_written_while_it_is_stored_is_stored_again(
 def test_two_backups_of_a_home_do_not_run_at_once(mine: SmallHome) -> None:
     with (
         only_one(mine.home / FOLDER / LOCK),
-        pytest.raises(BackupError, match=r"Another backup of this home is running"),
+        pytest.raises(BackupError, match=r"Another backup, or a restore, of this home"),
     ):
         mine.back_up()
 
