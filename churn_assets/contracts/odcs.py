@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from churn_assets.contracts.api_properties import ApiProperties
 from churn_assets.contracts.custom_properties import (
     ColumnProperties,
     ContractProperties,
@@ -206,7 +207,20 @@ class DatabaseServer(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(DatabaseProperties)] = []
 
 
-Server = Annotated[LocalServer | DatabaseServer, Field(discriminator="type")]
+class ApiServer(Shape):
+    """Address of a REST service that the source is extracted from."""
+
+    server: str
+    type: Literal["api"]
+    location: str = Field(
+        description="the address, https://api.example.com; `${NAME}` in it is replaced by the environment variable "
+        "NAME, or by the content of the file that NAME_FILE names"
+    )
+    description: str | None = None
+    customProperties: Annotated[list[CustomProperty], OneItemEach(ApiProperties)] = []
+
+
+Server = Annotated[LocalServer | DatabaseServer | ApiServer, Field(discriminator="type")]
 
 
 # All names of the standard; this project reads frequency, latency and generalAvailability.
