@@ -15,6 +15,7 @@ from churn_assets.contracts.custom_properties import (
     ColumnProperties,
     ContractProperties,
     DatabaseProperties,
+    KafkaProperties,
     ServerProperties,
 )
 from churn_assets.contracts.json_schema import OneItemEach
@@ -208,6 +209,20 @@ class DatabaseServer(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(DatabaseProperties)] = []
 
 
+class KafkaServer(Shape):
+    """Brokers of Kafka that the source is read from."""
+
+    server: str
+    type: Literal["kafka"]
+    host: str = Field(
+        description="host:port of one or more brokers, with commas between them; `${NAME}` is replaced by the "
+        "environment variable NAME"
+    )
+    format: Literal["json"] = "json"
+    description: str | None = None
+    customProperties: Annotated[list[CustomProperty], OneItemEach(KafkaProperties)] = []
+
+
 class ApiServer(Shape):
     """Address of a REST service that the source is extracted from."""
 
@@ -234,7 +249,9 @@ class MongoServer(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(CollectionProperties)] = []
 
 
-Server = Annotated[LocalServer | DatabaseServer | ApiServer | MongoServer, Field(discriminator="type")]
+Server = Annotated[
+    LocalServer | DatabaseServer | KafkaServer | ApiServer | MongoServer, Field(discriminator="type")
+]
 
 
 # All names of the standard; this project reads frequency, latency and generalAvailability.
