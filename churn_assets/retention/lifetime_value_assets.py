@@ -48,7 +48,7 @@ def _lifetime_values(business: Business, terms: LifetimeTerms) -> dg.AssetsDefin
     by_purchases = business.file.label.policy == "inactivity"
     rests_on = tables.silver(business.label_source) if by_purchases else tables.EXPECTED_LIFETIMES
     revenue = next(f for f in business.features if f.name == terms.revenue)
-    earned_by = tables.silver(business.source(revenue.source))
+    earned_by = tables.silver(business.source(str(revenue.source)))
 
     @table_asset(
         table,
