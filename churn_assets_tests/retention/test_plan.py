@@ -30,6 +30,7 @@ from churn_assets.retention.assets import broken_limits
 from churn_assets.retention.curve import budget_curve, stops_paying
 from churn_assets.retention.plan import PlanError, economy, make_plan, values
 from churn_assets.retention.planning import Planning
+from churn_assets.retention.report import _curve_figure
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.retention.bases import ECONOMICS, JUNE, OFFERS, SECTION, basis, cohort, planned
 
@@ -283,3 +284,16 @@ def test_a_plan_counts_with_effects_by_customer_where_they_proved_better() -> No
     assert set(called["expected_effect"]) == {0.4}
     mailed = rows[(rows["offer"] == "mail") & (rows["arm"] == PLANNED)]
     np.testing.assert_allclose(mailed["expected_effect"], 0.1 * mailed["probability"])
+
+
+def test_a_budget_far_beyond_what_pays_does_not_flatten_the_picture_of_the_curve() -> None:
+    business = load_business(SHIPPED_BUSINESSES / "telecom")
+    found = basis(cohort(400))
+    money = economy(OFFERS, SECTION, found, budget=10_000_000)
+    one = Planning(business, SECTION, found, money, make_plan(found, money, SECTION, ECONOMICS))
+    figure = _curve_figure(one)
+    enough = stops_paying(one.curve)
+    assert enough and figure.axes[0].get_xlim()[1] < 2 * enough
+    told = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert "this plan: 10,000,000, beyond the picture" in told
+    assert any(point.declared and point.budget == 10_000_000 for point in one.curve), "the table tells it"
