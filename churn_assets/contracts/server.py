@@ -6,8 +6,9 @@ from encodings.aliases import aliases
 from typing import get_args
 
 from churn_assets.contracts.custom_properties import ServerProperties
-from churn_assets.contracts.database import SourceDatabase, read_database
+from churn_assets.contracts.database import read_database
 from churn_assets.contracts.odcs import DatabaseKind, FileFormat, LocalServer
+from churn_assets.contracts.origin import Origin
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.source import Compression
 from churn_assets.contracts.validation import own_properties, peek, property_place
@@ -34,14 +35,14 @@ NO_TEXT = frozenset(
 
 @dataclass(frozen=True)
 class ReadServer:
-    """Path, format, delimiter, encoding and compression of the extracts, and the database that they come from."""
+    """Path, format, delimiter, encoding and compression of the extracts, and where they come from."""
 
     path: str
     format: FileFormat
     delimiter: str
     encoding: str
     compression: Compression | None
-    database: SourceDatabase | None = None
+    origin: Origin | None = None
 
 
 def read_server(place: Place) -> ReadServer:

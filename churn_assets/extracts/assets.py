@@ -1,4 +1,4 @@
-"""extracts/<source>: one asset per source that is a database."""
+"""extracts/<source>: one asset per source that this product asks."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.extracts.asking import asker_of
 from churn_assets.graph.checks import CheckFailed, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.names import extracts_of
@@ -16,9 +17,9 @@ from churn_assets.graph.table_asset import table_asset
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_of, spoken
 from churn_assets.settings import without_secrets
-from churn_assets.sources.databases.extract import CannotAskAgain, Extract, extract_month, extract_new
 from churn_assets.sources.live.cursors import Cursor
 from churn_assets.sources.live.errors import ExtractError
+from churn_assets.sources.live.extract import CannotAskAgain, Extract, extract_month, extract_new, origin_of
 
 ANSWERED = "source_answered"
 MOVED = "cursor_moved"
@@ -29,16 +30,14 @@ NONE_NEW = "No file was made by this question; earlier extracts stay."
 
 def _extract_asset(business: Business, source: Source) -> dg.AssetsDefinition:
     table = extracts_of(source)
-    database = source.database
-    if database is None:
-        raise ValueError(f"{source.name} has no database")
-    what = database.table or "a query"
-    cursor = f", by the cursor {database.cursor}" if database.cursor else ", whole"
+    origin = origin_of(source)
+    cursor = f", by the cursor {origin.cursor}" if origin.cursor else ", whole"
 
     @table_asset(
         table,
         business,
-        description=f"{source.description} Extracts of {what} ({database.kind}){cursor}, as files in the landing zone.",
+        description=f"{source.description} Extracts of {origin.what} ({origin.kind}){cursor}, as files in the "
+        "landing zone.",
         partitions=ingest_months(business),
         checks={ANSWERED: "The source was asked, and its whole answer is in the landing zone."},
         reports={
@@ -47,10 +46,10 @@ def _extract_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         }
         | (
             {MOVED: "The newest value of the cursor is newer than at the extract before."}
-            if database.cursor
+            if origin.cursor
             else {}
         ),
-        kinds=(database.kind, "parquet"),
+        kinds=(origin.kind, source.format),
         owner=source.owner,
         spark=False,
     )
@@ -77,7 +76,7 @@ def _extract_asset(business: Business, source: Source) -> dg.AssetsDefinition:
                 passed(ANSWERED, {"extracts": len(done)}),
                 _months(refused),
                 _columns(done),
-                *([_moved(source, done)] if database.cursor else []),
+                *([_moved(source, done)] if origin.cursor else []),
             ],
         )
 
@@ -88,9 +87,9 @@ def _asked(business: Business, source: Source, lakehouse: Lakehouse, folder: str
     """The extract of a month, as of now: what was asked and waited for before may have taken hours."""
     landing, now = lakehouse.settings.landing_uri, datetime.now(UTC)
     if month == month_of(now.date()):
-        return extract_new(source, landing, folder, now)
+        return extract_new(asker_of(source), landing, folder, now)
     first = month == business.file.calendar.start
-    return extract_month(source, landing, folder, month, first, now)
+    return extract_month(asker_of(source), landing, folder, month, first, now)
 
 
 def _told(lakehouse: Lakehouse, source: Source, done: Sequence[Extract]) -> dict[str, Any]:
@@ -114,7 +113,7 @@ def _told(lakehouse: Lakehouse, source: Source, done: Sequence[Extract]) -> dict
     }
     if done and (left_out := done[-1].record.left_out):
         told["columns that the contract does not name"] = ", ".join(left_out)
-    if done and source.database and source.database.cursor:
+    if done and origin_of(source).cursor:
         told |= {
             "cursor from": _shown(source, done[0].before),
             "cursor to": _shown(source, done[-1].newest),
@@ -126,7 +125,7 @@ def _shown(source: Source, cursor: Cursor | None) -> str:
     """A cursor value for Dagster's pages, which hold no natural id and nothing personal."""
     if cursor is None:
         return "-"
-    name = source.database.cursor if source.database else None
+    name = origin_of(source).cursor
     secret = {c.field for c in source.columns if c.personal or c.name in source.ids}
     return "not shown, as it is an id" if name in secret and not cursor.is_time else str(cursor)
 
@@ -172,5 +171,5 @@ def _moved(source: Source, done: Sequence[Extract]) -> dg.AssetCheckResult:
 
 
 def extract_assets(business: Business) -> list[dg.AssetsDefinition]:
-    """One asset per source that is a database."""
-    return [_extract_asset(business, source) for source in business.sources if source.database]
+    """One asset per source that this product asks."""
+    return [_extract_asset(business, source) for source in business.sources if source.origin]

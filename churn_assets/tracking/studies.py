@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from churn_assets.tracking.moved_home import follow, require_files
-from churn_assets.tracking.quiet import prepare_mlflow
+from churn_assets.tracking.moved_home import require_files
+from churn_assets.tracking.reached import reached
 
 EXPERIMENT = "churn studies"
 
@@ -31,16 +31,12 @@ def log_study(
         The run's id.
 
     Raises:
-        TrackingError: the home was moved without MLflow's files.
-        MlflowException: the server does not answer or rejects the request, or the experiment was deleted.
+        TrackingError: MLflow does not answer, or the home was moved without its files.
+        MlflowException: the server rejects the request, or the experiment was deleted.
     """
-    prepare_mlflow()
-    from mlflow import MlflowClient
+    client, found = reached(uri, artifacts, EXPERIMENT)
     from mlflow.entities import Metric, Param
 
-    follow(uri, artifacts)
-    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    found = client.get_experiment_by_name(EXPERIMENT)
     if found:
         require_files(found.artifact_location, artifacts)
     experiment = (
