@@ -20,7 +20,9 @@ class ByCustomer:
         self._places: dict[str, tuple[int, int]] = {}
         start = 0
         counts = pc.value_counts(self.rows[KEY])  # in the order of the first of each
-        for key, count in zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True):
+        for key, count in zip(
+            counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True
+        ):
             self._places[key] = (start, count)
             start += count
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Set
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from churn_assets.features.current_snapshot import sources_told
@@ -116,7 +116,9 @@ class Scorer:
         import pyarrow as pa
 
         scored_day, value = self.state.scored_day, self.state.business.file.segments.value.feature
-        schema = pa.schema([(KEY, pa.string()), (DAY, pa.date32()), ("raw", pa.float64()), ("value", pa.float64())])
+        schema = pa.schema(
+            [(KEY, pa.string()), (DAY, pa.date32()), ("raw", pa.float64()), ("value", pa.float64())]
+        )
         if scored_day is None:
             return schema.empty_table()
         rows = self.state.snapshots(scored_day)
@@ -126,8 +128,8 @@ class Scorer:
         return pa.Table.from_arrays([rows[KEY], days, raw, rows[value].cast(pa.float64())], schema=schema)
 
     def _all_but(self, keys: Set[str]) -> "pa.Table":
-        import pyarrow.compute as pc
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         others = pc.invert(pc.is_in(self._others[KEY], pa.array(sorted(keys), pa.string())))
         return self._others.filter(others)
@@ -153,15 +155,9 @@ class Scorer:
         lake, day, table = self.state.lakehouse, self.state.day, tables.CURRENT_SCORES
         if not lake.exists(table):
             return table.rows([])
-        known: list[tuple[str, str, object]] = [(DAY, ">=", day - SINCE), (DAY, "<", day), (KEY, "in", sorted(keys))]
+        known: list[tuple[str, str, object]] = [
+            (DAY, ">=", day - SINCE),
+            (DAY, "<", day),
+            (KEY, "in", sorted(keys)),
+        ]
         return lake.arrow(table, list(table.types), known)
-
-
-def newest_scores_of(scores: "pa.Table") -> dict[str, float]:
-    """customer_key -> probability."""
-    return dict(zip(scores[KEY].to_pylist(), scores["probability"].to_pylist(), strict=True))
-
-
-def day_of(scores: "pa.Table") -> date | None:
-    """The day of scores; None without rows."""
-    return scores[DAY][0].as_py() if scores.num_rows else None

@@ -1,6 +1,6 @@
 """What is held of one source: its silver rows, and the typed rows of the open month that its versions are made of."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -54,7 +54,9 @@ class SourceRows:
         files: names of the files that are in it, of the open month.
     """
 
-    def __init__(self, source: Source, earlier: "pa.Table", opened: "pa.Table", conformed: "pa.Table") -> None:
+    def __init__(
+        self, source: Source, earlier: "pa.Table", opened: "pa.Table", conformed: "pa.Table"
+    ) -> None:
         """Holds the rows.
 
         Args:
@@ -109,7 +111,9 @@ class SourceRows:
         named = {str(keys[i]) for i in ids if i in keys}
         taken.strangers = len(ids) - len(named)
         if named:
-            self._opened = added(where_not_in(self._opened, KEY, named), self._versions(lakehouse, rows, keys))
+            self._opened = added(
+                where_not_in(self._opened, KEY, named), self._versions(lakehouse, rows, keys)
+            )
         taken.touched = named
         return taken
 
@@ -137,13 +141,10 @@ class SourceRows:
 
         source, spark = self.source, lakehouse.spark
         named = [source.customer, *([source.merged_into] if source.merged_into else [])]
-        ids = sorted({str(i) for name in named for i in rows[name].drop_null().unique().to_pylist()} & keys.keys())
+        ids = sorted(
+            {str(i) for name in named for i in rows[name].drop_null().unique().to_pylist()} & keys.keys()
+        )
         known = pa.table({"customer_id": ids, KEY: [keys[i] for i in ids]})
         versions = to_versions(with_known_keys(spark.createDataFrame(rows), source), source)
         silver = with_customer_key(versions, spark.createDataFrame(known), source)
         return silver.select(silver_columns(source)).toArrow()
-
-
-def touched_by(taken: Iterable[Taken]) -> set[str]:
-    """The customers whom any of these is about."""
-    return {key for one in taken for key in one.touched}

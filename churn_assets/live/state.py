@@ -13,7 +13,7 @@ from churn_assets.history.known_days import PassedExtracts, passed_until_now
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live.overlay import Overlay
-from churn_assets.live.rows import KEY, ByCustomer, components, where_in
+from churn_assets.live.rows import KEY, ByCustomer, components
 from churn_assets.live.source_rows import SourceRows, Taken
 from churn_assets.months import month_end, month_of
 from churn_assets.silver.audit import DeliveredFile, is_whole, rows_by_extract, rows_by_month
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DAY = "as_of_date"
-LOOKED_BACK = timedelta(days=70)  # days of current scores that rules may compare with
 
 
 def live_day(lakehouse: Lakehouse, business: Business, clock: date) -> date | None:
@@ -33,7 +32,9 @@ def live_day(lakehouse: Lakehouse, business: Business, clock: date) -> date | No
     Of a calendar that has ended it is the day of the newest extract.
     """
     end = business.file.calendar.end
-    newest = newest_extract(lakehouse.settings.landing_uri, business.sources, month_end(end) if end else clock)
+    newest = newest_extract(
+        lakehouse.settings.landing_uri, business.sources, month_end(end) if end else clock
+    )
     return newest_day(business.file.calendar, [newest] if newest else [], clock + timedelta(days=1))
 
 
@@ -187,8 +188,17 @@ class LiveState:
             if not mine or (before is not None and before["refused_by"]):
                 continue
             volumes = rows_by_month(files)
-            row: dict[str, Any] = before or {"source": source.name, "extract_month": month, "refused_by": None}
-            counts = {"delivered": volumes[month], "accepted": volumes[month], "duplicate": 0, "quarantined": 0}
+            row: dict[str, Any] = before or {
+                "source": source.name,
+                "extract_month": month,
+                "refused_by": None,
+            }
+            counts = {
+                "delivered": volumes[month],
+                "accepted": volumes[month],
+                "duplicate": 0,
+                "quarantined": 0,
+            }
             here[source.name] = (
                 row
                 | counts
@@ -205,8 +215,3 @@ def _concatenated(path: str, of_days: "Mapping[date, pa.Table]") -> "dict[str, p
     import pyarrow as pa
 
     return {path: pa.concat_tables(of_days.values(), promote_options="default")} if of_days else {}
-
-
-def narrowed(lakehouse: Lakehouse, table: tables.Table, keys: Set[str], since: date) -> "pa.Table":
-    """The rows of these customers in a table by as_of_date, from a day on."""
-    return where_in(lakehouse.arrow(table, None, [(DAY, ">=", since)]), KEY, keys)

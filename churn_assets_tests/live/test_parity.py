@@ -1,6 +1,5 @@
 """A probability of now is that of the next morning: a day with late, doubled, moved and broken rows."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from churn_assets.live.scoring import Scorer, in_charge
 from churn_assets.live.state import LiveState, live_day
 from churn_assets.scores import current_scores
 from churn_assets_tests.lakes import write_csv, write_jsonl
-from churn_assets_tests.live.world import TODAY, World, model, opened, tracking_of
+from churn_assets_tests.live.world import MORNING, TODAY, World, model, ticket_of, tracking_of
 from churn_assets_tests.silver.rows import customer, subscription
 
 if TYPE_CHECKING:
@@ -33,9 +32,9 @@ def world(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> It
 def _first_hour(landing: str) -> None:
     """A second and a third ticket of one, one that came late, one that is no JSON, one without a day."""
     rows = [
-        opened(10, 6, f"{DAY}T08:00:00Z"),
-        opened(11, 6, f"{DAY}T07:00:00Z"),
-        opened(12, 8, "2025-03-05T10:00:00Z"),
+        ticket_of(10, 6, f"{DAY}T08:00:00Z"),
+        ticket_of(11, 6, f"{DAY}T07:00:00Z"),
+        ticket_of(12, 8, "2025-03-05T10:00:00Z"),
         '{"ticket_id": "T13", "customer',
         {"ticket_id": "T14", "customer_id": "NATID0009", "issue": {"category": "billing"}},
     ]
@@ -45,10 +44,10 @@ def _first_hour(landing: str) -> None:
 def _second_hour(landing: str) -> None:
     """One twice, one in another order than it happened, one that moves to another customer, and a stranger."""
     rows = [
-        opened(10, 6, f"{DAY}T08:00:00Z"),
-        opened(15, 5, "2025-03-01T10:00:00Z"),
-        opened(3, 12, "2025-03-09T10:00:00Z"),
-        opened(16, 77, f"{DAY}T09:00:00Z"),
+        ticket_of(10, 6, f"{DAY}T08:00:00Z"),
+        ticket_of(15, 5, "2025-03-01T10:00:00Z"),
+        ticket_of(3, 12, "2025-03-09T10:00:00Z"),
+        ticket_of(16, 77, f"{DAY}T09:00:00Z"),
     ]
     write_jsonl(landing, "tickets", DAY, rows, "09-00")
     write_csv(landing, "subscriptions", DAY, [subscription(2, ended_on="2025-03-11", end_reason="customer")])
@@ -68,8 +67,10 @@ def test_a_day_of_events_scores_and_alerts_as_the_morning_will(world: World) -> 
     keys = {n: world.key(n) for n in range(1, 21)}
     assert {keys[6], keys[8]} <= arrived.touched
     found = scorer.score(arrived.touched)
-    scored = dict(zip(found.scores["customer_key"].to_pylist(), found.scores["probability"].to_pylist(), strict=True))
-    assert scored[keys[6]] > world.probabilities(date_before())[keys[6]]
+    scored = dict(
+        zip(found.scores["customer_key"].to_pylist(), found.scores["probability"].to_pylist(), strict=True)
+    )
+    assert scored[keys[6]] > world.probabilities(MORNING)[keys[6]]
     told = alert(world.house, world.business, found, datetime.now(UTC).replace(microsecond=0))
     assert [(row["rule"], row["customer_key"]) for row in told] == [("third_ticket", keys[6])]
     assert put_out(world.house, world.business, datetime.now(UTC)) == 1
@@ -85,7 +86,9 @@ def test_a_day_of_events_scores_and_alerts_as_the_morning_will(world: World) -> 
     assert gone == {keys[2], keys[6]}, "who left, and who was merged, has no score any more"
     for key in gone:
         scored.pop(key, None)
-    scored |= dict(zip(found.scores["customer_key"].to_pylist(), found.scores["probability"].to_pylist(), strict=True))
+    scored |= dict(
+        zip(found.scores["customer_key"].to_pylist(), found.scores["probability"].to_pylist(), strict=True)
+    )
 
     world.ingest()
     world.daily(TODAY)
@@ -93,11 +96,7 @@ def test_a_day_of_events_scores_and_alerts_as_the_morning_will(world: World) -> 
     assert keys[2] not in morning and keys[6] not in morning
     assert {keys[n] for n in (5, 8, 12, 13)} <= scored.keys()
     assert {key: pytest.approx(morning[key], abs=1e-9) for key in scored} == scored
-    mine = [row for row in alerts(world.house) if row["rule"] == "third_ticket" and row["customer_key"] == keys[6]]
+    mine = [
+        row for row in alerts(world.house) if row["rule"] == "third_ticket" and row["customer_key"] == keys[6]
+    ]
     assert len(mine) == 1, "the morning knows the alert of the day before"
-
-
-def date_before():  # noqa: ANN201
-    from churn_assets_tests.live.world import MORNING
-
-    return MORNING

@@ -86,8 +86,10 @@ class World:
             write_csv(landing, "subscriptions", day, [subscription(n) for n in PEOPLE])
         write_jsonl(landing, "tickets", "2025-01-31", [])
         for number, who, opened in TICKETS:
-            write_jsonl(landing, "tickets", opened, [ticket(number, f"NATID{who:04d}", f"{opened}T10:00:00Z")])
-        old = [opened(1000 + n, 19, "2025-01-05T10:00:00Z") for n in range(200)]
+            write_jsonl(
+                landing, "tickets", opened, [ticket(number, f"NATID{who:04d}", f"{opened}T10:00:00Z")]
+            )
+        old = [ticket_of(1000 + n, 19, "2025-01-05T10:00:00Z") for n in range(200)]
         write_jsonl(landing, "tickets", "2025-03-10", old)
 
     def ingest(self) -> None:
@@ -126,7 +128,7 @@ class World:
         return next(str(r["customer_key"]) for r in rows if r["customer_id"] == f"NATID{number:04d}")
 
 
-def opened(number: int, who: int, when: str) -> dict[str, object]:
+def ticket_of(number: int, who: int, when: str) -> dict[str, object]:
     """A ticket of a customer."""
     return ticket(number, f"NATID{who:04d}", when)
 
