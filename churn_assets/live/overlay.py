@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from churn_assets.lakehouse.catalogue.table import Table
+from churn_assets.lakehouse.engine.frames import frame_of
 from churn_assets.lakehouse.lakehouse import Lakehouse
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Overlay(Lakehouse):
     def read(self, table: Table) -> "DataFrame":
         """See `Lakehouse`."""
         rows = self._held.get(table.path)
-        return super().read(table) if rows is None else self.spark.createDataFrame(rows)
+        return super().read(table) if rows is None else frame_of(self.spark, rows)
 
     def _dataset(self, table: Table) -> "ds.Dataset":
         from pyarrow import dataset

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from churn_assets.features.current_snapshot import sources_told
 from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import frame_of
 from churn_assets.live.overlay import Overlay
 from churn_assets.live.rows import KEY, where_in
 from churn_assets.live.state import DAY, LiveState
@@ -103,7 +104,7 @@ class Scorer:
             self.by.model,
             self.by.champion,
             told,
-            lake.spark.createDataFrame(self._all_but(keys)),
+            frame_of(lake.spark, self._all_but(keys)),
         )
         found = frame.toArrow()
         self._remember(keys, found)

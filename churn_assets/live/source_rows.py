@@ -10,6 +10,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.history.periods import Periods
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import frame_of
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live.rows import KEY, ByCustomer, added, same_keys, where_in, where_not_in
 from churn_assets.months import month_of
@@ -144,7 +145,10 @@ class SourceRows:
         ids = sorted(
             {str(i) for name in named for i in rows[name].drop_null().unique().to_pylist()} & keys.keys()
         )
-        known = pa.table({"customer_id": ids, KEY: [keys[i] for i in ids]})
-        versions = to_versions(with_known_keys(spark.createDataFrame(rows), source), source)
-        silver = with_customer_key(versions, spark.createDataFrame(known), source)
+        texts = pa.schema([("customer_id", pa.string()), (KEY, pa.string())])
+        known = pa.Table.from_arrays(
+            [pa.array(ids, pa.string()), pa.array([keys[i] for i in ids], pa.string())], schema=texts
+        )
+        versions = to_versions(with_known_keys(frame_of(spark, rows), source), source)
+        silver = with_customer_key(versions, frame_of(spark, known), source)
         return silver.select(silver_columns(source)).toArrow()

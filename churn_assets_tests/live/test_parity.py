@@ -1,8 +1,6 @@
 """A probability of now is that of the next morning: a day with late, doubled, moved and broken rows."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,23 +8,12 @@ from churn_assets.alerts.store import alerts
 from churn_assets.live.alerting import alert, put_out
 from churn_assets.live.scoring import Scorer, in_charge
 from churn_assets.live.state import LiveState, live_day
-from churn_assets.scores import current_scores
 from churn_assets_tests.lakes import write_csv, write_jsonl
 from churn_assets_tests.live.world import MORNING, TODAY, World, model, ticket_of, tracking_of
 from churn_assets_tests.silver.rows import customer, subscription
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
 pytestmark = pytest.mark.one_engine(reason="runs a job; other tests compute its tables on both engines")
 DAY = str(TODAY)
-
-
-@pytest.fixture(scope="module")
-def world(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(current_scores, "model_of", lambda *_: model())
-        yield World(tmp_path_factory.mktemp("live"))
 
 
 def _first_hour(landing: str) -> None:

@@ -1,5 +1,6 @@
 """A small telecom business on the morning of 11 March 2025, and a day that goes on."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -68,16 +69,26 @@ class World:
             features=FEATURES,
             protected=None,
             alerts=RULES,
-            channels=[{"name": "files", "kind": "folder", "folder": str(folder / "told")}],
+            channels=[{"name": "files", "kind": "folder", "folder": "told"}],
         )
         edit_yaml(business / "contracts" / "customers.yaml", tell_merges)
-        self.told = folder / "told"
-        self.settings = settings_for(folder, business)
-        self.business, self.house = load_business(business), Lakehouse(self.settings)
+        self._open(folder, business)
         self._deliver()
         self.ingest()
         self._end_of_february()
         self.daily(MORNING)
+
+    def _open(self, folder: Path, business: Path) -> None:
+        self.folder, self.told, self._business = folder, folder / "told", business
+        self.settings = settings_for(folder, business)
+        self.business, self.house = load_business(business), Lakehouse(self.settings)
+
+    def copied_to(self, folder: Path) -> "World":
+        """A copy of the home, on its own from then on."""
+        shutil.copytree(self.folder, folder)
+        copy = World.__new__(World)
+        copy._open(folder, self._business)
+        return copy
 
     def _deliver(self) -> None:
         landing = self.settings.landing_uri
