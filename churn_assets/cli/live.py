@@ -7,7 +7,7 @@ import click
 from churn_assets.cli.options import lakehouse_of_process, output
 
 if TYPE_CHECKING:
-    from churn_assets.live.following import Step
+    from churn_assets.live.following import LiveStep
 
 SHOWN = 5  # alerts of a step
 
@@ -52,10 +52,14 @@ def live(host: str, port: int, once: bool) -> None:
         def idle() -> bool:
             return ended.is_set() or (once and not follower.scorer.state.waiting())
 
-        follower.run(idle, lambda step: [console.print(line, highlight=False) for line in _lines(step)])
+        def tell(step: "LiveStep") -> None:
+            for line in _lines(step):
+                console.print(line, highlight=False)
+
+        follower.run(idle, tell)
 
 
-def _lines(step: "Step") -> list[str]:
+def _lines(step: "LiveStep") -> list[str]:
     from churn_assets.counts import counted
 
     refused = f", {step.arrived.refused} of them refused" if step.arrived.refused else ""

@@ -15,7 +15,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live.alerting import alert, put_out
 from churn_assets.live.figures import LiveFigures
-from churn_assets.live.scoring import Scorer, in_charge
+from churn_assets.live.scoring import LiveScorer, in_charge
 from churn_assets.live.state import Arrived, LiveState, live_day
 from churn_assets.operations.log.writing import event
 from churn_assets.sources.landing import ExtractFile
@@ -30,7 +30,7 @@ class NothingDeliveredError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Step:
+class LiveStep:
     """What one step did.
 
     Attributes:
@@ -65,10 +65,10 @@ class Follower:
     tracking: Tracking
     figures: LiveFigures
     today: Callable[[], date] = field(default=lambda: datetime.now(UTC).date())
-    _scorer: Scorer | None = None
+    _scorer: LiveScorer | None = None
 
     @property
-    def scorer(self) -> Scorer:
+    def scorer(self) -> LiveScorer:
         """Who scores, with a state of the present day and the champion in charge.
 
         Raises:
@@ -88,21 +88,21 @@ class Follower:
         if by is not now.by:
             told = f"Version {by.champion.model_version} scores from now on."
             event("live.model", told, model_version=by.champion.model_version)
-            now = Scorer(now.state, by)
+            now = LiveScorer(now.state, by)
         self._scorer = now
         return now
 
-    def _loaded(self, day: date) -> Scorer:
+    def _loaded(self, day: date) -> LiveScorer:
         self.figures.ready, begin = False, time.monotonic()
         state = LiveState(self.lakehouse, self.business, day)
-        scorer = Scorer(state, in_charge(state, self.tracking))
+        scorer = LiveScorer(state, in_charge(state, self.tracking))
         seconds = time.monotonic() - begin
         self.figures.loaded.set(seconds)
         self.figures.ready = True
         event("live.loaded", f"Follows as of {day}.", as_of_date=str(day), seconds=round(seconds, 1))
         return scorer
 
-    def step(self) -> Step | None:
+    def step(self) -> LiveStep | None:
         """Scores whom new rows touch, and puts the alerts out; None if nothing has arrived."""
         scorer = self.scorer
         waiting = {name: files[:MOST_FILES] for name, files in scorer.state.waiting().items()}
@@ -121,11 +121,11 @@ class Follower:
             scores = dict(zip(*columns, strict=True))
             told = alert(self.lakehouse, self.business, found, datetime.now(UTC).replace(microsecond=0))
             put_out(self.lakehouse, self.business, datetime.now(UTC))
-        done = Step(datetime.now(UTC), arrived, scores, told, max(0.0, time.time() - oldest / 1e9))
+        done = LiveStep(datetime.now(UTC), arrived, scores, told, max(0.0, time.time() - oldest / 1e9))
         self._tell(done, files)
         return done
 
-    def run(self, stop: Callable[[], bool], tell: Callable[[Step], None]) -> None:
+    def run(self, stop: Callable[[], bool], tell: Callable[[LiveStep], None]) -> None:
         """Takes steps until `stop` says so; tells of each."""
         while not stop():
             done = self.step()
@@ -134,7 +134,7 @@ class Follower:
             else:
                 tell(done)
 
-    def _tell(self, done: Step, files: Sequence[ExtractFile]) -> None:
+    def _tell(self, done: LiveStep, files: Sequence[ExtractFile]) -> None:
         """Metrics and log of a step."""
         figures = self.figures
         for name, taken in done.arrived.by_source.items():

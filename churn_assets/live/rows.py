@@ -53,6 +53,13 @@ def _is_in(rows: "pa.Table", column: str, values: Iterable[object]) -> "pa.Chunk
     return pc.is_in(rows[column], value_set=pa.array(sorted({*values}), rows.schema.field(column).type))  # type: ignore[type-var]
 
 
+def nullable(rows: "pa.Table") -> "pa.Table":
+    """The rows in columns that may be null: the engine calls those never null that are constant in one answer."""
+    import pyarrow as pa
+
+    return rows.cast(pa.schema([column.with_nullable(True) for column in rows.schema]))
+
+
 def added(rows: "pa.Table", more: "pa.Table") -> "pa.Table":
     """Both, in the types of the first."""
     import pyarrow as pa

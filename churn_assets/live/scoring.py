@@ -10,7 +10,7 @@ from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.frames import frame_of
 from churn_assets.live.overlay import Overlay
-from churn_assets.live.rows import KEY, where_in
+from churn_assets.live.rows import KEY, nullable, where_in
 from churn_assets.live.state import DAY, LiveState
 from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.decisions import decided
@@ -68,7 +68,7 @@ def in_charge(state: LiveState, tracking: Tracking, present: InCharge | None = N
     return InCharge(champion, model)
 
 
-class Scorer:
+class LiveScorer:
     """Scores customers as of now.
 
     Deciles and tiers are shares of all customers. The others count with what the model gives the newest snapshot of the
@@ -92,7 +92,7 @@ class Scorer:
         lake = state.lake_of(state.related(keys))
         built = customer_snapshots(lake, business, [day], state.now)
         told = sources_told(business, state.now, day)
-        snapshots = where_in(told.beside(built.snapshots).toArrow(), KEY, keys)
+        snapshots = where_in(nullable(told.beside(built.snapshots).toArrow()), KEY, keys)
         built.release()
         lake = lake.with_tables({tables.CURRENT_SNAPSHOT.path: self._with_earlier(lake, snapshots)})
         names = self.by.model.transformation.features

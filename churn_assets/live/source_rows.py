@@ -12,7 +12,7 @@ from churn_assets.history.periods import Periods
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.frames import frame_of
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.live.rows import KEY, ByCustomer, added, same_keys, where_in, where_not_in
+from churn_assets.live.rows import KEY, ByCustomer, added, nullable, same_keys, where_in, where_not_in
 from churn_assets.months import month_of
 from churn_assets.silver.conform import conform
 from churn_assets.silver.customer_keys import MERGED_INTO, with_customer_key
@@ -84,7 +84,7 @@ class SourceRows:
             source,
             lakehouse.arrow(silver, filters=known),
             lakehouse.arrow(silver, filters=[(MONTH, "=", month)]),
-            conform(bronze, source).toArrow(),
+            nullable(conform(bronze, source).toArrow()),
         )
 
     def of(self, keys: Set[str]) -> "pa.Table":
@@ -102,7 +102,7 @@ class SourceRows:
         """Adds the rows of files of the open month; `keys`: id -> customer_key."""
         with lakehouse.staging(tables.bronze(self.source), run_id=LIVE) as folder:
             staged = stage(self.source, files, folder)
-            new = conform(bronze_frame(lakehouse.spark, self.source, staged), self.source).toArrow()
+            new = nullable(conform(bronze_frame(lakehouse.spark, self.source, staged), self.source).toArrow())
         self.files |= {file.name for file in files}
         taken = Taken(dict(staged.rows), list(staged.refused))
         for rule in new["refused_rule"].drop_null().to_pylist():

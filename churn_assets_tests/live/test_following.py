@@ -57,9 +57,9 @@ def test_what_cannot_be_used_is_counted(world: World) -> None:
     _tickets(
         world,
         "a",
-        "{",
         {"ticket_id": "T12", "customer_id": "NATID0001"},
         ticket_of(13, 1, f"{TODAY}T08:00:00Z"),
+        "{",
     )
     (world.folder / "landing" / "tickets" / f"extract_date={TODAY}" / "b.jsonl").write_bytes(
         b"PAR1 is no text"

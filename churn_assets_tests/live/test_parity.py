@@ -1,12 +1,13 @@
 """A probability of now is that of the next morning: a day with late, doubled, moved and broken rows."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from churn_assets.alerts.store import alerts
 from churn_assets.live.alerting import alert, put_out
-from churn_assets.live.scoring import Scorer, in_charge
+from churn_assets.live.scoring import LiveScorer, in_charge
 from churn_assets.live.state import LiveState, live_day
 from churn_assets_tests.lakes import write_csv, write_jsonl
 from churn_assets_tests.live.world import MORNING, TODAY, World, model, ticket_of, tracking_of
@@ -18,7 +19,7 @@ DAY = str(TODAY)
 
 def _first_hour(landing: str) -> None:
     """A second and a third ticket of one, one that came late, one that is no JSON, one without a day."""
-    rows = [
+    rows: list[Any] = [
         ticket_of(10, 6, f"{DAY}T08:00:00Z"),
         ticket_of(11, 6, f"{DAY}T07:00:00Z"),
         ticket_of(12, 8, "2025-03-05T10:00:00Z"),
@@ -48,7 +49,7 @@ def test_a_day_of_events_scores_and_alerts_as_the_morning_will(world: World) -> 
     day = live_day(world.house, world.business, TODAY)
     assert day == TODAY
     state = LiveState(world.house, world.business, TODAY)
-    scorer = Scorer(state, in_charge(state, tracking_of({"7": model()})))
+    scorer = LiveScorer(state, in_charge(state, tracking_of({"7": model()})))
     arrived = state.take(state.waiting())
     assert arrived.rows == 5 and arrived.refused == 2
     keys = {n: world.key(n) for n in range(1, 21)}
