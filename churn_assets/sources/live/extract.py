@@ -148,7 +148,7 @@ def extract_new(asker: Asker, landing: str, folder: str, now: datetime) -> Extra
     known = records(landing, asker.source)
     reach = known_until(known, asker.digest())
     question = Question(now.date(), now, start=reach)
-    return _extract(asker, landing, folder, question, known[-1] if known else None)
+    return _extract(asker, landing, folder, question, known)
 
 
 def extract_month(asker: Asker, landing: str, folder: str, month: str, first: bool, now: datetime) -> Extract:
@@ -180,10 +180,10 @@ def extract_month(asker: Asker, landing: str, folder: str, month: str, first: bo
         month_end(month), now, None if first else kind.at(begin), before=kind.at(end), month=month
     )
     known = records(landing, source)
-    return _extract(asker, landing, folder, question, known[-1] if known else None)
+    return _extract(asker, landing, folder, question, known)
 
 
-def _extract(asker: Asker, landing: str, folder: str, question: Question, last: Record | None) -> Extract:
+def _extract(asker: Asker, landing: str, folder: str, question: Question, known: list[Record]) -> Extract:
     started, source, origin = time.monotonic(), asker.source, origin_of(asker.source)
     remove_unfinished(landing, source)
     answer = asker.read(folder, question)
@@ -215,7 +215,7 @@ def _extract(asker: Asker, landing: str, folder: str, question: Question, last: 
         question.start,
         answer.newest,
         ahead,
-        tuple(changed_columns(last, record)),
+        tuple(changed_columns(known, record, sparse=source.format == "jsonl")),
     )
 
 

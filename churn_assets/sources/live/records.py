@@ -4,10 +4,10 @@ A file that is deleted takes its record along, and the next extract asks for its
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from hashlib import blake2s
@@ -43,6 +43,7 @@ class Record:
         kinds: column -> kind of its values.
         left_out: columns of the table that the contract does not name.
         month: the month that was asked again; None for an extract of what is new.
+        offsets: of a topic: partition -> offsets of its first message and of the one after its last.
     """
 
     asked: str
@@ -53,6 +54,7 @@ class Record:
     kinds: dict[str, str]
     left_out: tuple[str, ...] = ()
     month: str | None = None
+    offsets: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """The record as JSON, in ASCII; it lies in the footer or header of its file."""
@@ -151,10 +153,20 @@ def known_until(some: Iterable[Record], asked: str) -> Cursor | None:
     return reach
 
 
-def changed_columns(before: Record | None, now: Record) -> list[str]:
-    """What has changed in the columns since the extract before, as sentences without values."""
-    if before is None:
+def changed_columns(earlier: Sequence[Record], now: Record, sparse: bool) -> list[str]:
+    """What has changed in the columns since the extracts before, as sentences without values.
+
+    Args:
+        earlier: oldest first.
+        now: the new extract.
+        sparse: a row may lack a column, as a document does, so that one which does not come is not gone.
+    """
+    if not earlier:
         return []
+    before = earlier[-1]
+    if sparse:
+        kinds = {name: kind for r in earlier for name, kind in r.kinds.items() if kind != "nothing"}
+        before = replace(before, kinds=before.kinds | kinds)
     said = [
         f"{name} was {old} and is {now.kinds[name]}"
         for name, old in before.kinds.items()
@@ -162,4 +174,5 @@ def changed_columns(before: Record | None, now: Record) -> list[str]:
     ]
     known, present = {*before.kinds, *before.left_out}, {*now.kinds, *now.left_out}
     said += [f"{name} is new" for name in sorted(present - known)]
-    return said + [f"{name} is gone" for name in sorted(known - present)]
+    gone = [] if sparse else sorted(known - present)
+    return said + [f"{name} is gone" for name in gone]
