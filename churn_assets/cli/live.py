@@ -21,12 +21,15 @@ SHOWN = 5  # alerts of a step
     show_default=True,
     help="Its port, 0 for a free one.",
 )
-@click.option("--once", is_flag=True, help="End as soon as nothing waits, instead of following until Ctrl-C.")
+@click.option(
+    "--once", is_flag=True, help="Score what waits in the landing zone, and end; topics are not read."
+)
 def live(host: str, port: int, once: bool) -> None:
-    """Score customers and raise their alerts seconds after new rows arrive in the landing zone, until Ctrl-C.
+    """Score customers and raise their alerts seconds after new rows arrive, until Ctrl-C.
 
-    Needs a lake that was ingested and has a champion; docs/live.md tells more. Scores and alerts are those that the
-    next morning finds for the same rows.
+    Follows the landing zone, and lands what the topics of Kafka bring that contracts name. Needs a lake that was
+    ingested and has a champion; docs/live.md tells more. Scores and alerts are those that the next morning finds for
+    the same rows.
     """
     import signal
     import threading
@@ -49,14 +52,14 @@ def live(host: str, port: int, once: bool) -> None:
         console.print(f"Health and metrics: {address}/v2/health/ready, {address}/metrics", highlight=False)
         console.print(f"Follows {settings.landing_uri} as of {follower.scorer.state.day}.", highlight=False)
 
-        def idle() -> bool:
-            return ended.is_set() or (once and not follower.scorer.state.waiting())
-
         def tell(step: "LiveStep") -> None:
             for line in _lines(step):
                 console.print(line, highlight=False)
 
-        follower.run(idle, tell)
+        if once:
+            follower.catch_up(tell)
+        else:
+            follower.run(ended, tell)
 
 
 def _lines(step: "LiveStep") -> list[str]:

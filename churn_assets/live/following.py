@@ -4,6 +4,7 @@ The landing zone is the only place that keeps what was seen. After a restart all
 has not ingested: scores are the same, and an alert is known by its id.
 """
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from churn_assets.live.alerting import alert, put_out
 from churn_assets.live.figures import LiveFigures
 from churn_assets.live.scoring import LiveScorer, in_charge
 from churn_assets.live.state import Arrived, LiveState, live_day
+from churn_assets.live.topics import TopicThread, topics_of
 from churn_assets.operations.log.writing import event
 from churn_assets.sources.landing import ExtractFile
 from churn_assets.tracking.tracking import Tracking
@@ -57,14 +59,14 @@ class Follower:
         business: whose contracts, features and rules count.
         tracking: where the champions are.
         figures: what is told of it.
-        today: the day by the clock.
+        now: the clock, UTC.
     """
 
     lakehouse: Lakehouse
     business: Business
     tracking: Tracking
     figures: LiveFigures
-    today: Callable[[], date] = field(default=lambda: datetime.now(UTC).date())
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     _scorer: LiveScorer | None = None
 
     @property
@@ -76,7 +78,7 @@ class Follower:
             NoModelError: nobody is in charge.
             LakehouseError: the lake lacks a table.
         """
-        day = live_day(self.lakehouse, self.business, self.today())
+        day = live_day(self.lakehouse, self.business, self.now().date())
         if day is None:
             raise NothingDeliveredError(
                 f"{self.lakehouse.settings.landing_uri} holds no extract yet. Deliver and ingest the history first."
@@ -125,14 +127,29 @@ class Follower:
         self._tell(done, files)
         return done
 
-    def run(self, stop: Callable[[], bool], tell: Callable[[LiveStep], None]) -> None:
-        """Takes steps until `stop` says so; tells of each."""
-        while not stop():
-            done = self.step()
-            if done is None:
-                time.sleep(PAUSE)
-            else:
-                tell(done)
+    def run(self, stop: threading.Event, tell: Callable[[LiveStep], None]) -> None:
+        """Lands what topics bring, and takes steps, until `stop` is set; tells of each step."""
+        topics = [TopicThread(self.lakehouse, s, self.now, stop) for s in topics_of(self.business.sources)]
+        for topic in topics:
+            topic.start()
+        try:
+            while not stop.is_set():
+                done = self.step()
+                if done is not None:
+                    tell(done)
+                elif failed := next((topic.failed for topic in topics if topic.failed), None):
+                    raise failed
+                else:
+                    stop.wait(PAUSE)
+        finally:
+            stop.set()
+            for topic in topics:
+                topic.join()
+
+    def catch_up(self, tell: Callable[[LiveStep], None]) -> None:
+        """Takes steps until nothing waits in the landing zone; reads no topic."""
+        while (done := self.step()) is not None:
+            tell(done)
 
     def _tell(self, done: LiveStep, files: Sequence[ExtractFile]) -> None:
         """Metrics and log of a step."""

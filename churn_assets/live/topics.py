@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import PurePosixPath
 
@@ -26,8 +26,8 @@ AGAIN_SECONDS = 5.0  # after a broker has failed
 class TopicThread(threading.Thread):
     """Lands the messages of one topic until `stop` is set.
 
-    Only landing is done under the lock of the source, so that the job `extract` can land, too. If it has, its messages are
-    passed over: the topic is read from where the newest file ends.
+    Only landing is done under the lock of the source, so that the job `extract` can land, too. If it has, the topic is
+    read again from where its file ends.
 
     Attributes:
         failed: an error that nobody expected; the thread has ended.
@@ -81,6 +81,6 @@ class TopicThread(threading.Thread):
         return {info.base_name for info in found if not info.base_name.startswith(".")}
 
 
-def topics_of(sources: "tuple[Source, ...]") -> list[Source]:
+def topics_of(sources: Iterable[Source]) -> list[Source]:
     """Those of the sources that are topics."""
     return [source for source in sources if isinstance(source.origin, SourceTopic)]

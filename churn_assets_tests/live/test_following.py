@@ -3,7 +3,7 @@
 import json
 import urllib.error
 import urllib.request
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pytest
@@ -21,7 +21,9 @@ pytestmark = pytest.mark.one_engine(reason="the parity of what it computes is te
 
 def _follower(world: World, models: dict[str, PortableModel] | None = None, today: date = TODAY) -> Follower:
     tracking = tracking_of(models or {"7": model()})
-    return Follower(world.house, world.business, tracking, LiveFigures(), lambda: today)
+    return Follower(
+        world.house, world.business, tracking, LiveFigures(), lambda: datetime.combine(today, time(12), UTC)
+    )
 
 
 def _tickets(world: World, name: str, *rows: Any) -> None:

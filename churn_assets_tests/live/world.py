@@ -79,7 +79,7 @@ class World:
         self.daily(MORNING)
 
     def _open(self, folder: Path, business: Path) -> None:
-        self.folder, self.told, self._business = folder, folder / "told", business
+        self.folder, self.told, self._business = folder, folder / "messages" / "told", business
         self.settings = settings_for(folder, business)
         self.business, self.house = load_business(business), Lakehouse(self.settings)
 
