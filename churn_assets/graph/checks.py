@@ -64,6 +64,17 @@ def passed(check: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(check_name=check, passed=True, metadata=dict(evidence))
 
 
+def failed(check: str, found: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """Returns a failed check of severity ERROR, of what has been done already; to stop a step, raise `CheckFailed`."""
+    return dg.AssetCheckResult(
+        check_name=check,
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=found,
+        metadata=dict(evidence),
+    )
+
+
 def warned(check: str, found: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
     """Returns a failed check of severity WARN, which blocks nothing."""
     return dg.AssetCheckResult(
