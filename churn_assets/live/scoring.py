@@ -106,10 +106,9 @@ class LiveScorer:
             told,
             frame_of(lake.spark, self._all_but(keys)),
         )
-        found = frame.toArrow()
+        found = nullable(frame.toArrow())
         self._remember(keys, found)
-        before = self._earlier_scores(keys)
-        scores = pa.concat_tables([before, found.cast(before.schema)])
+        scores = pa.concat_tables([self._earlier_scores(keys), found], promote_options="permissive")
         return Scored(lake.with_tables({tables.CURRENT_SCORES.path: scores}), found)
 
     def _of_the_lake(self) -> "pa.Table":
@@ -152,7 +151,7 @@ class LiveScorer:
         return pa.concat_tables([earlier, snapshots], promote_options="permissive")
 
     def _earlier_scores(self, keys: Set[str]) -> "pa.Table":
-        """What the lake holds of earlier days; empty without the table."""
+        """What the lake holds of earlier days, of an older release perhaps fewer columns; empty without the table."""
         lake, day, table = self.state.lakehouse, self.state.day, tables.CURRENT_SCORES
         if not lake.exists(table):
             return table.rows([])
@@ -161,4 +160,4 @@ class LiveScorer:
             (DAY, "<", day),
             (KEY, "in", sorted(keys)),
         ]
-        return lake.arrow(table, list(table.types), known)
+        return lake.arrow(table, None, known)
