@@ -14,6 +14,7 @@ from churn_assets.contracts.custom_properties import (
     ColumnProperties,
     ContractProperties,
     DatabaseProperties,
+    FolderProperties,
     KafkaProperties,
     ServerProperties,
 )
@@ -22,6 +23,7 @@ from churn_assets.contracts.section import Distinct, Name
 
 Severity = Literal["warn", "null_value", "quarantine", "block"]
 FileFormat = Literal["csv", "jsonl", "parquet"]
+FolderKind = Literal["folder", "s3", "gcs", "azure", "sftp", "http"]
 DatabaseKind = Literal["postgresql", "mysql", "sqlserver", "sqlite"]
 LogicalType = Literal["string", "date", "timestamp", "number", "integer", "boolean"]
 
@@ -208,6 +210,20 @@ class DatabaseServer(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(DatabaseProperties)] = []
 
 
+class FolderServer(Shape):
+    """A folder that others fill with files whose names do not look like those of the landing zone."""
+
+    server: str
+    type: FolderKind
+    location: str = Field(
+        description="the folder: s3://bucket/folder, gs://, abfs://, sftp://host/folder, https://host/folder/, or a "
+        "path; `${NAME}` in it is replaced by the environment variable NAME"
+    )
+    format: FileFormat = "csv"
+    description: str | None = None
+    customProperties: Annotated[list[CustomProperty], OneItemEach(FolderProperties)] = []
+
+
 class KafkaServer(Shape):
     """Brokers of Kafka that the source is read from."""
 
@@ -235,7 +251,9 @@ class ApiServer(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(ApiProperties)] = []
 
 
-Server = Annotated[LocalServer | DatabaseServer | KafkaServer | ApiServer, Field(discriminator="type")]
+Server = Annotated[
+    LocalServer | DatabaseServer | KafkaServer | FolderServer | ApiServer, Field(discriminator="type")
+]
 
 
 # All names of the standard; this project reads frequency, latency and generalAvailability.
