@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from churn_assets.contracts.api_properties import ApiProperties
 from churn_assets.contracts.custom_properties import (
+    CollectionProperties,
     ColumnProperties,
     ContractProperties,
     DatabaseProperties,
@@ -251,8 +252,22 @@ class ApiServer(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(ApiProperties)] = []
 
 
+class MongoServer(Shape):
+    """Address of a database of MongoDB that the source is extracted from."""
+
+    server: str
+    type: Literal["mongodb"]
+    location: str = Field(
+        description="the address, mongodb://user@host:27017/database; `${NAME}` in it is replaced by the environment "
+        "variable NAME, or by the content of the file that NAME_FILE names"
+    )
+    description: str | None = None
+    customProperties: Annotated[list[CustomProperty], OneItemEach(CollectionProperties)] = []
+
+
 Server = Annotated[
-    LocalServer | DatabaseServer | KafkaServer | FolderServer | ApiServer, Field(discriminator="type")
+    LocalServer | DatabaseServer | KafkaServer | ApiServer | MongoServer | FolderServer,
+    Field(discriminator="type"),
 ]
 
 

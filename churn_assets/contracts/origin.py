@@ -4,13 +4,14 @@ from churn_assets.contracts.api import SourceApi
 from churn_assets.contracts.custom_properties import ContractProperties
 from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.folder import SourceFolder
+from churn_assets.contracts.mongodb import SourceCollection
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.topic import SourceTopic
 from churn_assets.contracts.validation import property_place
 
 # Each has `kind`; `cursor`, the field that tells new and changed rows, or None: every extract holds all rows; `what` is
 # asked, in words; and `asked`, what tells this question from others, apart from the place.
-Origin = SourceDatabase | SourceApi | SourceTopic | SourceFolder
+Origin = SourceDatabase | SourceApi | SourceCollection | SourceTopic | SourceFolder
 BY_CURSOR = frozenset({"changes", "as_needed"})  # deliveries
 
 

@@ -9,6 +9,7 @@ from churn_assets.contracts.api import read_api
 from churn_assets.contracts.custom_properties import FolderProperties, ServerProperties
 from churn_assets.contracts.database import read_database
 from churn_assets.contracts.folder import read_folder
+from churn_assets.contracts.mongodb import read_collection
 from churn_assets.contracts.odcs import DatabaseKind, FileFormat, FolderKind, FolderServer, LocalServer
 from churn_assets.contracts.origin import Origin
 from churn_assets.contracts.place import Place
@@ -54,6 +55,8 @@ def read_server(place: Place) -> ReadServer:
     kind = place.at("type").content()
     if isinstance(kind, str) and kind in DATABASES:
         return ReadServer("", "parquet", ",", "UTF-8", None, read_database(place))
+    if kind == "mongodb":
+        return ReadServer("", "jsonl", ",", "UTF-8", None, read_collection(place))
     if kind == "kafka":
         return ReadServer("", "jsonl", ",", "UTF-8", None, read_topic(place))
     if kind == "api":

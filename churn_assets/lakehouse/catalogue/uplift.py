@@ -37,7 +37,16 @@ OFFER_UPLIFT = Table(
         ),
         LakeColumn("controls", "long", "Their controls.", "contacts"),
         LakeColumn(
-            "learner", "string", "two models, X-learner or doubly robust; null if nothing was learned."
+            "learner",
+            "string",
+            "two models, X-learner, doubly robust, or doubly robust, linear; null if nothing was learned.",
+        ),
+        LakeColumn(
+            "trust",
+            "double",
+            "Share of what the learner says above the constant effect that is believed; 0: nothing holds for customers "
+            "that it did not learn from.",
+            "0 to 1",
         ),
         LakeColumn(
             "judged_contacts", "long", "Of both arms, those of the later time that judged.", "contacts"
@@ -55,8 +64,38 @@ OFFER_UPLIFT = Table(
             "Contacts and controls of a later time with which a gain like this would show; null where there is none.",
             "contacts",
         ),
+        LakeColumn(
+            "mlflow_run_id",
+            "string",
+            "Run in MLflow with the card of all offers; null if nothing was learned of any.",
+        ),
     ),
     row_key=("as_of_date", "offer"),
+    time="by contacts and outcomes that were known at the as_of_date",
+    retention=OF_THE_COHORT,
+)
+EFFECT_GROUPS = Table(
+    "retention",
+    "effect_groups",
+    "one row per as_of_date, offer and group of customers of the later contacts that judged",
+    ("as_of_date",),
+    (
+        AS_OF_DATE,
+        OFFER,
+        LakeColumn(
+            "grouping",
+            "string",
+            "kind: by the estimated effect (persuadable, little changed, woken up); segment: by the segment then.",
+            required=True,
+        ),
+        LakeColumn("group_value", "string", "The kind or the segment.", required=True),
+        LakeColumn("contacts", "long", "Contacts of the group.", "contacts"),
+        LakeColumn("controls", "long", "Their controls.", "contacts"),
+        LakeColumn("woken", "double", "Share of them whose estimated effect is below 0.", "0 to 1"),
+        LakeColumn("estimated", "double", "Mean of the estimated falls of the churn probability.", CHURN),
+        *_interval("seen", "Mean fall of the churn probability that was seen, doubly robust."),
+    ),
+    row_key=("as_of_date", "offer", "grouping", "group_value"),
     time="by contacts and outcomes that were known at the as_of_date",
     retention=OF_THE_COHORT,
 )
