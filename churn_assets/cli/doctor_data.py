@@ -121,7 +121,7 @@ def check_sources(settings: Settings) -> Finding:
 def check_origins(settings: Settings) -> Finding:
     """Checks that the address of each source that is asked can be made up; connects to none."""
     from churn_assets.contracts.loader import load_business
-    from churn_assets.extracts.asking import asker_of
+    from churn_assets.extracts.asking import check_address
     from churn_assets.sources.live.errors import ExtractError
 
     try:
@@ -132,7 +132,7 @@ def check_origins(settings: Settings) -> Finding:
     wrong = []
     for source in asked:
         try:
-            asker_of(source).digest()
+            check_address(source)
         except ExtractError as error:
             wrong.append(f"{source.name}: {error}")
     if wrong:

@@ -11,9 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from churn_assets.contracts.api_properties import ApiProperties
 from churn_assets.contracts.custom_properties import (
+    CollectionProperties,
     ColumnProperties,
     ContractProperties,
     DatabaseProperties,
+    KafkaProperties,
     ServerProperties,
 )
 from churn_assets.contracts.json_schema import OneItemEach
@@ -207,6 +209,20 @@ class DatabaseServer(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(DatabaseProperties)] = []
 
 
+class KafkaServer(Shape):
+    """Brokers of Kafka that the source is read from."""
+
+    server: str
+    type: Literal["kafka"]
+    host: str = Field(
+        description="host:port of one or more brokers, with commas between them; `${NAME}` is replaced by the "
+        "environment variable NAME"
+    )
+    format: Literal["json"] = "json"
+    description: str | None = None
+    customProperties: Annotated[list[CustomProperty], OneItemEach(KafkaProperties)] = []
+
+
 class ApiServer(Shape):
     """Address of a REST service that the source is extracted from."""
 
@@ -220,7 +236,22 @@ class ApiServer(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(ApiProperties)] = []
 
 
-Server = Annotated[LocalServer | DatabaseServer | ApiServer, Field(discriminator="type")]
+class MongoServer(Shape):
+    """Address of a database of MongoDB that the source is extracted from."""
+
+    server: str
+    type: Literal["mongodb"]
+    location: str = Field(
+        description="the address, mongodb://user@host:27017/database; `${NAME}` in it is replaced by the environment "
+        "variable NAME, or by the content of the file that NAME_FILE names"
+    )
+    description: str | None = None
+    customProperties: Annotated[list[CustomProperty], OneItemEach(CollectionProperties)] = []
+
+
+Server = Annotated[
+    LocalServer | DatabaseServer | KafkaServer | ApiServer | MongoServer, Field(discriminator="type")
+]
 
 
 # All names of the standard; this project reads frequency, latency and generalAvailability.

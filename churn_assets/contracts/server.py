@@ -8,10 +8,12 @@ from typing import get_args
 from churn_assets.contracts.api import read_api
 from churn_assets.contracts.custom_properties import ServerProperties
 from churn_assets.contracts.database import read_database
+from churn_assets.contracts.mongodb import read_collection
 from churn_assets.contracts.odcs import DatabaseKind, FileFormat, LocalServer
 from churn_assets.contracts.origin import Origin
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.source import Compression
+from churn_assets.contracts.topic import read_topic
 from churn_assets.contracts.validation import own_properties, peek, property_place
 from churn_assets.contracts.words import closest
 
@@ -52,6 +54,10 @@ def read_server(place: Place) -> ReadServer:
     kind = place.at("type").content()
     if isinstance(kind, str) and kind in DATABASES:
         return ReadServer("", "parquet", ",", "UTF-8", None, read_database(place))
+    if kind == "mongodb":
+        return ReadServer("", "jsonl", ",", "UTF-8", None, read_collection(place))
+    if kind == "kafka":
+        return ReadServer("", "jsonl", ",", "UTF-8", None, read_topic(place))
     if kind == "api":
         return ReadServer("", "jsonl", ",", "UTF-8", None, read_api(place))
     own = own_properties(ServerProperties, here) or ServerProperties()

@@ -5,10 +5,14 @@ from collections.abc import Mapping
 
 from churn_assets.contracts.api import SourceApi
 from churn_assets.contracts.database import SourceDatabase
+from churn_assets.contracts.mongodb import SourceCollection
 from churn_assets.contracts.source import Source
+from churn_assets.contracts.topic import SourceTopic
 from churn_assets.sources.apis.extract import ApiAsker
 from churn_assets.sources.databases.extract import DatabaseAsker
 from churn_assets.sources.live.extract import Asker, origin_of
+from churn_assets.sources.mongodb.extract import CollectionAsker
+from churn_assets.sources.topics.client import topic_address
 
 
 def asker_of(source: Source, environ: Mapping[str, str] = os.environ) -> Asker:
@@ -21,5 +25,21 @@ def asker_of(source: Source, environ: Mapping[str, str] = os.environ) -> Asker:
     match origin_of(source):
         case SourceDatabase() as database:
             return DatabaseAsker(source, database, environ)
+        case SourceCollection() as collection:
+            return CollectionAsker(source, collection, environ)
         case SourceApi() as api:
             return ApiAsker(source, api, environ)
+        case SourceTopic():
+            raise ValueError(f"{source.name} is a topic, which answers no questions")
+
+
+def check_address(source: Source, environ: Mapping[str, str] = os.environ) -> None:
+    """Checks that the address of a source can be made up; connects to nothing.
+
+    Raises:
+        ExtractError: a variable is not set, the address cannot be used, or its driver is not installed.
+    """
+    if isinstance(source.origin, SourceTopic):
+        topic_address(source, environ)
+    else:
+        asker_of(source, environ).digest()

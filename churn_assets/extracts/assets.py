@@ -8,24 +8,30 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.contracts.topic import SourceTopic
 from churn_assets.extracts.asking import asker_of
-from churn_assets.graph.checks import CheckFailed, passed, warned
+from churn_assets.extracts.checks import (
+    ANSWERED,
+    AS_BEFORE,
+    WHOLE,
+    every_month,
+    not_answered,
+    same_columns,
+)
+from churn_assets.extracts.topics import topic_asset
+from churn_assets.graph.checks import passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.names import extracts_of
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import table_asset
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import month_of, spoken
+from churn_assets.months import month_of
 from churn_assets.settings import without_secrets
 from churn_assets.sources.live.cursors import Cursor
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.extract import CannotAskAgain, Extract, extract_month, extract_new, origin_of
 
-ANSWERED = "source_answered"
 MOVED = "cursor_moved"
-SAME_COLUMNS = "columns_as_before"
-EVERY_MONTH = "months_can_be_asked"
-NONE_NEW = "No file was made by this question; earlier extracts stay."
 
 
 def _extract_asset(business: Business, source: Source) -> dg.AssetsDefinition:
@@ -39,11 +45,8 @@ def _extract_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         description=f"{source.description} Extracts of {origin.what} ({origin.kind}){cursor}, as files in the "
         "landing zone.",
         partitions=ingest_months(business),
-        checks={ANSWERED: "The source was asked, and its whole answer is in the landing zone."},
-        reports={
-            EVERY_MONTH: "Each month of the run is the open one, or the source can tell what it held then.",
-            SAME_COLUMNS: "The columns and their types are those of the extract before.",
-        }
+        checks=WHOLE,
+        reports=AS_BEFORE
         | (
             {MOVED: "The newest value of the cursor is newer than at the extract before."}
             if origin.cursor
@@ -66,16 +69,14 @@ def _extract_asset(business: Business, source: Source) -> dg.AssetsDefinition:
                     except CannotAskAgain as why:
                         refused[month] = str(why)
                     except ExtractError as error:
-                        remedy = f"Then run `churn-assets run extract --from {month}`."
-                        evidence = {"month": month, "found": str(error)}
-                        raise CheckFailed(ANSWERED, str(error), remedy, evidence, NONE_NEW) from None
+                        raise not_answered(month, error) from None
         return dg.MaterializeResult(
             asset_key=table.key,
             metadata=_told(lakehouse, source, done),
             check_results=[
                 passed(ANSWERED, {"extracts": len(done)}),
-                _months(refused),
-                _columns(done),
+                every_month(refused),
+                same_columns(done),
                 *([_moved(source, done)] if origin.cursor else []),
             ],
         )
@@ -130,21 +131,6 @@ def _shown(source: Source, cursor: Cursor | None) -> str:
     return "not shown, as it is an id" if name in secret and not cursor.is_time else str(cursor)
 
 
-def _months(refused: dict[str, str]) -> dg.AssetCheckResult:
-    if not refused:
-        return passed(EVERY_MONTH, {})
-    found = f"Not asked: {spoken([*refused])}. {next(iter(refused.values()))} Earlier extracts of these months stay."
-    return warned(EVERY_MONTH, found, {"why": table_metadata(["month", "why"], sorted(refused.items()))})
-
-
-def _columns(done: Sequence[Extract]) -> dg.AssetCheckResult:
-    changes = [change for extract in done for change in extract.changes]
-    if not changes:
-        return passed(SAME_COLUMNS, {})
-    found = f"{'; '.join(changes)}. Look whether the contract must change with the source."
-    return warned(SAME_COLUMNS, found, {"changes": "\n".join(changes)})
-
-
 def _moved(source: Source, done: Sequence[Extract]) -> dg.AssetCheckResult:
     """Judges extracts of what is new; a month that is asked again tells nothing of the cursor."""
     new = [e for e in done if e.record.month is None]
@@ -172,4 +158,8 @@ def _moved(source: Source, done: Sequence[Extract]) -> dg.AssetCheckResult:
 
 def extract_assets(business: Business) -> list[dg.AssetsDefinition]:
     """One asset per source that this product asks."""
-    return [_extract_asset(business, source) for source in business.sources if source.origin]
+    return [_asset_of(business, source) for source in business.sources if source.origin]
+
+
+def _asset_of(business: Business, source: Source) -> dg.AssetsDefinition:
+    return (topic_asset if isinstance(source.origin, SourceTopic) else _extract_asset)(business, source)

@@ -40,13 +40,17 @@ class DocumentDraft:
     def add(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Adds documents; values are those of JSON, and numbers may be `Number`, which are written as they are."""
         for document in documents:
-            self._lines.write(json_text(document).encode())
-            self._lines.write(b"\n")
-            for name, value in document.items():
-                kind = kind_of_value(value)
-                before = self._kinds.get(name, "nothing")
-                self._kinds[name] = kind if before in ("nothing", kind) else _both(before, kind)
-        self.rows += len(documents)
+            self.add_line(json_text(document).encode(), document)
+
+    def add_line(self, line: bytes, document: Mapping[str, Any]) -> None:
+        """Adds a line without its end as it is; `document` is what it holds, empty if it is no document."""
+        self._lines.write(line)
+        self._lines.write(b"\n")
+        self.rows += 1
+        for name, value in document.items():
+            kind = kind_of_value(value)
+            before = self._kinds.get(name, "nothing")
+            self._kinds[name] = kind if before in ("nothing", kind) else _both(before, kind)
 
     def kinds(self) -> dict[str, str]:
         """Member -> what its values are."""

@@ -4,10 +4,10 @@ A file that is deleted takes its record along, and the next extract asks for its
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from hashlib import blake2s
@@ -43,6 +43,7 @@ class Record:
         kinds: column -> kind of its values.
         left_out: columns of the table that the contract does not name.
         month: the month that was asked again; None for an extract of what is new.
+        offsets: of a topic: partition -> offsets of its first message and of the one after its last.
     """
 
     asked: str
@@ -53,6 +54,7 @@ class Record:
     kinds: dict[str, str]
     left_out: tuple[str, ...] = ()
     month: str | None = None
+    offsets: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """The record as JSON, in ASCII; it lies in the footer or header of its file."""
