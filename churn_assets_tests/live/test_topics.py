@@ -14,6 +14,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live import topics
 from churn_assets.live.topics import TopicThread, topics_of
 from churn_assets.local_servers.kafka_broker import KafkaBroker
+from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.topics.reader import extract_topic
 from churn_assets_tests.lakes import settings_for
 from churn_assets_tests.sources.topics.events import Calls, numbers, topic_contract
@@ -73,7 +74,7 @@ def test_a_broker_that_does_not_answer_is_asked_again_and_a_defect_is_not_hidden
     def reader(*_: object) -> None:
         asked.append(1)
         if len(asked) < 3:
-            raise topics.ExtractError("kafka://127.0.0.1:1 does not answer")
+            raise ExtractError("kafka://127.0.0.1:1 does not answer")
         raise ZeroDivisionError
 
     monkeypatch.setattr(topics, "TopicReader", reader)
