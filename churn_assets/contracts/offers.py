@@ -44,11 +44,6 @@ class OfferLine(Section):
         description="the share of the churn of those who get the offer that it prevents, assumed until contacts with a "
         "control arm tell; below 0: it drives customers away",
     )
-    assumed_churners: int = Field(
-        22,
-        ge=1,
-        description="the weight of `assumed_effect`: it is as sure as a trial in which so many left in each arm",
-    )
     assumed_acceptance: Share = Field(
         0.3, description="the share of the contacted who accept it, assumed until contacts tell"
     )

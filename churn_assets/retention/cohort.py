@@ -21,12 +21,11 @@ from churn_assets.retention.contacts import (
     by_offer,
     contacts_known,
     last_contacts,
-    rested,
     with_outcomes,
 )
 from churn_assets.retention.draws import holdout_months
 from churn_assets.retention.effects import OfferEffect, effects_of
-from churn_assets.retention.own_arms import begin_cool_down, own_plans, with_own_arms
+from churn_assets.retention.own_arms import own_plans, with_own_arms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,8 +90,7 @@ def read_basis(
     cohort: pd.DataFrame = lakehouse.arrow(scores, SCORED, of_day).to_pandas()
     cohort = cohort.sort_values(KEY, ignore_index=True)
     contacts = contacts_known(lakehouse, business, day)
-    plans = own_plans(lakehouse, business, section, day)
-    arms = with_own_arms(contacts, plans)
+    arms = with_own_arms(contacts, own_plans(lakehouse, business, section, day))
     judged = with_outcomes(lakehouse, arms, day, business.file.windows.gap_days)
     offers = business.file.offers
     snapshots = _snapshots(lakehouse, business, section, day, judged, current)
@@ -104,9 +102,7 @@ def read_basis(
     cohort["consent"] = True if agreed is None else cohort[KEY].map(agreed).astype(object)
     cohort["contacted_on"] = _contacted_on(lakehouse, section, cohort[KEY], last_contacts(contacts), day)
     names = [offer.name for offer in offers]
-    fits = rules[[KEY, AS_OF, *names]]
-    allowed = rested(fits, begin_cool_down(contacts, plans), offers)
-    effects = effects_of(offers, by_offer(judged, names, fits, allowed))
+    effects = effects_of(offers, by_offer(judged, names, rules[[KEY, AS_OF, *names]]))
     first, _ = holdout_months(month_of(day), section.holdout_months)
     holdout_id = f"{section.name}-{first}"
     return Basis(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.campaigns import ContactLine
 from churn_assets.contracts.monitoring import TreatedRule
-from churn_assets.contracts.offers import OfferLine
 from churn_assets.history.people import survivors
 from churn_assets.history.treatments import DAY, newest_rows
 from churn_assets.lakehouse import tables
@@ -139,63 +138,29 @@ def with_outcomes(lakehouse: Lakehouse, contacts: "pd.DataFrame", day: date, gap
 
 
 def by_offer(
-    contacts: "pd.DataFrame",
-    offers: Sequence[str],
-    fits: "pd.DataFrame",
-    allowed: "pd.DataFrame | None" = None,
+    contacts: "pd.DataFrame", offers: Sequence[str], fits: "pd.DataFrame"
 ) -> "Mapping[str, pd.DataFrame]":
     """Offer -> its contacts and the controls, of customers whom the offer may go to.
 
     A control that is told an offer would have got it, and is a control of this offer only. Who was drawn at random got
-    one of the offers that were allowed; the more were, the less likely each. So customers with as many offers are a
+    one of the offers that fit; the more fit, the less likely each. So customers with the same number of offers are a
     campaign of their own.
 
     Args:
         contacts: see `with_outcomes`.
         offers: their names.
-        fits: customer_key, as_of_date and a column per offer: whether it may go to the customer by its condition.
-        allowed: the same, whether its cool-down was over, too (see `rested`); None: as `fits`, where all offers have
-            the same cool-down.
+        fits: customer_key, as_of_date and a column per offer: whether it may go to the customer.
     """
-    import pandas as pd
-
-    free = fits if allowed is None else allowed
-    options = free[list(offers)].eq(True).sum(axis=1)
-    fitting = free[[KEY, AS_OF]].assign(options=options)
+    options = fits[list(offers)].eq(True).sum(axis=1)
+    fitting = fits[[KEY, AS_OF]].assign(options=options)
     told = contacts.merge(fitting, on=[KEY, AS_OF], how="left")  # an offer may be called like a column
     drawn = told["campaign"].astype("string").str.endswith(DRAWN).eq(True).to_numpy(dtype=bool)
     numbered = told["campaign"].astype("string") + ", offers: " + told["options"].astype("string")
     told["campaign"] = told["campaign"].where(~drawn, numbered)
     found = {}
     for name in offers:
-        pairs = [KEY, AS_OF]
-        here = fits.loc[fits[name].eq(True), pairs]
+        here = fits.loc[fits[name].eq(True), [KEY, AS_OF]]
         its = (told["offer"] == name) | (told["control"] & ~told["offer"].isin(list(offers)))
-        its &= told["control"] | told["treated"]
-        of_drawn = told[its & drawn].merge(free.loc[free[name].eq(True), pairs], on=pairs)
-        rows = pd.concat([told[its & ~drawn].merge(here, on=pairs), of_drawn], ignore_index=True)
+        rows = told[its & (told["control"] | told["treated"])].merge(here, on=[KEY, AS_OF])
         found[name] = rows[[KEY, AS_OF, "campaign", "treated", "churned", "accepted"]]
-    return found
-
-
-def rested(fits: "pd.DataFrame", made: "pd.DataFrame", offers: Sequence[OfferLine]) -> "pd.DataFrame":
-    """The table `fits` of `by_offer`, true only where the cool-down of the offer was over on the as_of_date.
-
-    Args:
-        fits: customer_key, as_of_date and a column per offer.
-        made: customer_key and day of whatever a cool-down begins with.
-        offers: with their cool-downs.
-    """
-    pairs = [KEY, AS_OF]
-    before = fits[pairs].merge(made[[KEY, DAY]], on=KEY)
-    last = before[before[DAY] <= before[AS_OF]].groupby(pairs)[DAY].max()
-    since = fits[pairs].merge(last.rename("last").reset_index(), on=pairs, how="left")
-    days = [
-        None if told is None or told != told else (day - told).days
-        for day, told in zip(since[AS_OF], since["last"], strict=True)
-    ]
-    found = fits.copy()
-    for offer in offers:
-        over = [gone is None or gone >= offer.cool_down_days for gone in days]
-        found[offer.name] = fits[offer.name].eq(True).to_numpy() & over
     return found

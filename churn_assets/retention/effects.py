@@ -4,11 +4,8 @@ The measure is the share of the churn that an offer prevents among those who wer
 accepted. It is a ratio of churn rates, so it fits customers of any risk and windows of any length. Arms are compared
 within a campaign (Mantel-Haenszel, with the variance of Greenland & Robins 1985, doi 10.2307/2530643).
 
-What is assumed is a prior of two halves: the offer does nothing, or the logarithm of its ratio is normal around twice
-that of the assumed one, so that the mean of both is what is assumed. The normal half is as wide as doubt leaves it: the
-distance to the mean, and the error of a trial in which `assumed_churners` left in each arm. Contacts decide which half
-is true (by Bayes' rule), and how much an offer does that works. One normal prior around the assumed ratio would cling
-to a small effect for years where there is none, since no trial rules out a small one.
+What is assumed counts like a trial whose interval is known: its logarithm has the standard deviation ASSUMED_SPREAD.
+Each contact moves the estimate from what is assumed to what is measured.
 """
 
 from collections.abc import Mapping
@@ -16,12 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, ndtr, ndtri
 
 from churn_assets.contracts.offers import OfferLine
 from churn_assets.counts import counted
 
-USELESS = 0.5  # chance that an offer does nothing, before anything is measured
+ASSUMED_SPREAD = 0.3  # of the logarithm of the ratio: an assumed 20 % is taken for -44 % to 56 %
 ASSUMED_CONTACTS = 20  # contacts that the assumed acceptance counts as
 MINIMUM_CHURNERS = 5  # of each arm; with fewer the normal approximation says nothing
 Z_95 = 1.959964
@@ -33,10 +29,8 @@ class OfferEffect:
 
     Attributes:
         offer: its name.
-        prevented: share of the churn that it prevents, never above what the contacts alone leave possible
-            (measured_high); below 0 it adds churn.
+        prevented: share of the churn that it prevents; below 0 it adds churn.
         low, high: 95 % interval.
-        works: probability that it changes anything.
         measured, measured_low, measured_high: of the contacts alone; None without enough of them.
         treated, control: contacts with a known outcome in both arms, of campaigns that have both.
         treated_churners, control_churners: of them, those who left.
@@ -48,7 +42,6 @@ class OfferEffect:
     prevented: float
     low: float
     high: float
-    works: float
     measured: float | None
     measured_low: float | None
     measured_high: float | None
@@ -75,62 +68,6 @@ class OfferEffect:
         )
 
 
-@dataclass(frozen=True)
-class Belief:
-    """What is believed of the logarithm of the ratio: 0, or normal.
-
-    Attributes:
-        works: probability of the second.
-        centre, spread: of the normal distribution.
-    """
-
-    works: float
-    centre: float
-    spread: float
-
-    @property
-    def mean(self) -> float:
-        """The mean of both."""
-        return self.works * self.centre
-
-    def interval(self) -> tuple[float, float]:
-        """The quantiles of 2.5 and 97.5 %."""
-        return self._quantile(0.025), self._quantile(0.975)
-
-    def _below(self, at: float) -> float:
-        """The probability that the offer works and the value is lower."""
-        return self.works * float(ndtr((at - self.centre) / self.spread))
-
-    def _quantile(self, share: float) -> float:
-        at_zero = self._below(0.0)
-        if at_zero <= share <= at_zero + 1 - self.works:
-            return 0.0
-        rest = share if share < at_zero else share - (1 - self.works)
-        return self.centre + self.spread * float(ndtri(rest / self.works))
-
-
-def believed(offer: OfferLine, ratio: tuple[float, float] | None) -> Belief:
-    """What is believed of an offer after its contacts.
-
-    Args:
-        offer: with what is assumed.
-        ratio: logarithm of the measured ratio and its variance; None: nothing was measured.
-    """
-    assumed = float(np.log1p(-offer.assumed_effect))
-    centre = assumed / (1 - USELESS)
-    variance = (centre - assumed) ** 2 + 2 / offer.assumed_churners
-    if ratio is None:
-        return Belief(1 - USELESS, centre, variance**0.5)
-    found, error = ratio
-    # logarithm of how much better the normal half foretold what was measured
-    better = 0.5 * (
-        np.log(error / (variance + error)) + found**2 / error - (found - centre) ** 2 / (variance + error)
-    )
-    works = float(expit(better + np.log(1 - USELESS) - np.log(USELESS)))
-    weight = 1 / variance + 1 / error
-    return Belief(works, float((centre / variance + found / error) / weight), float(weight**-0.5))
-
-
 def effect_of(offer: OfferLine, contacts: pd.DataFrame) -> OfferEffect:
     """What is expected of an offer.
 
@@ -142,17 +79,18 @@ def effect_of(offer: OfferLine, contacts: pd.DataFrame) -> OfferEffect:
     known = contacts[contacts["churned"].notna()]
     arms = _arms(known)
     ratio = _ratio(arms)
-    expected = believed(offer, ratio)
-    low, high = expected.interval()
+    before = (np.log1p(-offer.assumed_effect), ASSUMED_SPREAD**-2)
+    told = [before, *([(ratio[0], 1 / ratio[1])] if ratio else [])]
+    weight = sum(w for _, w in told)
+    mean, half = sum(m * w for m, w in told) / weight, Z_95 * weight**-0.5
     own = (ratio[0], Z_95 * ratio[1] ** 0.5) if ratio else None
     answered = contacts[contacts["treated"] & contacts["accepted"].notna()]
     accepted = int(answered["accepted"].astype(bool).sum())
     return OfferEffect(
         offer=offer.name,
-        prevented=_prevented(max(expected.mean, own[0] - own[1]) if own else expected.mean),
-        low=_prevented(high),
-        high=_prevented(low),
-        works=expected.works,
+        prevented=_prevented(mean),
+        low=_prevented(mean + half),
+        high=_prevented(mean - half),
         measured=_prevented(own[0]) if own else None,
         measured_low=_prevented(own[0] + own[1]) if own else None,
         measured_high=_prevented(own[0] - own[1]) if own else None,

@@ -75,17 +75,3 @@ def with_own_arms(contacts: "pd.DataFrame", plans: "pd.DataFrame") -> "pd.DataFr
     ]
     arms = [part.assign(refused=False, source="plan")[CONTACT_COLUMNS] for part in parts if len(part)]
     return pd.concat([contacts[~ours], *arms], ignore_index=True)
-
-
-def begin_cool_down(contacts: "pd.DataFrame", plans: "pd.DataFrame") -> "pd.DataFrame":
-    """customer_key and day of contacts, and of lists that named the customer or would have named one of the holdout.
-
-    Args:
-        contacts: CONTACT_COLUMNS; a row that was refused may have been a contact, so it counts.
-        plans: OF_PLANS.
-    """
-    import pandas as pd
-
-    made = contacts.loc[contacts["treated"] | contacts["refused"], [KEY, DAY]]
-    listed = plans.loc[plans["offer"].notna(), [KEY, "listed_on"]].rename(columns={"listed_on": DAY})
-    return pd.concat([part for part in (made, listed) if len(part)] or [made], ignore_index=True)

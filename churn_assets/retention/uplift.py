@@ -17,9 +17,9 @@ from churn_assets.ml.uplift.choice import JudgedOffer, PlanValues, judged_offer
 from churn_assets.ml.uplift.groups import EffectGroup, effect_groups, kinds_of
 from churn_assets.ml.uplift.trial import Customers, Floats, NoTrial, RandomisedContacts, shares_of_campaigns
 from churn_assets.retention.cohort import rules_of_contacts
-from churn_assets.retention.contacts import AS_OF, KEY, by_offer, contacts_known, rested, with_outcomes
+from churn_assets.retention.contacts import AS_OF, KEY, by_offer, contacts_known, with_outcomes
 from churn_assets.retention.effects import OfferEffect, effect_of
-from churn_assets.retention.own_arms import begin_cool_down, own_plans, with_own_arms
+from churn_assets.retention.own_arms import own_plans, with_own_arms
 from churn_assets.retention.plan import values
 from churn_assets.scores.past_snapshots import features_of
 
@@ -158,8 +158,10 @@ def offer_uplifts(
     Raises:
         LakehouseError: a table does not exist yet.
     """
-    known, plans = contacts_known(lakehouse, business, day), own_plans(lakehouse, business, section, day)
-    contacts = with_outcomes(lakehouse, with_own_arms(known, plans), day, business.file.windows.gap_days)
+    arms = with_own_arms(
+        contacts_known(lakehouse, business, day), own_plans(lakehouse, business, section, day)
+    )
+    contacts = with_outcomes(lakehouse, arms, day, business.file.windows.gap_days)
     contacts = contacts[contacts["churned"].notna()]
     days = sorted(set(contacts[AS_OF]))
     rules = rules_of_contacts(lakehouse, business, section, day, contacts)
@@ -167,8 +169,7 @@ def offer_uplifts(
     past = _snapshots(lakehouse, business, days, names) if days else None
     offers = business.file.offers
     found = []
-    allowed = rested(rules, begin_cool_down(known, plans), offers)
-    asked = by_offer(contacts, [o.name for o in offers], rules, allowed)
+    asked = by_offer(contacts, [o.name for o in offers], rules)
     for offer in offers:
         effect, told = effect_of(offer, asked[offer.name]), _in_trials(asked[offer.name])
         if past is not None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from churn_assets.contracts.offers import OfferLine
-from churn_assets.retention.effects import Belief, OfferEffect, effect_of
+from churn_assets.retention.effects import OfferEffect, effect_of
 
 OFFER = OfferLine(
     name="call", channel="call", contact_cost=4, cost=10, assumed_effect=0.2, assumed_acceptance=0.3
@@ -101,52 +101,3 @@ def test_the_interval_covers_a_known_effect_as_often_as_it_says() -> None:
         assert found.measured_low is not None and found.measured_high is not None
         covered += found.measured_low <= 0.3 <= found.measured_high
     assert 0.92 < covered / 300 < 0.98
-
-
-def test_an_offer_that_does_nothing_is_soon_given_up_although_a_small_effect_cannot_be_ruled_out() -> None:
-    """A hundred leavers in each arm leave 2 of the assumed 20 %; one normal prior would leave 4."""
-    found = effect(arm("a", True, 100, 1000), arm("a", False, 100, 1000))
-    assert found.measured_high is not None and found.measured_high > 0.2
-    assert 0 < found.prevented < 0.02 and found.works < 0.25
-
-
-def test_what_is_assumed_never_counts_for_more_than_the_contacts_leave_possible() -> None:
-    """However sure the business is: where the measured interval excludes a profit, no plan expects one."""
-    sure = OFFER.model_copy(update={"assumed_effect": 0.9, "assumed_churners": 10_000})
-    found = effect(arm("a", True, 38, 1000), arm("a", False, 18, 1000), offer=sure)
-    assert found.measured_high is not None and found.measured_high < 0
-    assert found.prevented <= found.measured_high
-
-
-def test_an_offer_that_works_is_believed_to_work() -> None:
-    found = effect(arm("a", True, 70, 1000), arm("a", False, 100, 1000))
-    assert found.works > 0.6 and 0.2 < found.prevented < 0.35
-
-
-@pytest.mark.parametrize("assumed", [-0.3, 0.0, 0.2, 0.9])
-@pytest.mark.parametrize("churners", [1, 22, 1000])
-def test_without_contacts_any_assumption_of_any_weight_is_kept(assumed: float, churners: int) -> None:
-    offer = OFFER.model_copy(update={"assumed_effect": assumed, "assumed_churners": churners})
-    found = effect(offer=offer)
-    assert found.prevented == pytest.approx(assumed) and found.low <= found.prevented <= found.high
-
-
-def test_the_interval_of_a_belief_holds_95_percent_of_it() -> None:
-    rng = np.random.default_rng(2)
-    for belief in (
-        Belief(0.5, -0.4, 0.3),
-        Belief(0.02, -0.1, 0.2),
-        Belief(1.0, 0.1, 0.2),
-        Belief(0.9, 1, 0.1),
-    ):
-        drawn = np.where(
-            rng.random(200_000) < belief.works, rng.normal(belief.centre, belief.spread, 200_000), 0.0
-        )
-        low, high = belief.interval()
-        assert ((drawn >= low) & (drawn <= high)).mean() >= 0.948
-        assert (drawn < low).mean() <= 0.026 and (drawn > high).mean() <= 0.026
-
-
-def test_overwhelming_contacts_overflow_nothing() -> None:
-    found = effect(arm("a", True, 100_000, 200_000), arm("a", False, 20_000, 200_000))
-    assert found.works == pytest.approx(1.0) and found.prevented == pytest.approx(-4, rel=0.01)

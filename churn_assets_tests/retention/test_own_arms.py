@@ -14,9 +14,9 @@ from churn_assets.lakehouse import tables
 from churn_assets.months import month_end
 from churn_assets.operations.campaigns.record import acted, find_campaign, plan_recorded
 from churn_assets.retention.cohort import read_basis
-from churn_assets.retention.contacts import AS_OF, CONTACT_COLUMNS, KEY, by_offer, cohort_of, rested
+from churn_assets.retention.contacts import AS_OF, CONTACT_COLUMNS, KEY, by_offer, cohort_of
 from churn_assets.retention.effects import effect_of
-from churn_assets.retention.own_arms import OF_PLANS, begin_cool_down, with_own_arms
+from churn_assets.retention.own_arms import OF_PLANS, with_own_arms
 from churn_assets.retention.planning import plan_rows, planning, record_of
 from churn_assets_tests.retention.measured_lakes import list_contacts
 from churn_assets_tests.retention.planned_lakes import CUSTOMERS, LAST, business_with, key, planned_lake
@@ -139,41 +139,6 @@ def test_who_may_get_one_offer_gets_it_at_random_more_often_than_who_may_get_two
     effect = effect_of(offer, by_offer(contacts, ["call", "mail"], fits)["call"])
     assert effect.measured_low is not None and effect.measured_high is not None
     assert effect.measured_low < 0 < effect.measured_high
-
-
-def test_whoever_could_not_get_an_offer_for_its_cool_down_is_no_control_of_it() -> None:
-    """Of an offer that changes nothing, where those who were contacted a month before leave more often."""
-    random, size = np.random.default_rng(6), 8000
-    recent, held = random.random(size) < 0.5, random.random(size) < 0.5
-    call = ~recent & (random.random(size) < 0.5)
-    keys = [f"{n:05}" for n in range(size)]
-    told = zip(keys, held, call, strict=True)
-    rows = [(k, "holdout", None) if h else (k, "exploration", "call" if c else "mail") for k, h, c in told]
-    contacts = with_own_arms(_contacts([(keys[0], "retention-2025-06", None)]), _plan(rows))
-    left = dict(zip(keys, random.random(size) < np.where(recent, 0.4, 0.05), strict=True))
-    contacts["churned"] = contacts[KEY].map(left).astype(object)
-    contacts[AS_OF] = contacts[DAY].map(cohort_of)
-    fits = contacts[[KEY, AS_OF]].drop_duplicates().assign(call=True, mail=True)
-    offers = [
-        OfferLine(name=name, channel="call", contact_cost=1, cost=1, assumed_effect=0, cool_down_days=days)
-        for name, days in (("call", 60), ("mail", 0))
-    ]
-    made = pd.DataFrame({KEY: [k for k, r in zip(keys, recent, strict=True) if r], DAY: date(2025, 6, 1)})
-    later = pd.DataFrame({KEY: keys, DAY: LISTED})
-    allowed = rested(fits, pd.concat([made, later]), offers)
-    assert allowed["call"].sum() == (~recent).sum() and allowed["mail"].all()
-    found = by_offer(contacts, ["call", "mail"], fits, allowed)
-    for offer in offers:
-        effect = effect_of(offer, found[offer.name])
-        assert effect.measured_low is not None and effect.measured_high is not None
-        assert effect.measured_low < 0 < effect.measured_high
-
-
-def test_a_list_that_names_a_customer_begins_the_cool_down() -> None:
-    plans = _plan([("a", "planned", "call"), ("b", "holdout", "call"), ("c", "holdout", None)])
-    contacts = _contacts([("d", "other", None)])
-    made = begin_cool_down(contacts, plans)
-    assert dict(zip(made[KEY], made[DAY], strict=True)) == {"d": LISTED, "a": LISTED, "b": LISTED}
 
 
 def test_own_campaigns_move_the_estimate_to_the_truth() -> None:
