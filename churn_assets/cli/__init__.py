@@ -5,5 +5,5 @@ No module here computes a feature, a label, a score or a figure that another pac
 
 May import: access, alerts, app, backup, churn_assets, api, contracts, deployment, drafting, extracts, graph, history,
 lakehouse, metrics, ml, models, monitoring, operations, replay, reporting, retention, serving, silver, simulator,
-sources, study, tracking.
+sources, sources_demo, study, tracking.
 """
