@@ -2,5 +2,5 @@
 
 Both are filled day by day as the company delivers, and asked each evening, so that the landing zone holds extracts.
 
-May import: contracts, extracts, local_servers, simulator, sources.
+May import: contracts, extracts, local_servers, sources.
 """

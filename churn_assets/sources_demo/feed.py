@@ -32,7 +32,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class DemoExtracts:
     """What was asked for: extracts, rows, and pages of the service."""
 
     extracts: int
@@ -40,7 +40,9 @@ class Asked:
     pages: int
 
 
-def ask_day_by_day(files: Business, asked: Business, delivered: Path, landing: Path, drafts: Path) -> Asked:
+def ask_day_by_day(
+    files: Business, asked: Business, delivered: Path, landing: Path, drafts: Path
+) -> DemoExtracts:
     """Starts the servers, replays what the company delivered, and asks for it; stops the servers.
 
     Args:
@@ -84,7 +86,7 @@ def ask_day_by_day(files: Business, asked: Business, delivered: Path, landing: P
                         _keep(service.collections[name], source, today, day)
                     rows += _ask(source, environ, landing, drafts / str(made), day)
                     made += 1
-        return Asked(made, rows, service.requests)
+        return DemoExtracts(made, rows, service.requests)
 
 
 def _ask(source: Source, environ: Mapping[str, str], landing: Path, drafts: Path, day: date) -> int:
