@@ -111,7 +111,7 @@ def figures(rows: pd.DataFrame, model: Model, business: Business) -> World:
     return {
         "offers": told,
         "rank": {name: _rank(new, offers_of(business), found) for name, found in estimated.items()},
-        "policies": _policies(new, estimated, effects, business),
+        "policies": policies_of(new, estimated, effects, business),
     }
 
 
@@ -202,7 +202,7 @@ def _rank(new: pd.DataFrame, offers: list[str], estimated: Floats) -> list[float
     return [float(spearmanr(mine, true).statistic), *map(float, np.quantile(found, (0.025, 0.975)))]
 
 
-def _policies(
+def policies_of(
     new: pd.DataFrame, estimated: dict[str, Floats], effects: dict[str, OfferEffect], business: Business
 ) -> dict[str, World]:
     """What each policy does in the new months, by the truth."""

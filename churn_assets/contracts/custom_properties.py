@@ -131,6 +131,21 @@ class DatabaseProperties(CustomProperties):
     )
 
 
+class FolderProperties(ServerProperties):
+    """Which files of a foreign folder belong to the source, how they are written, and how one logs in."""
+
+    pattern: str = Field(
+        description="the names of the files below the location: `*` stands for letters other than /, and a date such "
+        "as {yyyyMMdd} or {yyyy-MM} for the extract date"
+    )
+    user: str | None = Field(
+        None,
+        description="who logs in, as ${NAME}: the access key of S3, the account of Azure, the user elsewhere",
+    )
+    password: str | None = Field(None, description="the secret of the user, as ${NAME}")
+    endpoint: str | None = Field(None, description="the address of an S3 service other than Amazon's")
+
+
 class CollectionProperties(CustomProperties):
     """What is asked of MongoDB."""
 

@@ -15,6 +15,7 @@ from churn_assets.contracts.custom_properties import (
     ColumnProperties,
     ContractProperties,
     DatabaseProperties,
+    FolderProperties,
     KafkaProperties,
     ServerProperties,
 )
@@ -23,6 +24,7 @@ from churn_assets.contracts.section import Distinct, Name
 
 Severity = Literal["warn", "null_value", "quarantine", "block"]
 FileFormat = Literal["csv", "jsonl", "parquet"]
+FolderKind = Literal["folder", "s3", "gcs", "azure", "sftp", "http"]
 DatabaseKind = Literal["postgresql", "mysql", "sqlserver", "sqlite"]
 LogicalType = Literal["string", "date", "timestamp", "number", "integer", "boolean"]
 
@@ -209,6 +211,20 @@ class DatabaseServer(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(DatabaseProperties)] = []
 
 
+class FolderServer(Shape):
+    """A folder that others fill with files whose names do not look like those of the landing zone."""
+
+    server: str
+    type: FolderKind
+    location: str = Field(
+        description="the folder: s3://bucket/folder, gs://, abfs://, sftp://host/folder, https://host/folder/, or a "
+        "path; `${NAME}` in it is replaced by the environment variable NAME"
+    )
+    format: FileFormat = "csv"
+    description: str | None = None
+    customProperties: Annotated[list[CustomProperty], OneItemEach(FolderProperties)] = []
+
+
 class KafkaServer(Shape):
     """Brokers of Kafka that the source is read from."""
 
@@ -250,7 +266,8 @@ class MongoServer(Shape):
 
 
 Server = Annotated[
-    LocalServer | DatabaseServer | KafkaServer | ApiServer | MongoServer, Field(discriminator="type")
+    LocalServer | DatabaseServer | KafkaServer | ApiServer | MongoServer | FolderServer,
+    Field(discriminator="type"),
 ]
 
 

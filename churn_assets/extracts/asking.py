@@ -5,11 +5,13 @@ from collections.abc import Mapping
 
 from churn_assets.contracts.api import SourceApi
 from churn_assets.contracts.database import SourceDatabase
+from churn_assets.contracts.folder import SourceFolder
 from churn_assets.contracts.mongodb import SourceCollection
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.topic import SourceTopic
 from churn_assets.sources.apis.extract import ApiAsker
 from churn_assets.sources.databases.extract import DatabaseAsker
+from churn_assets.sources.folders.address import folder_address
 from churn_assets.sources.live.extract import Asker, origin_of
 from churn_assets.sources.mongodb.extract import CollectionAsker
 from churn_assets.sources.topics.client import topic_address
@@ -29,8 +31,8 @@ def asker_of(source: Source, environ: Mapping[str, str] = os.environ) -> Asker:
             return CollectionAsker(source, collection, environ)
         case SourceApi() as api:
             return ApiAsker(source, api, environ)
-        case SourceTopic():
-            raise ValueError(f"{source.name} is a topic, which answers no questions")
+        case SourceTopic() | SourceFolder():
+            raise ValueError(f"{source.name} answers no questions")
 
 
 def check_address(source: Source, environ: Mapping[str, str] = os.environ) -> None:
@@ -41,5 +43,7 @@ def check_address(source: Source, environ: Mapping[str, str] = os.environ) -> No
     """
     if isinstance(source.origin, SourceTopic):
         topic_address(source, environ)
+    elif isinstance(source.origin, SourceFolder):
+        folder_address(source, environ)
     else:
         asker_of(source, environ).digest()
