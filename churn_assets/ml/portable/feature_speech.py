@@ -24,6 +24,7 @@ class FeatureSpeech:
         told: for each of them the feature whose value is told: another one if it speaks of that.
         numbers, words: for each of them what is said of a number, and of a word.
         read: for each of them the features that its expression reads.
+        expressions: positions of those that are expressions.
         chosen: those of which only some words are reasons, each with its position in `nameable`.
     """
 
@@ -40,6 +41,7 @@ class FeatureSpeech:
         self.numbers = [NumberSentences(f, typical.get(f.name)) for f in self.told]
         self.words = [WordSentences(f) for f in self.told]
         self.read = [names_read(f.sql or "") for f in self.nameable]
+        self.expressions = {at for at, f in enumerate(self.nameable) if f.sql is not None}
         self.chosen = [(at, f) for at, f in enumerate(self.nameable) if f.reason_values]
         self._features, self._typical = features, typical
         self._number_names = [f.name for f in features if f.kind == "number"]
@@ -83,22 +85,42 @@ class Spoken:
                 ]
         return found
 
+    def sentences(self, at: "NDArray[np.intp]", rows: "NDArray[np.intp]") -> list[str]:
+        """Returns the reasons that values are: of these nameable features, each in one of these rows."""
+        values, of_values, window = self._values, self._numeric.told_from[at], self._numeric.usual_from[at]
+        told = zip(
+            at.tolist(),
+            rows.tolist(),
+            of_values.tolist(),
+            values.known[of_values, rows].tolist(),
+            values.usual[window, rows].tolist(),
+            values.change[window, rows].tolist(),
+            strict=True,
+        )
+        numbers, expressions = self._speech.numbers, self._speech.expressions
+        return [
+            (feature in expressions and self._of_unknown(feature, row))
+            or (numbers[feature].say(value, usual, change) if place >= 0 else self._word(feature, row))
+            for feature, row, place, value, usual, change in told
+        ]
+
     def sentence(self, at: int, row: int) -> str:
-        """Returns the reason that the value of a nameable feature is."""
-        feature, told = self._speech.nameable[at], self._speech.told[at]
-        if feature.sql is not None and math.isnan(self._columns[feature.name][row]):
-            if not self._is_read_from_known(at, row):
-                return f"{feature.words}: {UNKNOWN}"
-            if told is not feature and feature.missing is not None:
-                return feature.missing
-        place = self._numeric.place.get(told.name)
-        if place is None:
-            return self._speech.words[at].say(self._columns[told.name][row])
-        value, window = float(self._values.known[place, row]), self._numeric.window.get(told.name)
-        if window is None:
-            return self._speech.numbers[at].say(value, math.nan, math.nan)
-        usual, change = self._values.usual[window, row], self._values.change[window, row]
-        return self._speech.numbers[at].say(value, float(usual), float(change))
+        """Returns `sentences` of one value."""
+        import numpy as np
+
+        return self.sentences(np.array([at]), np.array([row]))[0]
+
+    def _word(self, at: int, row: int) -> str:
+        return self._speech.words[at].say(self._columns[self._speech.told[at].name][row])
+
+    def _of_unknown(self, at: int, row: int) -> str | None:
+        """Returns what is said of an expression without a value, in place of the value that it tells."""
+        feature = self._speech.nameable[at]
+        if not math.isnan(self._columns[feature.name][row]):
+            return None
+        if not self._is_read_from_known(at, row):
+            return f"{feature.words}: {UNKNOWN}"
+        return None if self._speech.told[at] is feature else feature.missing
 
     def _is_read_from_known(self, at: int, row: int) -> bool:
         """Returns whether an expression reads only known values: else its result is unknown, too."""

@@ -82,13 +82,15 @@ class Wording:
         import numpy as np
 
         left, every = np.where(day.silent, -np.inf, day.contributions), np.arange(len(found))
-        for place in range(REASONS):
+        chosen = []
+        for _ in range(REASONS):
             strongest = left.argmax(axis=0)
             rows = np.flatnonzero(left[strongest, every] > 0)
-            if not len(rows):
-                return
-            found[rows, place] = list(map(day.spoken.sentence, strongest[rows].tolist(), rows.tolist()))
+            chosen.append((strongest[rows], rows))
             left[self._same_topic[strongest].T] = -np.inf
+        places = np.repeat(np.arange(REASONS), [len(rows) for _, rows in chosen])
+        at, rows = (np.concatenate(parts) for parts in zip(*chosen, strict=True))
+        found[rows, places] = day.spoken.sentences(at, rows)
 
     def drivers(self, contributions: "NDArray[np.float64]") -> "NDArray[np.object_]":
         """Per row, the driver whose features together raise the risk most; "unknown" if there are no features."""
@@ -118,20 +120,21 @@ class Wording:
             for (rows, present), (_, past) in zip(self._days(now), self._days(then), strict=True):
                 moved = present.contributions - past.contributions
                 largest = np.argsort(-np.abs(moved), axis=0, kind="stable")
-                for row in range(moved.shape[1]):
-                    order = largest[:, row]
-                    found[rows.start + row] = _moved(
-                        row, zip(order.tolist(), moved[order, row].tolist(), strict=True), present, past
-                    )
+                changes = np.take_along_axis(moved, largest, axis=0).T.tolist()
+                found[rows] = [
+                    _moved(row, zip(order, changes[row], strict=True), present, past)
+                    for row, order in enumerate(largest.T.tolist())
+                ]
         return found
 
     def _days(self, explained: Explanation) -> "Iterator[tuple[slice, Day]]":
         """Yields blocks of rows."""
 
-        contributions = explained.contributions
+        columns, contributions = explained.columns, explained.contributions
         for start in range(0, len(contributions), ROWS_AT_ONCE):
             rows = slice(start, min(start + ROWS_AT_ONCE, len(contributions)))
-            columns = {name: values[rows] for name, values in explained.columns.items()}
+            if len(contributions) > ROWS_AT_ONCE:
+                columns = {name: values[rows] for name, values in explained.columns.items()}
             spoken = self._speech.of(columns, rows.stop - start)
             # a copy; a feature's row is in one piece
             yield rows, Day(spoken, spoken.silent(), contributions[rows].T[self._positions])
@@ -164,7 +167,7 @@ def _moved(row: int, largest: Iterable[tuple[int, float]], present: Day, past: D
         is_reason, was_reason = present.is_reason(at, row), past.is_reason(at, row)
         if not (is_reason if change > 0 else was_reason):
             continue
-        told, before = present.spoken.sentence(at, row), past.spoken.sentence(at, row)
+        told, before = (day.spoken.sentence(at, row) for day in (present, past))
         if told != before:
             if change > 0:
                 return told

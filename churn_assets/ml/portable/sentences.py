@@ -31,6 +31,7 @@ COMPARED_WITH_ZERO = frozenset({"trend", "change"})
 
 # value, what is usual for the customer, value / usual - 1 -> a part of a sentence
 Part = Callable[[float, float, float], str]
+Template = tuple[str, list[Part]]
 
 
 def told_of_usual(feature: Feature) -> bool:
@@ -76,8 +77,8 @@ class NumberSentences:
             typical: the median of what the model has learned from; None if there is none.
         """
         texts = dict(feature.says) or (PLAIN_TREND if feature.aggregate == "trend" else PLAIN)
-        self._parts = {key: _parts(text, feature, typical) for key, text in texts.items()}
-        self._missing, self._unit = missing_text(feature), feature.unit
+        self._texts = {key: _template(text, feature, typical) for key, text in texts.items()}
+        self._missing, self._rounded = missing_text(feature), Rounding(feature.unit).rounded
         self._reference = reference_of(feature, typical)
         self._nothing = -1.0 if feature.aggregate == "trend" else 0.0
 
@@ -91,44 +92,44 @@ class NumberSentences:
         """
         if math.isnan(value):
             return self._missing
-        return "".join(
-            [
-                part if isinstance(part, str) else part(value, usual, change)
-                for part in self._chosen(value, change)
-            ]
-        )
+        template, parts = self._chosen(value, change)
+        return template % tuple([part(value, usual, change) for part in parts])
 
-    def _chosen(self, value: float, change: float) -> "list[str | Part]":
-        """Returns the parts of the text that is used: the last key whose condition holds."""
-        parts, key = self._parts, "text"
+    def _chosen(self, value: float, change: float) -> "Template":
+        """Returns the text that is used: the last one whose condition holds."""
+        texts, key = self._texts, "text"
         if self._reference is not None:
-            if "higher" in parts and value > self._reference and not math.isinf(value):  # up from nothing
+            if "higher" in texts and value > self._reference and not math.isinf(value):  # up from nothing
                 key = "higher"
-            elif "lower" in parts and value < self._reference:
+            elif "lower" in texts and value < self._reference:
                 key = "lower"
-        if "more_than_usual" in parts and change > 0:
+        if "more_than_usual" in texts and change > 0:
             key = "more_than_usual"
-        elif "less_than_usual" in parts and change < 0:
+        elif "less_than_usual" in texts and change < 0:
             key = "less_than_usual"
-        if "negative" in parts and value < 0:
+        if "negative" in texts and value < 0:
             key = "negative"
-        if "zero" in parts and abs(value) <= 1 and rounded(value, self._unit) == self._nothing:
+        if "zero" in texts and abs(value) <= 1 and self._rounded(value) == self._nothing:
             key = "zero"
-        if "all" in parts and value == 1:
+        if "all" in texts and value == 1:
             key = "all"
-        return parts[key]
+        return texts[key]
 
 
-def _parts(text: str, feature: Feature, typical: float | None) -> "list[str | Part]":
-    """Returns a text as its constant parts and those that depend on the value.
+def _template(text: str, feature: Feature, typical: float | None) -> Template:
+    """Returns a text with `%s` in place of what depends on the value, and what is written there.
 
     Without a typical value the brackets that name it are left out.
     """
     text = without_typical(text) if typical is None else text
-    found: list[str | Part] = []
-    for part, place, form in parts_of(filled(text, words=feature.words)):
-        found += [part] if place is None else [part, _place(place, form, feature, typical or 0.0)]
-    return found
+    template, parts = "", []
+    for constant, place, form in parts_of(filled(text, words=feature.words)):
+        template += constant.replace("%", "%%")
+        if place is not None:
+            said = _place(place, form, feature, typical or 0.0)
+            template += said.replace("%", "%%") if isinstance(said, str) else "%s"
+            parts += [] if isinstance(said, str) else [said]
+    return template, parts
 
 
 def without_typical(text: str) -> str:
@@ -139,9 +140,11 @@ def without_typical(text: str) -> str:
 
 def _place(place: str, form: str, feature: Feature, typical: float) -> "str | Part":
     unit, is_trend = feature.unit, feature.aggregate == "trend"
+    form = "" if forms_of(place) or place == "s" else form
+    rounded = Rounding(unit, form).rounded
 
-    def say(value: float, form: str = form) -> str:
-        return number(rounded(value, unit, form), unit, form)
+    def say(value: float) -> str:
+        return number(rounded(value), unit, form)
 
     match place:
         case "value" if is_trend:
@@ -158,26 +161,45 @@ def _place(place: str, form: str, feature: Feature, typical: float) -> "str | Pa
         case "percent":
             return lambda value, usual, change: f"{_percent(value if is_trend else change, value):,.0f} %"
     one, many = forms_of(place) or ("", "s")
-    return lambda value, usual, change: one if say(value, "") in ("1", "-1") else many
+    return lambda value, usual, change: one if say(value) in ("1", "-1") else many
 
 
 @lru_cache(maxsize=65_536)  # batches of a cohort hold the same numbers
 def number(value: float, unit: str | None, form: str) -> str:
     """Returns a number as text: plain, `%` as a percentage, `+` with its sign, `unit` with its unit."""
-    step, decimals = _step(value, unit, form)
-    said = printed(value / step.size, decimals)
+    steps, of = _scale(unit, form)
+    step = next(s for s in reversed(steps) if abs(value) >= s.start)
+    said = printed(value / step.size, decimals_of(of, step))
     if form in ("unit", "%"):
         return with_unit(said, step.name)
     return f"+{said}" if form == "+" and value > 0 else said
 
 
-def rounded(value: float, unit: str | None, form: str = "unit") -> float:
-    """Returns a number rounded as `number` prints it. It never makes the greater of two numbers the smaller one."""
-    step, decimals = _step(value, unit, form)
-    scaled = value / step.size
-    size = abs(scaled)
-    digits = next((digits for bound, digits in decimals.items() if size >= bound), None)
-    return (_two_digits(scaled) if digits is None else _to(scaled, 10.0**digits)) * step.size + 0.0  # no -0
+class Rounding:
+    """Rounds numbers as `number` prints them. It never makes the greater of two numbers the smaller one."""
+
+    def __init__(self, unit: str | None, form: str = "unit") -> None:
+        """Prepares the units that a number may be written in."""
+        steps, of = _scale(unit, form)
+        self._steps = [
+            (
+                step.start,
+                step.size,
+                [(bound, 10.0**digits) for bound, digits in decimals_of(of, step).items()],
+            )
+            for step in reversed(steps)
+        ]
+
+    def rounded(self, value: float) -> float:
+        """Returns a number rounded, in the same unit."""
+        size = abs(value)
+        unit, decimals = next((unit, decimals) for start, unit, decimals in self._steps if size >= start)
+        scaled = value / unit
+        size = abs(scaled)
+        for bound, fine in decimals:
+            if size >= bound:
+                return _to(scaled, fine) * unit + 0.0  # no -0
+        return _two_digits(scaled) * unit + 0.0
 
 
 def _two_digits(value: float) -> float:
@@ -187,24 +209,16 @@ def _two_digits(value: float) -> float:
 def _to(value: float, fine: float) -> float:
     """Returns a number rounded to 1 / fine; the number itself where it is too large for that."""
     scaled = value * fine
-    return float(round(scaled)) / fine if math.isfinite(scaled) else value
+    return round(scaled) / fine if math.isfinite(scaled) else value
 
 
-def _step(value: float, unit: str | None, form: str) -> tuple[Step, dict[float, int]]:
-    """Returns the unit that a number is written in, and its decimals; see `decimals_of`."""
-    size = abs(value)
-    return next(found for found in _scale(unit, form) if size >= found[0].start)
-
-
-@lru_cache(maxsize=1024)
-def _scale(unit: str | None, form: str) -> tuple[tuple[Step, dict[float, int]], ...]:
-    """Returns the units that a format writes a number in, greatest first, and the decimals of each."""
-    steps, of = PLAIN_STEP, None if unit in LADDERS else unit
+def _scale(unit: str | None, form: str) -> tuple[tuple[Step, ...], str | None]:
+    """Returns the units that a format writes a number in, and the unit that tells the decimals."""
     if form == "unit":
-        steps, of = steps_of(unit), unit
-    elif form == "%":
-        steps, of = LADDERS[PERCENT], PERCENT
-    return tuple((step, decimals_of(of, step)) for step in reversed(steps))
+        return steps_of(unit), unit
+    if form == "%":
+        return LADDERS[PERCENT], PERCENT
+    return PLAIN_STEP, None if unit in LADDERS else unit
 
 
 def _percent(change: float, value: float) -> float:

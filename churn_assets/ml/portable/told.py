@@ -16,7 +16,7 @@ from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.feature_topics import longest_windows
 from churn_assets.contracts.units import PERCENT
 from churn_assets.ml.portable.own_history import OwnHistory, notable_change
-from churn_assets.ml.portable.sentences import reference_of, rounded, told_of_usual
+from churn_assets.ml.portable.sentences import Rounding, reference_of, told_of_usual
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,16 +33,14 @@ CALENDAR = (
 
 @dataclass(frozen=True)
 class Told:
-    """The numeric features of some rows.
+    """The numeric features of some rows. The last row of each array is NaN: what is no such feature has this one.
 
     Attributes:
-        given: (features, rows) values; NaN where missing.
-        known: the same as they are told, see `as_told`.
-        usual: (windows, rows) what is usual for each customer; NaN where that is not known.
-        change: (windows, rows) value / usual - 1; NaN where it is not notable.
+        known: (features + 1, rows) values as they are told, see `as_told`; NaN where missing.
+        usual: (windows + 1, rows) what is usual for each customer; NaN where that is not known.
+        change: (windows + 1, rows) value / usual - 1; NaN where it is not notable.
     """
 
-    given: "Numbers"
     known: "Numbers"
     usual: "Numbers"
     change: "Numbers"
@@ -52,9 +50,10 @@ class NumericFeatures:
     """Tells the values of some numeric features.
 
     Attributes:
-        place: name of a feature -> its row in `Told.given` and `Told.known`.
-        window: name of a feature that is compared with what is usual -> its row in `Told.usual` and `Told.change`.
+        place: name of a feature -> its row in `Told.known`.
         nameable_at, nameable_from: positions of the numeric ones among the nameable features, and their rows.
+        told_from, usual_from: for each nameable feature, the row of what it tells in `Told.known`, and in `Told.usual`
+            and `Told.change`; -1 if what it tells is not numeric, or not compared with what is usual.
     """
 
     def __init__(
@@ -71,20 +70,22 @@ class NumericFeatures:
 
         by_name = {f.name: f for f in features}
         own = [by_name[name] for name in names]
-        nameable = [f.name for f in features if f.nameable]
-        self.nameable_at = np.array([at for at, name in enumerate(nameable) if name in names], dtype=np.intp)
         spoken = [by_name.get(f.speaks_of or "", f) for f in own]
         self.place = {name: at for at, name in enumerate(names)}
-        self.nameable_from = np.array([self.place[n] for n in nameable if n in self.place], dtype=np.intp)
         windows = [f for f in own if told_of_usual(f)]
-        self.window = {f.name: at for at, f in enumerate(windows)}
+        window = {f.name: at for at, f in enumerate(windows)}
+        nameable = [f for f in features if f.nameable]
+        numeric = [f for f in nameable if f.name in self.place]
+        self.nameable_at = np.array([nameable.index(f) for f in numeric], dtype=np.intp)
+        self.nameable_from = np.array([self.place[f.name] for f in numeric], dtype=np.intp)
+        told = [f.speaks_of if f.speaks_of in by_name else f.name for f in nameable]
+        self.told_from = np.array([self.place.get(name, -1) for name in told], dtype=np.intp)
+        self.usual_from = np.array([window.get(name, -1) for name in told], dtype=np.intp)
         self._windows = np.array([self.place[f.name] for f in windows], dtype=np.intp)
         self._history = OwnHistory(windows, longest_windows(features))
         self._trends = np.flatnonzero([f.aggregate == "trend" for f in own])
-        self._compared = np.flatnonzero([f.name in self.window for f in spoken])
-        self._window_of = np.array(
-            [self.window[f.name] for f in spoken if f.name in self.window], dtype=np.intp
-        )
+        self._compared = np.flatnonzero([f.name in window for f in spoken])
+        self._compared_with = np.array([window[f.name] for f in spoken if f.name in window], dtype=np.intp)
         references = [reference_of(f, typical.get(f.name)) for f in own]
         self._has_reference = _column([reference is not None for reference in references])
         self._reference = _column([reference or 0.0 for reference in references])
@@ -113,11 +114,13 @@ class NumericFeatures:
         """
         import numpy as np
 
-        given = np.array([columns[name] for name in self.place], dtype=np.float64).reshape(-1, rows)
+        unknown = np.full((1, rows), np.nan)
+        given = np.concatenate([*(columns[name][None] for name in self.place), unknown], dtype=np.float64)
         known = as_told(given, self._trends)
         inside = known[self._windows]
         usual = self._history.usual(inside, columns)
-        return Told(given, known, usual, notable_change(inside, usual))
+        change = notable_change(inside, usual)
+        return Told(known, np.concatenate([usual, unknown]), np.concatenate([change, unknown]))
 
     def silent(self, told: Told, columns: "Mapping[str, NDArray[Any]]") -> "Mask":
         """(features, rows): values that are no reason.
@@ -128,12 +131,12 @@ class NumericFeatures:
         """
         import numpy as np
 
-        known = told.known
+        known = told.known[:-1]
         side = np.where(self._has_reference, np.sign(known - self._reference), 0.0)
         close = (known >= self._low) & (known <= self._high)
         close |= (np.abs(known - self._share) < NOTABLE_SHARE) | (np.abs(known) < self._calendar)
         side[close] = np.nan
-        own = np.sign(told.change[self._window_of])
+        own = np.sign(told.change[self._compared_with])
         side[self._compared] = np.where(np.isnan(own), side[self._compared], own)
         silent: Mask = np.isnan(side) | ((self._side != 0) & (side != self._side))
         missing = np.isnan(known)
@@ -207,11 +210,11 @@ def printed_alike(unit: str | None, is_trend: bool, typical: float) -> tuple[flo
     told = float(as_told(np.array([[typical]]), trends)[0, 0])
     if not math.isfinite(told):
         return math.inf, -math.inf
-    print_ = rounded(told, unit)
-    far = 1.0 + abs(told)
+    rounded, far = Rounding(unit).rounded, 1.0 + abs(told)
+    printed = rounded(told)
     return (
-        -_greatest(-told, far - told, lambda negative: rounded(-negative, unit) == print_),
-        _greatest(told, told + far, lambda number: rounded(number, unit) == print_),
+        -_greatest(-told, far - told, lambda negative: rounded(-negative) == printed),
+        _greatest(told, told + far, lambda number: rounded(number) == printed),
     )
 
 
