@@ -9,9 +9,10 @@ from churn_assets.alerts.changes import DAY, KEY, READ, UNKNOWN, Days, changes
 from churn_assets.alerts.conditions import became_true
 from churn_assets.alerts.delivery import BETWEEN
 from churn_assets.alerts.importance import importance
-from churn_assets.alerts.judging import NEW, judged
+from churn_assets.alerts.judging import judged
 from churn_assets.alerts.messages import model_notice
 from churn_assets.alerts.store import Row
+from churn_assets.contracts.alerts import NEW
 from churn_assets.contracts.business import Business
 from churn_assets.history.people import objections
 from churn_assets.lakehouse import tables

@@ -229,12 +229,12 @@ def _greatest(inside: float, outside: float, is_alike: Callable[[float], bool]) 
 
 def _ordered(number: float) -> int:
     """Returns the place of a number among all floating-point numbers, 0 at zero."""
-    (bits,) = struct.unpack("<q", struct.pack("<d", number))
+    bits = int.from_bytes(struct.pack(">d", number), signed=True)
     return bits if bits >= 0 else -(bits & 0x7FFF_FFFF_FFFF_FFFF)
 
 
 def _number(place: int) -> float:
     """Inverse of `_ordered`."""
     found: float
-    (found,) = struct.unpack("<d", struct.pack("<q", abs(place)))
+    (found,) = struct.unpack(">d", abs(place).to_bytes(8))
     return found if place >= 0 else -found
