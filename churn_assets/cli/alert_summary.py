@@ -1,7 +1,8 @@
 """What the summary tells of alerts: how many, the most important with their reasons, and how good each rule is."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table as RichTable
@@ -45,7 +46,7 @@ def most_important(rows: Sequence[Row], business: Business, width: int, count: i
         return None
     rules = {rule.name: rule for rule in business.file.alerts.rules}
 
-    def lines(row: Row, room: int) -> list[str]:
+    def lines(row: Mapping[str, Any], room: int) -> list[str]:
         why = "; ".join(reasons_of(row)) or "no single reason stands out"
         said = f"{told_change(row, rules.get(row['rule']))}: {why}."
         return textwrap.wrap(said, room, max_lines=LINES_AN_ALERT, placeholder=" ...")
