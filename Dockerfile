@@ -38,8 +38,9 @@ ARG CHURN_MAVEN
 RUN CHURN_JARS=/opt/engine /opt/venv/bin/python -m churn_assets.lakehouse.engine.jars
 
 FROM ${PYTHON_IMAGE}
-# restic keeps the backups; rclone reaches more kinds of storage, and the drill of a ransomware needs it.
-RUN apt-get update && apt-get install -y --no-install-recommends restic rclone && rm -rf /var/lib/apt/lists/*
+# restic keeps the backups; rclone reaches more kinds of storage, and the drill of a ransomware needs it; pg_dump holds
+# what MLflow and Dagster keep in a PostgreSQL.
+RUN apt-get update && apt-get install -y --no-install-recommends restic rclone postgresql-client && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --create-home churn && install -d -o churn -g churn /data
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build --chown=churn:churn /opt/engine /opt/engine

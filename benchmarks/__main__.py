@@ -8,7 +8,7 @@ model on one machine and on Spark), `days` (models by day of the month), `today`
 `mornings` (scores of each day of a month against those of the month end before, and what the rules of alerts find),
 `campaigns` (our plans against others in worlds whose truth is known, and their measurement against it),
 `ten` (ten times the customers), `log` (a record of the log), `loop` (retraining over many simulated worlds), `api` (the
-HTTP service), `app` (the page of the retention team).
+HTTP service), `app` (the page of the retention team), `backup` (a first backup, that of the next night, a restore).
 """
 
 import json
@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
 
 import click
 import yaml
@@ -48,6 +49,7 @@ LANDED = 10_000
 SCORED = 1_000_000
 LEARNED = 200_000
 PROMISED_OF_A_DAY = "at most 12 CPU s are wanted"
+PROMISED_OF_A_BACKUP = {"first": "at most 20 s", "next": "at most 6 s", "restore": "at most 60 s"}
 WORLDS_OF_DAYS = 7, 11
 PAGE_CUSTOMERS = 50_000, 1_000_000
 
@@ -305,6 +307,25 @@ def app(bench: Bench) -> None:
         bench.notes(bench.folder / "app" / "app.json")
 
 
+def backup(bench: Bench) -> None:
+    """Measures the first backup of the demo, one after a day's job, and a restore with all its checks."""
+    bench.demo()
+    folder = bench.folder / "backup"
+    folder.mkdir()
+    password = folder / "password"
+    password.write_text(token_hex(16))
+    env = {
+        "CHURN_HOME": bench.home("demo"),
+        "CHURN_BACKUP_REPOSITORY": str(folder / "repository"),
+        "CHURN_BACKUP_PASSWORD_FILE": str(password),
+    }
+    bench.note("first backup", churn_assets("backup", **env), PROMISED_OF_A_BACKUP["first"])
+    churn_assets("daily", **env)
+    bench.note("backup after a day's job", churn_assets("backup", **env), PROMISED_OF_A_BACKUP["next"])
+    cost = churn_assets("restore", "--to", str(folder / "back"), **env)
+    bench.note("restore, all verified", cost, PROMISED_OF_A_BACKUP["restore"])
+
+
 PARTS: dict[str, Callable[[Bench], None]] = {
     "demo": demo,
     "definitions": definitions,
@@ -323,6 +344,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "today": today,
     "mornings": mornings,
     "campaigns": campaigns,
+    "backup": backup,
     "ten": ten,
     "log": log,
     "loop": loop,

@@ -60,17 +60,25 @@ def _by_risk(asked: Question, found: Candidates, who: NDArray[np.bool_]) -> Plac
     """The highest risk first, each with the strongest offer that may go to them, as far as money and places last."""
     order = np.argsort(-asked.basis.cohort["probability"].to_numpy(dtype=float), kind="stable")
     wish = np.broadcast_to(np.argsort(-asked.money.prevented, kind="stable"), found.allowed.shape)
-    return _filled(asked.money, found.allowed & who[:, None], order, wish)
+    return filled(asked.money, found.allowed & who[:, None], order, wish)
 
 
 def _at_random(asked: Question, found: Candidates, who: NDArray[np.bool_]) -> Places:
     """Customers and offers at random, as far as money and places last."""
     order = asked.random.permutation(len(who))
     wish = np.argsort(asked.random.random(found.allowed.shape), axis=1)
-    return _filled(asked.money, found.allowed & who[:, None], order, wish)
+    return filled(asked.money, found.allowed & who[:, None], order, wish)
 
 
-def _filled(money: Economy, allowed: NDArray[np.bool_], order: Places, wish: NDArray[np.intp]) -> Places:
+def filled(money: Economy, allowed: NDArray[np.bool_], order: Places, wish: NDArray[np.intp]) -> Places:
+    """The offer of each customer, or NOBODY, where customers come in an order and wish for offers in another.
+
+    Args:
+        money: offers and limits.
+        allowed: customers x offers.
+        order: of the customers.
+        wish: customers x offers; of each customer the places of the offers, the first choice first.
+    """
     chosen = np.full(len(allowed), NOBODY, dtype=np.intp)
     left = money.limits.copy()
     for customer in order[allowed[order].any(axis=1)].tolist():

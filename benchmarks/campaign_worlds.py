@@ -235,12 +235,17 @@ def trial(
         none); customer_id, as_of_date, treatment (an offer, or "none" for the half that was left alone), churned (0 or
         1, in the outcome window), propensity (chance of this treatment), untreated (true churn probability without a
         contact), true_effect (true change of the churn probability by the offer; of "none": by the offer that the
-        customer would have got), would_get (that offer), and a column `effect of OFFER` for each, NaN where it may not
-        go to the customer.
+        customer would have got), would_get (that offer), and for each offer the columns `effect of OFFER`, NaN where it
+        may not go to the customer, and `acceptance of OFFER` (true chance).
     """
     found = begin(seed, customers, BEFORE_TRIAL + months + 2, BEFORE_TRIAL, offers_work)
     for _ in range(BEFORE_TRIAL):
         found.live_month()
+    return trial_in(found, offers, months, seed)
+
+
+def trial_in(found: Months, offers: list[OfferLine], months: int, seed: int) -> pd.DataFrame:
+    """The same in a world that is there already; it lives on for the months of the trial and one more."""
     random = np.random.default_rng([seed, 27])
     asked: list[pd.DataFrame] = []
     for _ in range(months):
@@ -276,7 +281,8 @@ def _drawn(found: Months, offers: list[OfferLine], random: np.random.Generator) 
     alone = random.random(len(slots)) < 0.5
     names = np.array([offer.name for offer in offers], dtype=object)
     truth = found.world.true_effects(slots, CONTACT_AFTER)
-    change = np.where(fits, truth.change[:, [OFFERS.index(name) - 1 for name in names]], np.nan)
+    columns = [OFFERS.index(name) - 1 for name in names]
+    change, takes = np.where(fits, truth.change[:, columns], np.nan), truth.acceptance[:, columns]
     return features.assign(
         customer_id=found.world.ids[slots],
         as_of_date=found.day,
@@ -286,4 +292,5 @@ def _drawn(found: Months, offers: list[OfferLine], random: np.random.Generator) 
         untreated=truth.untreated,
         true_effect=change[np.arange(len(slots)), would],
         **{f"effect of {name}": change[:, place] for place, name in enumerate(names)},
+        **{f"acceptance of {name}": takes[:, place] for place, name in enumerate(names)},
     )

@@ -68,12 +68,13 @@ def fill(file: str, rows: int) -> None:
 def extract(folder: Path) -> None:
     """One extract; prints its rows, seconds, bytes, and the most memory of this process."""
     from churn_assets.contracts.contract import load_source
-    from churn_assets.sources.databases.extract import extract_new
+    from churn_assets.extracts.asking import asker_of
+    from churn_assets.sources.live.extract import extract_new
 
     (folder / "orders.yaml").write_text(CONTRACT, encoding="utf-8")
     source = load_source(folder / "orders.yaml")
     (folder / "draft").mkdir()
-    done = extract_new(source, str(folder / "landing"), str(folder / "draft"), datetime.now(UTC))
+    done = extract_new(asker_of(source), str(folder / "landing"), str(folder / "draft"), datetime.now(UTC))
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     print(
         f"{done.record.rows:,} rows, {done.size / 2**20:.1f} MiB, {done.seconds:.1f} s, {most:.0f} MiB of memory"

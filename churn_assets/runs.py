@@ -140,8 +140,10 @@ def require_months(settings: Settings, jobs: Sequence[str], months: Sequence[str
 def _job_of(settings: Settings, job: str, months: Sequence[str]) -> dg.JobDefinition:
     """The job, which has these months; MonthsError otherwise, or if the business has no such job."""
     business = load_business(settings.business_path)
-    if job == EXTRACT and not any(source.database for source in business.sources):
-        raise MonthsError(f"No source of {business.name} is a database, so there is nothing to extract.")
+    if job == EXTRACT and not any(source.origin for source in business.sources):
+        raise MonthsError(
+            f"No source of {business.name} is asked, all are delivered as files, so there is nothing to extract."
+        )
     definition = build_defs(settings).resolve_job_def(job)
     partitions = definition.partitions_def
     known = list(partitions.get_partition_keys()) if partitions else []

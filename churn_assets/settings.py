@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, get_args
+from urllib.parse import unquote
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +31,7 @@ SECRET_PARAMETER = re.compile(
     re.IGNORECASE,
 )
 
+ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 # The kind of a restic repository, before its address; a folder has none.
 RESTIC_KIND = re.compile(r"(rest:|s3:|sftp:|azure:|gs:|b2:|swift:|rclone:|)(.*)")
 
@@ -37,6 +39,19 @@ RESTIC_KIND = re.compile(r"(rest:|s3:|sftp:|azure:|gs:|b2:|swift:|rclone:|)(.*)"
 def is_uri(location: str) -> bool:
     """True for `s3a://bucket/x` and the like, False for a path on this machine."""
     return "://" in location
+
+
+def require_unescaped(location: str) -> None:
+    """Checks that no folder of this machine has a name such as `a%20b`, which Delta's library takes for `a b`.
+
+    Raises:
+        ValueError: it has.
+    """
+    if not is_uri(location) and (found := ESCAPED.search(location)):
+        raise ValueError(
+            f"{location} has {found[0]} in its name: Delta's library would take it for {unquote(found[0])!r}, and look "
+            "in another folder. Rename the folder."
+        )
 
 
 def without_secrets(location: str) -> str:
@@ -334,8 +349,14 @@ class Settings(BaseSettings):
 
     @property
     def lake_uri(self) -> str:
-        """Absolute root of the Delta tables."""
-        return _absolute(self.lake or str(self.home_path / "lake"))
+        """Absolute root of the Delta tables.
+
+        Raises:
+            ValueError: Delta's library would look in another folder.
+        """
+        root = _absolute(self.lake or str(self.home_path / "lake"))
+        require_unescaped(root)
+        return root
 
     @property
     def releases_uri(self) -> str:

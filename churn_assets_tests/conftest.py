@@ -16,6 +16,8 @@ from churn_assets.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from churn_assets.local_servers.kafka_broker import KafkaBroker
+
 MAIN = sys.modules["__main__"]
 
 
@@ -60,8 +62,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     With CHURN_ENGINE=spark: the tests about the JVM, and those that use the session but for `one_engine`. Else all but
     the tests about the JVM.
 
-    Of two processes that share the tests, one has the session of Sail, and one the demo with what lives on from it. On
-    Spark, which takes longer, both have a session. Other tests of a module stay together.
+    Of two processes that share the tests, one has the session of Sail, one the demo with what lives on from it, and one
+    the broker of Kafka. On Spark, which takes longer, both have a session. Other tests of a module stay together.
     """
     on_spark = os.environ.get("CHURN_ENGINE") == "spark"
     for item in items:
@@ -74,7 +76,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
         return about_the_jvm or (tables and not one_engine) if on_spark else not about_the_jvm
 
-    costly_ones = ("demo",) if on_spark else ("spark", "demo")
+    costly_ones = ("demo", "broker") if on_spark else ("spark", "demo", "broker")
     config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
     items[:] = [item for item in items if is_chosen(item)]
     for item in items:
@@ -98,6 +100,24 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
         Settings(home=str(home), engine_profile="small", spark_master="local[2]"), "churn_assets_tests"
     )
     stop_session()
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[KafkaBroker]":
+    """A broker of Kafka; a test that kills it starts it again."""
+    from churn_assets.local_servers.kafka_broker import BrokerError, KafkaBroker, why_not
+
+    if reason := why_not():
+        pytest.skip(reason)
+    broker = KafkaBroker(tmp_path_factory.mktemp("kafka"), Settings())
+    try:
+        broker.start()
+    except BrokerError as error:
+        if "No Kafka jars" not in str(error) or os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    yield broker
+    broker.stop()
 
 
 @pytest.fixture(scope="session")

@@ -74,3 +74,10 @@ def test_no_secret_of_the_settings_is_shown(monkeypatch: pytest.MonkeyPatch, tmp
         repr(items),
     ):
         assert secret not in shown
+
+
+def test_a_folder_that_delta_would_take_for_another_is_refused(tmp_path: Path) -> None:
+    for given in ({"home": str(tmp_path / "a%20b")}, {"lake": str(tmp_path / "a%2Fb")}):
+        with pytest.raises(ValueError, match=r"Rename the folder"):
+            _ = Settings(**given).lake_uri  # type: ignore[arg-type]
+    assert Settings(lake="s3a://bucket/a%20b").lake_uri == "s3a://bucket/a%20b"

@@ -120,13 +120,13 @@ def jobs(business: Business) -> list[Any]:
 
 def extract_job(business: Business) -> list[Any]:
     """The job `extract`, if the business has a source that is extracted."""
-    if not any(source.database for source in business.sources):
+    if not any(source.origin for source in business.sources):
         return []
     return [
         dg.define_asset_job(
             EXTRACT,
             dg.AssetSelection.groups("extracts"),
-            description="Asks the databases for what is new, and puts the answers into the landing zone. For a month "
+            description="Asks the sources for what is new, and puts the answers into the landing zone. For a month "
             "that is over, it asks again where the source can tell what it held then.",
         )
     ]

@@ -24,7 +24,7 @@ from churn_assets.graph.names import (
 )
 from churn_assets.graph.partitions import last_ingest_month, range_tags, snapshot_months
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.sources.live.records import records
+from churn_assets.sources.live.records import newest_record
 
 RequestOf = Callable[[dg.ScheduleEvaluationContext], dg.RunRequest | dg.SkipReason]
 GRACE = timedelta(days=3)
@@ -141,11 +141,11 @@ def schedules(business: Business, backed_up: bool = False) -> list[dg.ScheduleDe
 
 
 def extract_schedules(business: Business) -> list[dg.ScheduleDefinition]:
-    """The schedule of the sources that are databases; none without such a source.
+    """The schedule of the sources that this product asks; none without such a source.
 
     It ticks late in the evening, so that what a day has brought is known as of that day, and scored next morning.
     """
-    live = [source for source in business.sources if source.database]
+    live = [source for source in business.sources if source.origin]
     if not live:
         return []
 
@@ -155,7 +155,7 @@ def extract_schedules(business: Business) -> list[dg.ScheduleDefinition]:
         execution_timezone="UTC",
         job_name=EXTRACT,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every evening at 23:15, asks the databases whose `frequency` says so, and all on the last day "
+        description="Every evening at 23:15, asks the sources whose `frequency` says so, and all on the last day "
         "of a month. The sensor ingests what they answer.",
     )
     def schedule(
@@ -165,9 +165,9 @@ def extract_schedules(business: Business) -> list[dg.ScheduleDefinition]:
         if business.file.calendar.over(today):
             return dg.SkipReason(f"The calendar in churn.yaml ended with {business.file.calendar.end}.")
         landing = lakehouse.settings.landing_uri
-        due = [source for source in live if is_due(source, records(landing, source), today)]
+        due = [source for source in live if is_due(source, newest_record(landing, source), today)]
         if not due:
-            return dg.SkipReason("No database is due today.")
+            return dg.SkipReason("No source is due today.")
         asked = dg.RunRequest(
             run_key=f"extracts-{today}",
             partition_key=last_ingest_month(business),

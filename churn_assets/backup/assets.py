@@ -10,14 +10,14 @@ from churn_assets.backup.records import BACKUP, acts
 from churn_assets.backup.restic import BackupError
 from churn_assets.backup.taking import Backup
 from churn_assets.contracts.business import Business
-from churn_assets.graph.checks import CheckFailed, not_judged, passed, warned
+from churn_assets.graph.checks import CheckFailed, failed, not_judged, passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.names import BACKUP_IS_RECENT
 from churn_assets.graph.table_asset import table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 
-TAKEN, VERIFIES = "backup_is_taken", "repository_verifies"
+TAKEN, VERIFIES, STAY = "backup_is_taken", "repository_verifies", "earlier_backups_are_there"
 COMPLETE, FORGOTTEN = "backup_is_complete", "old_backups_are_forgotten"
 MIB = 2**20
 NO_BACKUP = "A restore would bring back an older state."
@@ -39,6 +39,7 @@ def backup_assets(business: Business) -> list[dg.AssetsDefinition]:
             VERIFIES: "The repository is sound, and a seventh of its data can be read; a week reads all.",
         },
         reports={
+            STAY: "No earlier backup of this home is gone but those that were forgotten.",
             COMPLETE: "Everything that is worth a backup is in it, and no run was in flight.",
             FORGOTTEN: "Backups are kept as long as the policy says, and no longer.",
         },
@@ -57,6 +58,7 @@ def backup_assets(business: Business) -> list[dg.AssetsDefinition]:
             check_results=[
                 passed(TAKEN, {"backup": done.name, "seconds": round(done.seconds, 1)}),
                 passed(VERIFIES, {"read": part_of_the_day(today)}),
+                _earlier(done),
                 _complete(done),
                 forgotten,
             ],
@@ -83,6 +85,14 @@ def _forgotten(lakehouse: Lakehouse, run: str) -> dg.AssetCheckResult:
         return warned(FORGOTTEN, f"Nothing was forgotten: {error}", {"told": str(error)})
 
 
+def _earlier(done: Backup) -> dg.AssetCheckResult:
+    if not done.vanished:
+        return passed(STAY, {"last backup": "is there"})
+    found = f"{done.vanished[0].upper()}{done.vanished[1:]}."
+    remedy = "Nobody forgot them: look who can delete there, and keep them behind a server that only adds."
+    return failed(STAY, f"{found} {remedy}", {"gone": done.vanished, "remedy": remedy})
+
+
 def _complete(done: Backup) -> dg.AssetCheckResult:
     missing, unsettled = done.manifest.not_held, done.manifest.unsettled
     evidence: dict[str, Any] = {"files": len(done.manifest.files), "tables": len(done.manifest.tables)}
@@ -92,7 +102,7 @@ def _complete(done: Backup) -> dg.AssetCheckResult:
     evidence |= {"unsettled": "\n".join(unsettled)} if unsettled else {}
     told = [f"{len(missing)} places are not in the backup"] if missing else []
     told += [f"{len(unsettled)} runs or tables moved on meanwhile"] if unsettled else []
-    return warned(COMPLETE, f"{'; '.join(told)}.", evidence)
+    return (failed if missing else warned)(COMPLETE, f"{'; '.join(told)}.", evidence)
 
 
 def _metadata(done: Backup) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import file_digest
 from pathlib import Path
@@ -13,9 +13,10 @@ FORMAT = 1
 BESIDE = "restored"
 MANIFEST, GOLDEN = f"{BESIDE}/manifest.json", f"{BESIDE}/golden.json"
 BUSINESS, SETTINGS, PACKAGES = f"{BESIDE}/business", f"{BESIDE}/settings.env", f"{BESIDE}/packages.txt"
+MLFLOW_DUMP, DAGSTER_DUMP = f"{BESIDE}/mlflow.dump", f"{BESIDE}/dagster.dump"
 Part = Literal["models", "lake", "config"]
 PARTS: Mapping[Part, tuple[str, ...]] = {
-    "models": ("mlflow.db", "mlartifacts", GOLDEN),
+    "models": ("mlflow.db", "mlartifacts", MLFLOW_DUMP, GOLDEN),
     "lake": ("lake", "landing"),
     "config": ("dagster/dagster.yaml", "api/keys.json", BUSINESS, SETTINGS, PACKAGES),
 }
@@ -81,6 +82,7 @@ class BackupManifest:
         mlflow_runs: number of runs in MLflow.
         audit: chain, sequence and hash of the last record of the audit; empty without any.
         unsettled: what ran or changed while the copy was made, in words.
+        dumps: dump of a PostgreSQL -> table -> number of rows.
         not_held: place -> why the backup does not hold it, although it is worth it.
     """
 
@@ -99,6 +101,7 @@ class BackupManifest:
     mlflow_runs: int
     audit: list[str] = field(default_factory=list)
     unsettled: list[str] = field(default_factory=list)
+    dumps: dict[str, dict[str, int]] = field(default_factory=dict)
     not_held: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -119,7 +122,7 @@ class BackupManifest:
 
     def to_json(self) -> bytes:
         """The manifest as it is written."""
-        return json.dumps({"format": FORMAT} | asdict(self), indent=1, sort_keys=True).encode()
+        return json.dumps({"format": FORMAT} | vars(self), default=vars, indent=1, sort_keys=True).encode()
 
 
 def is_below(path: str, places: Iterable[str]) -> bool:

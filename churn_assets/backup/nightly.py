@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from churn_assets.backup import forgetting
+from churn_assets.backup.former import let_go
 from churn_assets.backup.records import BACKUP, FORGETTING, VERIFICATION, acts, recorded
-from churn_assets.backup.restic import BackupError, Repository
+from churn_assets.backup.restic import BackupError, Repository, Snapshot
 from churn_assets.backup.taking import Backup, back_up
 from churn_assets.contracts.business import Business
 from churn_assets.counts import counted
@@ -13,7 +15,6 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 PARTS_OF_A_WEEK = 7
 YOUNG = timedelta(hours=26)  # a night, and two hours for its delay
 LONG_AGO = timedelta(days=8)  # a verification: a week and a day
-SKEW = timedelta(hours=1)  # of clocks
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,10 @@ def take(lakehouse: Lakehouse, business: Business, by: str, own_run: str = "") -
         done = back_up(lakehouse.settings, business, own_run)
         told.snapshot, told.files, told.bytes = done.name, len(done.manifest.files), done.manifest.size
         told.added_bytes = done.stored.added
-        told.evidence = "; ".join([*done.manifest.unsettled, *sorted(done.manifest.not_held)]) or "complete"
+        told.evidence = "; ".join(
+            [*filter(None, [done.vanished]), *done.manifest.unsettled, *sorted(done.manifest.not_held)]
+        )
+        told.evidence = told.evidence or "complete"
     return done
 
 
@@ -65,17 +69,37 @@ def verify(lakehouse: Lakehouse, subset: str | None, by: str) -> None:
         )
 
 
-def forget(lakehouse: Lakehouse, by: str) -> int:
+def forget(lakehouse: Lakehouse, by: str, *, clock_is_right: bool = False) -> int:
     """Deletes old backups by the policy of the settings and records it; returns their number.
 
     Raises:
-        BackupError: it was refused.
+        BackupError: it was refused; see `forgetting`.
     """
     with recorded(lakehouse, FORGETTING, by) as told:
         backup = lakehouse.settings.backup
-        gone = Repository(lakehouse.settings).forget(backup.keep_daily, backup.keep_weekly)
+        gone = forgetting.forget_old(
+            Repository(lakehouse.settings),
+            backup.keep_daily,
+            backup.keep_weekly,
+            clock_is_right=clock_is_right,
+        )
+        for one in gone:
+            let_go(lakehouse.settings.home_path, one)
         told.evidence = ", ".join(one.name for one in gone) or "none was old enough"
     return len(gone)
+
+
+def forget_one(lakehouse: Lakehouse, name: str, by: str) -> Snapshot:
+    """Deletes one backup and records it; see `forgetting`.
+
+    Raises:
+        BackupError: it was not deleted.
+    """
+    with recorded(lakehouse, FORGETTING, by) as told:
+        gone = forgetting.forget_one(Repository(lakehouse.settings), name)
+        told.snapshot, told.evidence = gone.name, "asked for by its name"
+        let_go(lakehouse.settings.home_path, gone)
+    return gone
 
 
 def part_of_the_day(day: date) -> str:
@@ -89,7 +113,8 @@ def age_of(lakehouse: Lakehouse, now: datetime) -> Age:
     Records of the future are left out, as of a clock that was ahead: they would make a backup young for long.
     """
     taken, verified = (
-        [row for row in acts(lakehouse, act) if row["at"] <= now + SKEW] for act in (BACKUP, VERIFICATION)
+        [row for row in acts(lakehouse, act) if row["at"] <= now + forgetting.SKEW]
+        for act in (BACKUP, VERIFICATION)
     )
     done = [row for row in taken if row["passed"]]
     return Age(

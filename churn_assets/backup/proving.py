@@ -9,13 +9,25 @@ from tempfile import TemporaryDirectory
 
 from churn_assets.backup import databases
 from churn_assets.backup.contents import digest_of
-from churn_assets.backup.manifest import BUSINESS, GOLDEN, MANIFEST, BackupManifest, Part, digest
+from churn_assets.backup.manifest import (
+    BUSINESS,
+    DAGSTER_DUMP,
+    GOLDEN,
+    MANIFEST,
+    MLFLOW_DUMP,
+    BackupManifest,
+    HeldModel,
+    Part,
+    digest,
+)
 from churn_assets.backup.model_proof import scores_of
+from churn_assets.backup.postgresql import rows_of
 from churn_assets.backup.staging import stamps
 from churn_assets.backup.surroundings import settings_of_home
 from churn_assets.backup.taking import champions_in
 from churn_assets.counts import counted
 from churn_assets.lakehouse import pinned
+from churn_assets.ml.portable.model import PortableModel
 from churn_assets.operations.audit.verification import verify
 from churn_assets.settings import Settings
 from churn_assets.tracking.moved_home import COLUMNS, follow
@@ -75,10 +87,10 @@ def prove(
         ("files", lambda: _files(home, manifest, part), (None, "models", "lake", "config")),
         ("tables", lambda: _tables(home, manifest), (None, "lake")),
         ("champions", lambda: _champions(home, manifest), (None, "lake")),
-        ("databases", lambda: _databases(home), (None, "models")),
+        ("databases", lambda: _databases(home, manifest, part), (None, "models")),
         ("models", lambda: _models(home, manifest), (None, "models")),
         ("aliases", lambda: _aliases(home, manifest), (None, "models")),
-        ("paths", lambda: _paths(home), (None, "models")),
+        ("paths", lambda: _paths(home, manifest), (None, "models")),
         ("runs", lambda: _runs(home, manifest), (None,)),
         ("schedules", lambda: _schedules(home, manifest), (None,)),
         ("audit", lambda: _audit(settings, home, manifest), (None,)),
@@ -151,11 +163,17 @@ def _champions(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
     return wrong, f"{counted(len(found), 'date')} of the timeline name the same versions"
 
 
-def _databases(home: Path) -> tuple[list[str], str]:
+def _databases(home: Path, manifest: BackupManifest, part: Part | None) -> tuple[list[str], str]:
     files = databases.databases(home)
     said = {file: databases.damaged(file) for file in files}
     wrong = [f"{file.relative_to(home)}: {told}" for file, told in said.items() if told is not None]
-    return wrong, f"{counted(len(files), 'SQLite file')} {'is' if len(files) == 1 else 'are'} sound"
+    sound = f"{counted(len(files), 'SQLite file')} {'is' if len(files) == 1 else 'are'} sound"
+    dumps = {dump: rows for dump, rows in manifest.dumps.items() if dump in manifest.files_of(part)}
+    for dump, rows in dumps.items():
+        if rows_of(home / dump) != rows:
+            wrong.append(f"{dump} has other rows")
+        sound += f", {dump} has its {counted(sum(rows.values()), 'row')} of {counted(len(rows), 'table')}"
+    return wrong, sound
 
 
 def _models(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
@@ -164,24 +182,33 @@ def _models(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
     MLflow gets a copy of its file: it keeps files open, and a home may still move.
     """
     golden = json.loads((home / GOLDEN).read_text(encoding="utf-8"))
-    wrong, rows = [], 0
+    wrong, rows, loaded = [], 0, "loaded"
     with TemporaryDirectory(prefix="churn_registry_") as folder:
         registry = Path(folder) / databases.MLFLOW
-        if manifest.models:
+        if dumped := MLFLOW_DUMP in manifest.dumps:
+            loaded = "loaded from their files, as their registry is a dump"
+        elif manifest.models:
             databases.copy_database(home / databases.MLFLOW, registry)
         for one in manifest.models:
             expected = golden[one.name][one.version]
-            tracking = Tracking(f"sqlite:///{registry}", str(home / "mlartifacts"), one.name, one.name)
             try:
-                model = tracking.load_version(one.version)
+                model = _load(home, one, None if dumped else registry)
             except Exception as error:  # noqa: BLE001 (the other versions are checked all the same)
                 wrong.append(f"version {one.version} of {one.name} cannot be loaded ({type(error).__name__})")
                 continue
             rows += len(expected["inputs"])
             if scores_of(model, expected["inputs"]) != expected["scores"]:
                 wrong.append(f"version {one.version} of {one.name} scores otherwise")
-    loaded = counted(len(manifest.models), "registered version")
-    return wrong, f"{loaded} loaded, {counted(rows, 'golden row')} scored to the bit"
+    versions = counted(len(manifest.models), "registered version")
+    return wrong, f"{versions} {loaded}, {counted(rows, 'golden row')} scored to the bit"
+
+
+def _load(home: Path, held: HeldModel, registry: Path | None) -> PortableModel:
+    """A registered version: through MLflow and its SQLite file, else from its own files."""
+    if registry is None:
+        return PortableModel.load(home / "mlartifacts" / held.folder)
+    tracking = Tracking(f"sqlite:///{registry}", str(home / "mlartifacts"), held.name, held.name)
+    return tracking.load_version(held.version)
 
 
 def _aliases(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
@@ -196,7 +223,9 @@ def _aliases(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
     return wrong, f"{', '.join(named) or 'no alias'}; {counted(number, 'run')} in MLflow"
 
 
-def _paths(home: Path) -> tuple[list[str], str]:
+def _paths(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
+    if MLFLOW_DUMP in manifest.dumps:
+        return [], f"MLflow's are in its dump, and name {manifest.home}"
     artifacts = str(home / "mlartifacts")
     follow(f"sqlite:///{home / databases.MLFLOW}", artifacts)
     wrong = [f"MLflow names {path}" for path in databases.foreign_paths(home, COLUMNS, artifacts)]
@@ -207,6 +236,8 @@ def _runs(home: Path, manifest: BackupManifest) -> tuple[list[str], str]:
     found = databases.runs(home)
     wrong = [f"run {name} is {found.get(name, 'gone')}" for name in databases.changed(manifest.runs, found)]
     folder = home / databases.RUNS.removesuffix(".db")
+    if DAGSTER_DUMP in manifest.dumps:
+        return wrong, f"{counted(len(found), 'run')} of Dagster have their status, in its dump"
     wrong += [f"run {name} has no events" for name in found if not (folder / f"{name}.db").is_file()]
     return wrong, f"{counted(len(found), 'run')} of Dagster have their status and events"
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,11 +22,11 @@ PROGRAM = "restic"
 INSTALL = "Install it: apt install restic (Debian, Ubuntu), dnf install restic (Fedora), brew install restic (macOS)."
 TAG, OF_MANIFEST, OF_CHAIN = "churn-assets", "manifest=", "chain="
 HOST = "churn-assets"  # one name for all machines: a home may move
-OLDEST = "35d"
 CACHE = "cache"
 LEAST = (0, 12, 1)  # the first one that tells each file which it could not restore
 UNREADABLE = re.compile(r"could not load snapshot (\w{8})")
 NO_REPOSITORY = ("Is there a repository at the following location", "unable to open config file")
+FORBIDDEN = "403 Forbidden"
 # What restic says -> what is wrong, and what to do.
 KNOWN = (
     (
@@ -45,7 +46,7 @@ KNOWN = (
         "unable to create lock",
         "The repository cannot be written. Look at its rights and whether it can be reached.",
     ),
-    ("403 Forbidden", "The storage forbids it."),
+    (FORBIDDEN, "The storage forbids it."),
     (
         "parsing repository location failed",
         "restic cannot read CHURN_BACKUP_REPOSITORY. Encode special characters of a password in it: / is %2F.",
@@ -225,42 +226,38 @@ class Repository:
         """
         if subset is not None and not subset.strip():
             raise BackupError("--read-data-subset names no part of the data. Write 5%, 1/7 or 500M.")
-        self._checked(["unlock"])
+        self.unlock()
         asked = [f"--read-data-subset={subset}"] if subset else []
         done = self._run(["check", *asked])
         if done.returncode:
             told = self._failed(done.stderr)
             raise BackupError(f"The repository is damaged, or could not be checked. {told}")
 
-    def forget(self, keep_daily: int, keep_weekly: int) -> list[Snapshot]:
-        """Deletes backups by the policy, and their data; returns them.
-
-        Raises:
-            BackupError: it was refused, as by storage that is append-only.
-        """
-        self._checked(["unlock"])  # only those that a killed restic left
-        before = self.snapshots()
-        policy = [
-            "--keep-daily",
-            str(keep_daily),
-            *(["--keep-weekly", str(keep_weekly)] if keep_weekly else []),
-        ]
-        # by age first: a policy by number would keep old ones where no new ones come
-        old = [one.id for one in before if (datetime.now(UTC) - one.at).days >= int(OLDEST[:-1])]
-        newest = before[-1].id if before else ""
-        if old := [name for name in old if name != newest]:
-            self._checked(["forget", *old])
-        self._checked(["forget", "--tag", TAG, "--group-by", "host", *policy, "--prune"])
-        kept = {one.id for one in self.snapshots()}
-        return [one for one in before if one.id not in kept]
-
-    def drop(self, snapshot: str, prune: bool = False) -> None:
-        """Deletes one backup, by its id; with `prune` its data, too.
+    def unlock(self) -> None:
+        """Removes the locks that a killed restic left, and no others.
 
         Raises:
             BackupError: it was refused.
         """
-        self._checked(["forget", snapshot, *(["--prune"] if prune else [])])
+        self._checked(["unlock"])
+
+    def keep(self, keep_daily: int, keep_weekly: int) -> None:
+        """Deletes all backups but the newest one of so many days and weeks, and their data.
+
+        Raises:
+            BackupError: it was refused, as by storage that is append-only.
+        """
+        weekly = ["--keep-weekly", str(keep_weekly)] if keep_weekly else []
+        policy = ["--group-by", "host", "--keep-daily", str(keep_daily), *weekly]
+        self._deleted(["forget", "--tag", TAG, *policy, "--prune"])
+
+    def drop(self, *snapshots: str, prune: bool = False) -> None:
+        """Deletes backups, by their ids; with `prune` their data, too.
+
+        Raises:
+            BackupError: it was refused.
+        """
+        self._deleted(["forget", *snapshots, *(["--prune"] if prune else [])])
 
     def undo(self, snapshot: str) -> str:
         """Deletes a snapshot that must not count; returns what to tell where that is refused, else an empty text."""
@@ -276,12 +273,36 @@ class Repository:
             raise self._failed(done.stderr)
         return done.stdout
 
+    def _deleted(self, asked: Sequence[str]) -> None:
+        """Runs a command that deletes, until the storage forbids it: restic would ask again for most of a minute.
+
+        Raises:
+            BackupError: it was refused.
+        """
+        said = list[str]()
+        with subprocess.Popen(
+            self._command(asked),
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            for line in process.stderr or ():
+                said.append(line)
+                if FORBIDDEN in line:
+                    process.send_signal(signal.SIGINT)  # after which it removes its lock
+        if process.returncode:
+            raise self._failed("".join(said))
+
     def _run(self, asked: Sequence[str], folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
-        self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        command = [PROGRAM, "--cache-dir", str(self._cache), *asked]
+        command = self._command(asked)
         return subprocess.run(
             command, cwd=folder, env=self._environment, capture_output=True, text=True, check=False
         )
+
+    def _command(self, asked: Sequence[str]) -> list[str]:
+        self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return [PROGRAM, "--cache-dir", str(self._cache), *asked]
 
     def _failed(self, stderr: str) -> BackupError:
         for words, told in KNOWN:

@@ -14,6 +14,8 @@ from pathlib import Path
 from secrets import token_hex
 
 from churn_assets.backup import databases
+from churn_assets.backup.forgetting import of_the_future
+from churn_assets.backup.former import DRILL_LOCK, FOLDER, LOCK, alone_in, let_go
 from churn_assets.backup.manifest import (
     BUSINESS,
     MANIFEST,
@@ -23,17 +25,17 @@ from churn_assets.backup.manifest import (
     Part,
     read_manifest,
 )
+from churn_assets.backup.postgresql import NotDumped
 from churn_assets.backup.proving import Proof, prove
 from churn_assets.backup.records import PASSED, DrillRecord, record_drill
 from churn_assets.backup.restic import BackupError, Repository, Snapshot
 from churn_assets.backup.surroundings import settings_of_home
-from churn_assets.backup.taking import FOLDER, LAST
 from churn_assets.backup.tombstones import replay
 from churn_assets.counts import counted
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.audit.chain import record
 from churn_assets.progress import note
-from churn_assets.settings import Settings
+from churn_assets.settings import Settings, require_unescaped
 from churn_assets.tracking.moved_home import follow
 
 WORK, DOUBTFUL, SAFETY = ".{}.restoring-", "{}.not-verified-{:%Y%m%dT%H%M%S}", "{}.before-{:%Y%m%dT%H%M%S}"
@@ -95,6 +97,11 @@ def newest(repository: Repository, as_of: datetime | None = None) -> Snapshot:
             f"{', '.join(repository.unreadable)} cannot be read, and may be newer than the others. Name a time for the "
             "newest one before it that can: --as-of; `churn-assets backup list` shows them."
         )
+    if as_of is None and (later := of_the_future(found, now := datetime.now(UTC))):
+        raise BackupError(
+            f"{later[-1].name} is of {later[-1].at:%Y-%m-%d %H:%M} UTC, after the time of this machine, "
+            f"{now:%Y-%m-%d %H:%M}: its clock is wrong, or was when that backup was taken. Name a time: --as-of."
+        )
     fitting = [one for one in found if as_of is None or one.at <= as_of]
     if fitting:
         return fitting[-1]
@@ -131,7 +138,7 @@ def restore(
     occupied = _occupied(target, replace)
     snapshot = newest(repository := Repository(settings), as_of)
     located = datetime.now(UTC)
-    with _work(target) as work:
+    with _untouched(target), _work(target) as work:
         note(f"restoring {snapshot.name} of {snapshot.at:%Y-%m-%d %H:%M}")
         repository.fetch(snapshot, work, [*PARTS[part], MANIFEST] if part else ())
         restored_at = datetime.now(UTC)
@@ -190,10 +197,13 @@ def restore_recorded(
 
 
 def settle(home: Path, part: Part | None = None) -> None:
-    """Lets a restored home know its place; ends the runs that were in flight when it was backed up."""
+    """Lets a restored home know its place; ends the runs that were in flight when it was backed up.
+
+    Runs in PostgreSQL are left alone: its dagster.yaml may name the server of a living installation.
+    """
     if (home / databases.MLFLOW).is_file():
         follow(f"sqlite:///{home / databases.MLFLOW}", str(home / "mlartifacts"))
-    if part is None and databases.in_flight(home):
+    if part is None and (home / databases.RUNS).is_file() and databases.in_flight(home):
         from dagster import DagsterInstance, RunsFilter
 
         before = os.environ.get("DAGSTER_HOME")
@@ -212,8 +222,12 @@ def _occupied(target: Path, replace: bool) -> bool:
     """Whether something is at the target.
 
     Raises:
-        BackupError: it must not be put aside.
+        BackupError: it must not be put aside, or no table could be read there.
     """
+    try:
+        require_unescaped(str(target))
+    except ValueError as error:
+        raise BackupError(str(error)) from None
     if target.is_mount():
         raise BackupError(f"{target} is a mounted disk, which cannot be replaced. Name a new folder on it.")
     if target.is_file():
@@ -224,12 +238,32 @@ def _occupied(target: Path, replace: bool) -> bool:
         raise BackupError(
             f"{target} is not empty. Name a new folder, or put what is there aside with --replace; it is kept."
         )
-    if running := databases.in_flight(target):
+    try:
+        running = databases.running(target)
+    except NotDumped as error:
+        raise BackupError(
+            f"Whether a run is in flight in {target} is not known: {error}. Restore into a new folder."
+        ) from error
+    if running:
         jobs = ", ".join(sorted(set(running.values())))
         raise BackupError(
             f"{jobs} has not ended in {target}. Stop the daemon and its runs before you replace the home."
         )
     return True
+
+
+@contextmanager
+def _untouched(target: Path) -> Iterator[None]:
+    """Keeps backups and drills away from a home that is replaced.
+
+    Raises:
+        BackupError: one is running there.
+    """
+    if not (target / FOLDER).is_dir():
+        yield
+        return
+    with alone_in(target, LOCK, DRILL_LOCK, what="A backup or a drill"):
+        yield
 
 
 @contextmanager
@@ -294,7 +328,7 @@ def _put(work: Path, target: Path, part: Part | None) -> Path:
         work.rename(target)
         return safety
     # which describes later versions of the tables than those that come now
-    (target / FOLDER / LAST).unlink(missing_ok=True)
+    let_go(target)
     for place in (*PARTS[part], MANIFEST):
         if (target / place).exists():
             (safety / place).parent.mkdir(parents=True, exist_ok=True)

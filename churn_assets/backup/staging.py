@@ -7,19 +7,22 @@ them away. Files that grow are copied, SQLite files by its own backup.
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from churn_assets.backup.databases import copy_database, is_database
 from churn_assets.backup.manifest import BUSINESS, BackupManifest
+from churn_assets.backup.postgresql import dump_all
 from churn_assets.backup.restic import BackupError
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import pinned
-from churn_assets.lakehouse.other_stores import TABLE, Store
+from churn_assets.lakehouse.places.store import TABLE, Store
 from churn_assets.lakehouse.stores import stores
 from churn_assets.operations.audit.chain import STORE, alone
 from churn_assets.settings import Settings, is_uri
 
+TRACKING = "CHURN_TRACKING_URI"
 AUDIT = (STORE, "audit_anchor")
 ATTEMPTS = 3
 # Folders whose files are written once; a changed one is noticed before the backup counts.
@@ -32,13 +35,18 @@ class FileChanged(RuntimeError):
     """A file was changed or removed while it was copied; the copy must be made again."""
 
 
-def stage(settings: Settings, business: Business, folder: Path) -> dict[str, int]:
+@dataclass(frozen=True)
+class ConsistentCopy:
+    """What was copied: table -> pinned version; and what was not although it is worth it: store -> why."""
+
+    versions: dict[str, int]
+    lacking: dict[str, str]
+
+
+def stage(settings: Settings, business: Business, folder: Path) -> ConsistentCopy:
     """Copies everything that is worth it below `folder`, which is laid out like a home.
 
     MLflow's artifacts come before its database, so that no run lacks its files.
-
-    Returns:
-        table -> pinned version.
 
     Raises:
         FileChanged: a file went away meanwhile.
@@ -56,9 +64,10 @@ def stage(settings: Settings, business: Business, folder: Path) -> dict[str, int
                 versions[store.path.removeprefix("lake/")] = version
         elif store.path not in AUDIT:
             _stage_files(place, store, folder)
+    lacking = elsewhere(settings, business) | dump_all(settings, folder)
     _stage_audit(settings, folder)
     _stage_folder(settings.business_path, folder / BUSINESS, _copy)
-    return versions
+    return ConsistentCopy(versions, lacking)
 
 
 def worth_it(business: Business) -> list[Store]:
@@ -67,12 +76,14 @@ def worth_it(business: Business) -> list[Store]:
 
 
 def elsewhere(settings: Settings, business: Business) -> dict[str, str]:
-    """Stores that are worth it and lie on no disk of this machine: place -> why they are not held."""
+    """Files and tables that are worth it and lie on no disk of this machine: place -> why they are not held."""
     found = {}
     for store in worth_it(business):
-        if place_of(settings, store) is None:
-            told = f"{store.setting} is not on this machine; back it up where it lies"
-            found["lake" if store.kind == TABLE else store.path] = told
+        if store.setting != TRACKING and place_of(settings, store) is None:
+            lake = store.kind == TABLE
+            found["lake" if lake else store.path] = (
+                f"{store.setting} is not on this machine: turn on versioning and replication of its bucket"
+            )
     return found
 
 
@@ -106,7 +117,7 @@ def place_of(settings: Settings, store: Store) -> Path | None:
         "CHURN_ARTIFACTS": settings.mlflow_artifacts,
         "CHURN_AUDIT_ANCHOR": str(settings.audit_anchor_path),
     }.get(store.setting)
-    if store.setting == "CHURN_TRACKING_URI":
+    if store.setting == TRACKING:
         own = settings.mlflow_uri.removeprefix("sqlite:///")
         return None if is_uri(own) else Path(own)
     if located is None:
@@ -238,15 +249,15 @@ def _stage_audit(settings: Settings, folder: Path) -> None:
 def uncovered(home: Path, business: Business, held: Iterable[str]) -> list[str]:
     """Files of a home that are neither held nor declared as not worth it. Old versions of tables are left out."""
     known, every = set(held), stores(business)
-    lake = tuple(f"{store.path}/" for store in every if store.kind == TABLE)
-    unneeded = [store.path.split("/") for store in every if not store.backup]
+    declared = [store.path.split("/") for store in every if store.kind == TABLE or not store.backup]
     found = []
     for parent, folders, names in os.walk(home, onerror=_cannot_be_listed):
+        above = Path(parent).relative_to(home).parts
+        fitting = [one for one in declared if all(map(fnmatchcase, above, one))]
+        folders[:] = [one for one in folders if not _fits((*above, one), fitting)]
         for name in [*names, *(one for one in folders if _leads_to_more(Path(parent, one), home, known))]:
-            path = str(Path(parent, name).relative_to(home))
-            if path in known or path.startswith(lake) or name.endswith(JOURNALS):
-                continue
-            if not any(_fits(path.split("/"), pattern) for pattern in unneeded):
+            path = "/".join((*above, name))
+            if not (path in known or name.endswith(JOURNALS) or _fits((*above, name), fitting)):
                 found.append(path)
     return sorted(found)
 
@@ -264,9 +275,9 @@ def _leads_to_more(folder: Path, home: Path, known: set[str]) -> bool:
     return bool(files) and known.isdisjoint(files)
 
 
-def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a path is that of a pattern, or lies below it."""
-    return len(parts) >= len(pattern) and all(map(fnmatchcase, parts, pattern))
+def _fits(parts: Sequence[str], patterns: Iterable[Sequence[str]]) -> bool:
+    """Whether a path is that of a pattern; what lies below one is not looked at."""
+    return any(len(parts) == len(one) and all(map(fnmatchcase, parts, one)) for one in patterns)
 
 
 def stamps(folder: Path) -> Stamps:

@@ -1,5 +1,6 @@
 """What belongs to an installation and lies outside of its home: settings, packages, revision. Never a secret."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from importlib.metadata import distributions
@@ -13,6 +14,8 @@ import churn_assets
 from churn_assets.settings import HIDDEN, BackupSettings, Settings, without_secrets
 
 REPOSITORY = "repository"  # shown as a place: its kind comes before its address
+NAME = re.compile(r"^Name: *(\S+)", re.MULTILINE)
+VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
 HEAD = (
     "# The settings of the home that was backed up, where they differ from the defaults. No secret is here.\n"
 )
@@ -45,8 +48,15 @@ def _line(variable: str, value: Any) -> str:
 
 def packages_file() -> str:
     """Every installed package with its version, as pip reads it."""
-    found = {str(one.metadata["Name"]).lower(): one.version for one in distributions()}
+    heads = (one.read_text("METADATA") or one.read_text("PKG-INFO") or "" for one in distributions())
+    found = dict(pair for head in heads if (pair := _named(head.partition("\n\n")[0])))
     return "".join(f"{name}=={version}\n" for name, version in sorted(found.items()))
+
+
+def _named(head: str) -> tuple[str, str] | None:
+    """Name and version in the head of a package's metadata; the parser of the library takes half a second for all."""
+    name, version = NAME.search(head), VERSION.search(head)
+    return (name[1].lower(), version[1]) if name and version else None
 
 
 def git_revision() -> str:

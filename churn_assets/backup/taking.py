@@ -2,9 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -13,26 +12,39 @@ from pathlib import Path
 
 from churn_assets.backup import databases
 from churn_assets.backup.contents import digest_of
+from churn_assets.backup.former import (
+    FOLDER,
+    LAST,
+    LOCK,
+    alone_in,
+    last,
+    name_of,
+    remember,
+    require_new,
+    require_own,
+    vanished,
+)
 from churn_assets.backup.manifest import (
     BUSINESS,
+    DAGSTER_DUMP,
     GOLDEN,
     MANIFEST,
+    MLFLOW_DUMP,
     PACKAGES,
     SETTINGS,
     BackupManifest,
     HeldFile,
     HeldTable,
-    NotAManifest,
     digest,
-    read_manifest,
 )
 from churn_assets.backup.model_proof import golden_file
+from churn_assets.backup.postgresql import NotDumped, rows_of
 from churn_assets.backup.restic import BackupError, NoRepository, Repository, Snapshot, Stored
 from churn_assets.backup.staging import (
     ATTEMPTS,
+    ConsistentCopy,
     FileChanged,
     Stamps,
-    elsewhere,
     gone,
     stage,
     stamps,
@@ -41,7 +53,6 @@ from churn_assets.backup.staging import (
 from churn_assets.backup.surroundings import git_revision, packages_file, settings_file, settings_of_home
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import pinned, tables
-from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import timeline
 from churn_assets.operations.audit.chain import anchor_of, key_of
@@ -49,40 +60,30 @@ from churn_assets.progress import note
 from churn_assets.settings import Settings
 from churn_assets.tracking.moved_home import follow
 
-FOLDER, STAGE, LAST, LOCK, PLACE = "backup", "stage", "manifest.json", ".lock", "place.txt"
+STAGE = "stage"
 POLL_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Backup:
-    """A finished backup: what it holds, what restic stored, and how long it took."""
+    """A finished backup.
+
+    Attributes:
+        manifest: what it holds.
+        stored: what restic stored.
+        seconds: how long it took.
+        vanished: which earlier backups are gone although nobody forgot them, in words; empty if none.
+    """
 
     manifest: BackupManifest
     stored: Stored
     seconds: float
+    vanished: str
 
     @property
     def name(self) -> str:
         """The short id of its snapshot."""
         return self.stored.snapshot[:8]
-
-
-@contextmanager
-def alone_in(settings: Settings) -> Iterator[Path]:
-    """The folder of the backup in the home, for one process at a time.
-
-    Raises:
-        BackupError: another backup of this home is running.
-    """
-    folder = settings.home_path / FOLDER
-    if not settings.home_path.is_dir():
-        raise BackupError(f"There is no home at {settings.home_path}. Set CHURN_HOME.")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    try:
-        with only_one(folder / LOCK, wait=False):
-            yield folder
-    except BlockingIOError:
-        raise BackupError("Another backup of this home is running. Wait until it has ended.") from None
 
 
 def back_up(settings: Settings, business: Business, own_run: str = "") -> Backup:
@@ -100,15 +101,18 @@ def back_up(settings: Settings, business: Business, own_run: str = "") -> Backup
     """
     started = time.monotonic()
     repository = Repository(settings)
-    with alone_in(settings) as folder:
+    if not settings.home_path.is_dir():
+        raise BackupError(f"There is no home at {settings.home_path}. Set CHURN_HOME.")
+    with alone_in(settings.home_path, LOCK, what="Another backup, or a restore,") as folder:
         try:
             former = repository.snapshots()
         except NoRepository:
-            _require_new(repository, folder)
+            require_new(repository, folder)
             repository.make()
             former = []
-        known = _last(folder)
-        _require_own(settings, former, known)
+        known = last(folder)
+        missed = vanished(repository, folder, former)
+        require_own(settings, folder, former)
         wait_for_runs(settings, own_run)
         place = folder / STAGE
         try:
@@ -121,50 +125,13 @@ def back_up(settings: Settings, business: Business, own_run: str = "") -> Backup
                         raise BackupError(
                             f"{error}, {ATTEMPTS} times. Take the backup while nobody delivers."
                         ) from error
-            (folder / LAST).write_bytes(manifest.to_json())
-            (folder / PLACE).write_text(repository.place, encoding="utf-8")
+            remember(folder, (place / MANIFEST).read_bytes(), repository.place)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise BackupError(f"{where}{error.strerror or error}. Nothing was backed up.") from error
         finally:
             shutil.rmtree(place, ignore_errors=True)
-    return Backup(manifest, stored, time.monotonic() - started)
-
-
-def _require_new(repository: Repository, folder: Path) -> None:
-    """Checks that no backup of this home lay where there is no repository now.
-
-    Raises:
-        BackupError: one did: a new repository there would hide that all are gone, or lie on another disk.
-    """
-    file = folder / PLACE
-    if file.is_file() and file.read_text(encoding="utf-8") == repository.place:
-        raise BackupError(
-            f"The repository at {repository.place} is gone with its backups. Mount its disk, or bring it back; to "
-            f"begin anew there, delete {file}."
-        )
-
-
-def _require_own(settings: Settings, former: Sequence[Snapshot], known: BackupManifest | None) -> None:
-    """Checks that the newest backup is not that of another home, as far as their audits tell.
-
-    Raises:
-        BackupError: it is: then each of the two would forget backups of the other one.
-    """
-    chain = next(iter(_audit(settings)), "")
-    newest = former[-1] if former else None
-    if newest is None or (known and newest.manifest == _name_of(known)) or chain in ("", newest.chain):
-        return
-    if newest.chain:
-        raise BackupError(
-            f"The repository holds backups of another home; the newest one is {newest.name}. Set "
-            "CHURN_BACKUP_REPOSITORY to a place of this home."
-        )
-
-
-def _name_of(manifest: BackupManifest) -> str:
-    """The SHA-256 by which a snapshot names its manifest."""
-    return sha256(manifest.to_json()).hexdigest()
+    return Backup(manifest, stored, time.monotonic() - started, missed)
 
 
 def _stored(
@@ -183,10 +150,10 @@ def _stored(
     """
     manifest, before = _copied(settings, business, place, known, own_run)
     note("storing the copy")
-    parents = [one.id for one in former if known and one.manifest == _name_of(known)]
+    parents = [one.id for one in former if one.manifest == name_of(settings.home_path / FOLDER / LAST)]
     trusted = parents and known and not _silently_changed(known, manifest, before)
     chain = next(iter(manifest.audit), "")
-    stored = repository.store(place, _name_of(manifest), parents[-1] if trusted else None, chain)
+    stored = repository.store(place, name_of(place / MANIFEST), parents[-1] if trusted else None, chain)
     after = stamps(place)
     if moved := [path for path, stamp in before.items() if after.get(path) != stamp]:
         left = repository.undo(stored.snapshot)
@@ -209,9 +176,17 @@ def _silently_changed(known: BackupManifest, manifest: BackupManifest, dates: St
 def wait_for_runs(settings: Settings, own_run: str, sleep: Callable[[float], object] = time.sleep) -> None:
     """Waits until no run is in flight, at most CHURN_BACKUP_WAIT_MINUTES; then tables are pinned as they are."""
     until = time.monotonic() + 60 * settings.backup.wait_minutes
-    while (found := databases.in_flight(settings.home_path, own_run)) and time.monotonic() < until:
+    while (found := _running(settings, own_run)[0]) and time.monotonic() < until:
         note(f"waiting for {', '.join(sorted(set(found.values())))}")
         sleep(POLL_SECONDS)
+
+
+def _running(settings: Settings, own_run: str) -> tuple[dict[str, str], list[str]]:
+    """The runs in flight; and, where they cannot be known, that they are not."""
+    try:
+        return databases.running(settings.home_path, own_run), []
+    except NotDumped as error:
+        return {}, [f"nobody could tell whether runs were in flight ({error})"]
 
 
 def _copied(
@@ -227,14 +202,14 @@ def _copied(
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(mode=0o700, parents=True)
         at, before = datetime.now(UTC), _state(settings, business, own_run)
-        versions = stage(settings, business, place)
+        staged = stage(settings, business, place)
         moved = databases.changed(before, _state(settings, business, own_run))
         if not moved or attempt == ATTEMPTS:
             break
-    running = databases.in_flight(settings.home_path, own_run)
-    unsettled = [f"{job} ({run}) had not ended" for run, job in sorted(running.items())]
+    running, unknown = _running(settings, own_run)
+    unsettled = unknown + [f"{job} ({run}) had not ended" for run, job in sorted(running.items())]
     unsettled += [f"{name} changed meanwhile" for name in moved]
-    return _described(settings, business, place, versions, known, at, unsettled)
+    return _described(settings, business, place, staged, known, at, unsettled)
 
 
 def _state(settings: Settings, business: Business, own_run: str) -> dict[str, str]:
@@ -242,14 +217,14 @@ def _state(settings: Settings, business: Business, own_run: str) -> dict[str, st
     house = Lakehouse(settings)
     places = {t.path: Path(house.uri(t)) for t in tables.catalogue(business)}
     found = {path: str(pinned.newest(place)) for path, place in places.items()}
-    return found | databases.in_flight(settings.home_path, own_run)
+    return found | _running(settings, own_run)[0]
 
 
 def _described(
     settings: Settings,
     business: Business,
     place: Path,
-    versions: dict[str, int],
+    staged: ConsistentCopy,
     known: BackupManifest | None,
     at: datetime,
     unsettled: list[str],
@@ -278,7 +253,7 @@ def _described(
         software=version("churn-assets"),
         git_revision=git_revision(),
         files=files,
-        tables=_tables(place, versions, files, known),
+        tables=_tables(place, staged.versions, files, known),
         models=models,
         aliases=databases.aliases(place),
         champions=champions_in(place),
@@ -287,7 +262,8 @@ def _described(
         mlflow_runs=databases.mlflow_runs(place),
         audit=_audit(settings_of_home(settings, place, place / BUSINESS)),
         unsettled=unsettled,
-        not_held=elsewhere(settings, business) | without | homeless | gone(settings, business, known, files),
+        dumps={dump: rows_of(place / dump) for dump in (MLFLOW_DUMP, DAGSTER_DUMP) if dump in files},
+        not_held=staged.lacking | without | homeless | gone(settings, business, known, files),
     )
     (place / MANIFEST).write_bytes(manifest.to_json())
     return manifest, before
@@ -352,11 +328,3 @@ def _audit(settings: Settings) -> list[str]:
     key = key_of(settings)
     anchor = anchor_of(settings, key) if key else None
     return [anchor.chain, str(anchor.sequence), anchor.hash] if anchor else []
-
-
-def _last(folder: Path) -> BackupManifest | None:
-    """The manifest of the last backup of this home; None without any, or where this release cannot read it."""
-    try:
-        return read_manifest((folder / LAST).read_bytes())
-    except (FileNotFoundError, NotAManifest):
-        return None

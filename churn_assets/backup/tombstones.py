@@ -2,7 +2,7 @@
 
 Whoever erases people adds a function to REPLAYS. It gets the settings of the restored home before that comes into its
 place, erases there everybody who was erased meanwhile, and returns how many they were. If it raises, nothing is put in
-place. Nobody is erased yet, so the list is empty.
+place. Nobody is erased yet, so the list is empty; a test fails once the audit knows the act `erasure` and it still is.
 """
 
 from collections.abc import Callable

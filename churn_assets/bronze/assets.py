@@ -38,7 +38,7 @@ def _bronze_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         table,
         business,
         description=f"{source.description} All delivered rows ({source.format}), unchanged.",
-        deps=[extracts_of(source).key] if source.database else [],
+        deps=[extracts_of(source).key] if source.origin else [],
         partitions=ingest_months(business),
         checks={EVERY_ROW: "The table holds as many rows of each file as its reader counted."},
         reports={

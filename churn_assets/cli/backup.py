@@ -11,7 +11,7 @@ from churn_assets.cli.options import lakehouse_of_process, settings_of_process
 from churn_assets.counts import counted
 
 if TYPE_CHECKING:
-    from churn_assets.backup.manifest import Part
+    from churn_assets.backup.manifest import BackupManifest, Part
 
 MIB = 2**20
 PLACES = ("landing", "lake", "tracking_uri", "artifacts", "audit_anchor")  # settings that lead out of a home
@@ -57,6 +57,14 @@ def backup(context: click.Context) -> None:
         f"{counted(len(manifest.tables), 'table')}, {counted(len(manifest.models), 'model')}; "
         f"{done.stored.added / MIB:,.1f} MiB were new. It took {done.seconds:.1f} s."
     )
+    _tell(manifest)
+    if done.vanished:
+        raise click.ClickException(
+            f"The backup was taken, but {done.vanished}, and nobody forgot them. Look who can delete there."
+        )
+
+
+def _tell(manifest: "BackupManifest") -> None:
     for told in manifest.unsettled:
         click.echo(f"While it was taken, {told}.")
     for place, why in sorted(manifest.not_held.items()):
@@ -66,15 +74,16 @@ def backup(context: click.Context) -> None:
 @backup.command("list")
 def list_backups() -> None:
     """Show the backups in the repository, the newest first."""
+    from churn_assets.backup.forgetting import of_the_future
     from churn_assets.backup.restic import Repository
 
     repository = Repository(settings_of_process())
     found = repository.snapshots()
-    now = datetime.now(UTC)
+    later = of_the_future(found, now := datetime.now(UTC))
     for one in reversed(found):
-        click.echo(
-            f"{one.name} {one.at:%Y-%m-%d %H:%M} UTC, {(now - one.at).total_seconds() / 3600:,.1f} hours old"
-        )
+        hours = (now - one.at).total_seconds() / 3600
+        age = "of the future: a clock is wrong" if one in later else f"{hours:,.1f} hours old"
+        click.echo(f"{one.name} {one.at:%Y-%m-%d %H:%M} UTC, {age}")
     for name in repository.unreadable:
         click.echo(f"{name} cannot be read: the repository is damaged.")
     if not (found or repository.unreadable):
@@ -98,11 +107,21 @@ def verify_backups(subset: str) -> None:
 
 
 @backup.command("forget")
-def forget_backups() -> None:
-    """Delete old backups: what CHURN_BACKUP_KEEP_DAILY and CHURN_BACKUP_KEEP_WEEKLY do not keep."""
-    from churn_assets.backup.nightly import forget
+@click.argument("name", required=False)
+@click.option(
+    "--clock-is-right", is_flag=True, help="Delete old ones although hardly any is young: the clock is right."
+)
+def forget_backups(name: str | None, clock_is_right: bool) -> None:
+    """Delete old backups: what CHURN_BACKUP_KEEP_DAILY and CHURN_BACKUP_KEEP_WEEKLY do not keep.
 
-    gone = forget(lakehouse_of_process(), getpass.getuser())
+    With NAME it deletes that one only, as one that was taken while the clock was wrong.
+    """
+    from churn_assets.backup.nightly import forget, forget_one
+
+    if name is not None:
+        click.echo(f"{forget_one(lakehouse_of_process(), name, getpass.getuser()).name} was deleted.")
+        return
+    gone = forget(lakehouse_of_process(), getpass.getuser(), clock_is_right=clock_is_right)
     click.echo(f"{counted(gone, 'backup')} {'was' if gone == 1 else 'were'} deleted.")
 
 

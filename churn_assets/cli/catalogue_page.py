@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from churn_assets.contracts.business import Business
-from churn_assets.lakehouse.other_stores import ELSEWHERE, OF_A_REPLAY, OTHERS, REPLAY, Store
+from churn_assets.lakehouse.other_stores import ELSEWHERE, OF_A_REPLAY, OTHERS
+from churn_assets.lakehouse.places.store import REPLAY, Store
 from churn_assets.lakehouse.tables import LakeColumn, Table, catalogue
 from churn_assets.reporting.blocks import Bullets, Code, Grid, Strong, Text
 from churn_assets.reporting.markdown import markdown

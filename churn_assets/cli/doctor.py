@@ -34,7 +34,7 @@ def run_doctor(settings: Settings, quick: bool = False) -> list[Finding]:
         doctor_data.check_landing,
         doctor_data.check_known,
         doctor_data.check_sources,
-        doctor_data.check_databases,
+        doctor_data.check_origins,
         doctor_data.check_runs,
         doctor_data.check_home,
         doctor_data.check_stores,

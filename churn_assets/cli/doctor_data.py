@@ -118,27 +118,27 @@ def check_sources(settings: Settings) -> Finding:
     return Finding("sources", status, what, remedy)
 
 
-def check_databases(settings: Settings) -> Finding:
-    """Checks that the address of each source that is a database can be made up; connects to none."""
+def check_origins(settings: Settings) -> Finding:
+    """Checks that the address of each source that is asked can be made up; connects to none."""
     from churn_assets.contracts.loader import load_business
-    from churn_assets.sources.databases.address import address_of
+    from churn_assets.extracts.asking import check_address
     from churn_assets.sources.live.errors import ExtractError
 
     try:
         business = load_business(settings.business_path)
     except (FileNotFoundError, ValueError):
-        return Finding("databases", "warn", "not checked: there is no valid business")
-    read = [(source.name, source.database) for source in business.sources if source.database]
+        return Finding("asked sources", "warn", "not checked: there is no valid business")
+    asked = [source for source in business.sources if source.origin]
     wrong = []
-    for name, database in read:
+    for source in asked:
         try:
-            address_of(database)
+            check_address(source)
         except ExtractError as error:
-            wrong.append(f"{name}: {error}")
+            wrong.append(f"{source.name}: {error}")
     if wrong:
-        return Finding("databases", "fail", "\n".join(wrong))
-    told = f"the address of {counted(len(read), 'source')} is known; no connection was tried"
-    return Finding("databases", "ok", told if read else "no source is read from one")
+        return Finding("asked sources", "fail", "\n".join(wrong))
+    told = f"the address of {counted(len(asked), 'source')} is known; no connection was tried"
+    return Finding("asked sources", "ok", told if asked else "none; all are delivered as files")
 
 
 def check_findings(settings: Settings) -> Finding:

@@ -8,10 +8,10 @@ from pathlib import Path
 from churn_assets.contracts import odcs
 from churn_assets.contracts.columns import column_of
 from churn_assets.contracts.custom_properties import ContractProperties
-from churn_assets.contracts.database import check_delivery
 from churn_assets.contracts.entity import check_entity, former_column, reach_of
 from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets.contracts.odcs import FileFormat
+from churn_assets.contracts.origin import check_delivery
 from churn_assets.contracts.place import Names, Place
 from churn_assets.contracts.promises import promises_of
 from churn_assets.contracts.server import read_server
@@ -81,8 +81,8 @@ def read_contract(document: YamlDocument) -> ReadContract:
     customer = _check_own(own, names, columns, own_place)
     _check_personal(own, key, columns, properties)
     _check_nulled(own, customer, columns, properties)
-    if server.database is not None:
-        check_delivery(server.database, own, top.at("servers", 0))
+    if server.origin is not None:
+        check_delivery(server.origin, own, top.at("servers", 0))
     needed = {customer, own.eventTime, own.spell and own.spell.startedOn}
     ids = {customer, own.mergedInto}
     source = Source(
@@ -93,7 +93,7 @@ def read_contract(document: YamlDocument) -> ReadContract:
         role=own.role,
         delivery=own.delivery,
         format=server.format,
-        path=name if server.database else server.path,
+        path=name if server.origin else server.path,
         delimiter=server.delimiter,
         encoding=server.encoding,
         compression=server.compression,
@@ -113,7 +113,7 @@ def read_contract(document: YamlDocument) -> ReadContract:
         latency_days=promises.latency_days,
         first_month=promises.first_month,
         reach=reach_of(own),
-        database=server.database,
+        origin=server.origin,
     )
     return ReadContract(top, name, source, unread)
 

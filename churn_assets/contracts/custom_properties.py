@@ -9,6 +9,8 @@ from churn_assets.contracts.section import Distinct
 
 Role = Literal["entity", "spell", "event", "treatment"]
 Delivery = Literal["full", "changes", "once", "as_needed"]
+Protection = Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
 class CustomProperties(BaseModel):
@@ -126,6 +128,26 @@ class DatabaseProperties(CustomProperties):
         ge=0,
         description="how far before the newest value of the cursor each extract begins again, for rows that were "
         "committed late: minutes (default 60), or a difference of numbers (default 1000)",
+    )
+
+
+class KafkaProperties(CustomProperties):
+    """A topic of Kafka, and how one logs in."""
+
+    topic: str = Field(description="the name of the topic; its messages are JSON objects")
+    protection: Protection = Field(
+        "plaintext", description="how the connection is protected; `sasl_ssl` and `sasl_plaintext` log in"
+    )
+    mechanism: Mechanism = Field("SCRAM-SHA-512", description="how one logs in")
+    user: str | None = Field(None, description="who logs in, as ${NAME} of an environment variable")
+    password: str | None = Field(None, description="the password, as ${NAME} of an environment variable")
+    authority: str | None = Field(
+        None, description="the PEM file of the authorities that are trusted; default: those of the system"
+    )
+    group: str | None = Field(
+        None,
+        description="the consumer group under which the broker is told how far the topic was read; default: "
+        "`churn-assets-` and the name of the source",
     )
 
 

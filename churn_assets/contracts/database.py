@@ -4,14 +4,13 @@ import re
 from dataclasses import dataclass
 
 from churn_assets.contracts.channels import FROM_ENVIRONMENT
-from churn_assets.contracts.custom_properties import ContractProperties, DatabaseProperties
+from churn_assets.contracts.custom_properties import DatabaseProperties
 from churn_assets.contracts.odcs import DatabaseKind, DatabaseServer
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.validation import own_properties, peek, property_place
 from churn_assets.settings import SECRET_PARAMETER
 
 PASSWORD = re.compile(r"://[^/?#@:]*:([^@]*)@")
-BY_CURSOR = frozenset({"changes", "as_needed"})  # deliveries
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,16 @@ class SourceDatabase:
     cursor: str | None
     overlap: int | None
 
+    @property
+    def what(self) -> str:
+        """What is asked, in words."""
+        return self.table or "a query"
+
+    @property
+    def asked(self) -> tuple[str | None, ...]:
+        """What tells this question from others, apart from the place."""
+        return (self.table, self.query, self.cursor)
+
 
 def read_database(place: Place) -> SourceDatabase | None:
     """Reads a server of a database; None if it is not one, or cannot be read."""
@@ -52,21 +61,6 @@ def read_database(place: Place) -> SourceDatabase | None:
         property_place(here, "overlap").refuse("without a cursor there is no overlap", "remove it")
     query = own.query.strip().rstrip(";") if own.query else None
     return SourceDatabase(server.type, server.location, own.table, query, own.cursor, own.overlap)
-
-
-def check_delivery(database: SourceDatabase, own: ContractProperties, place: Place) -> None:
-    """Checks that the cursor goes with the delivery; `place` is that of the server."""
-    here = place.at("customProperties")
-    if own.delivery in BY_CURSOR and database.cursor is None:
-        here.refuse(
-            f"a database that delivers `{own.delivery}` needs a cursor",
-            "name the column that tells new and changed rows, such as updated_at, or write `delivery: full`",
-        )
-    elif own.delivery not in BY_CURSOR and database.cursor is not None:
-        property_place(here, "cursor").refuse(
-            f"a source that delivers `{own.delivery}` is read whole",
-            "remove it, or write `delivery: changes`",
-        )
 
 
 def _check_location(location: str, place: Place) -> None:

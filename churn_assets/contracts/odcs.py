@@ -9,10 +9,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from churn_assets.contracts.api_properties import ApiProperties
 from churn_assets.contracts.custom_properties import (
     ColumnProperties,
     ContractProperties,
     DatabaseProperties,
+    KafkaProperties,
     ServerProperties,
 )
 from churn_assets.contracts.json_schema import OneItemEach
@@ -206,7 +208,34 @@ class DatabaseServer(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(DatabaseProperties)] = []
 
 
-Server = Annotated[LocalServer | DatabaseServer, Field(discriminator="type")]
+class KafkaServer(Shape):
+    """Brokers of Kafka that the source is read from."""
+
+    server: str
+    type: Literal["kafka"]
+    host: str = Field(
+        description="host:port of one or more brokers, with commas between them; `${NAME}` is replaced by the "
+        "environment variable NAME"
+    )
+    format: Literal["json"] = "json"
+    description: str | None = None
+    customProperties: Annotated[list[CustomProperty], OneItemEach(KafkaProperties)] = []
+
+
+class ApiServer(Shape):
+    """Address of a REST service that the source is extracted from."""
+
+    server: str
+    type: Literal["api"]
+    location: str = Field(
+        description="the address, https://api.example.com; `${NAME}` in it is replaced by the environment variable "
+        "NAME, or by the content of the file that NAME_FILE names"
+    )
+    description: str | None = None
+    customProperties: Annotated[list[CustomProperty], OneItemEach(ApiProperties)] = []
+
+
+Server = Annotated[LocalServer | DatabaseServer | KafkaServer | ApiServer, Field(discriminator="type")]
 
 
 # All names of the standard; this project reads frequency, latency and generalAvailability.

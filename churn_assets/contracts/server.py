@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from encodings.aliases import aliases
 from typing import get_args
 
+from churn_assets.contracts.api import read_api
 from churn_assets.contracts.custom_properties import ServerProperties
-from churn_assets.contracts.database import SourceDatabase, read_database
+from churn_assets.contracts.database import read_database
 from churn_assets.contracts.odcs import DatabaseKind, FileFormat, LocalServer
+from churn_assets.contracts.origin import Origin
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.source import Compression
+from churn_assets.contracts.topic import read_topic
 from churn_assets.contracts.validation import own_properties, peek, property_place
 from churn_assets.contracts.words import closest
 
@@ -34,14 +37,14 @@ NO_TEXT = frozenset(
 
 @dataclass(frozen=True)
 class ReadServer:
-    """Path, format, delimiter, encoding and compression of the extracts, and the database that they come from."""
+    """Path, format, delimiter, encoding and compression of the extracts, and where they come from."""
 
     path: str
     format: FileFormat
     delimiter: str
     encoding: str
     compression: Compression | None
-    database: SourceDatabase | None = None
+    origin: Origin | None = None
 
 
 def read_server(place: Place) -> ReadServer:
@@ -50,6 +53,10 @@ def read_server(place: Place) -> ReadServer:
     kind = place.at("type").content()
     if isinstance(kind, str) and kind in DATABASES:
         return ReadServer("", "parquet", ",", "UTF-8", None, read_database(place))
+    if kind == "kafka":
+        return ReadServer("", "jsonl", ",", "UTF-8", None, read_topic(place))
+    if kind == "api":
+        return ReadServer("", "jsonl", ",", "UTF-8", None, read_api(place))
     own = own_properties(ServerProperties, here) or ServerProperties()
     server = peek(LocalServer, place)
     if server is None:

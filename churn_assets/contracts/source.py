@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Literal
 
 from churn_assets.contracts.custom_properties import Delivery, Role
-from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.odcs import FileFormat, LogicalType, Severity
+from churn_assets.contracts.origin import Origin
 
 Compression = Literal["gz", "zst"]
 NUMERIC = frozenset({"number", "integer"})
@@ -128,7 +128,7 @@ class Source:
 
     `customer` is the name of the column with the natural id of the customer, `merged_into` that of the column with the
     id of the customer that this one was merged into. `encoding` is one that Python knows. `compression` is that of
-    files whose names do not tell it. `database` is where its extracts come from; None if somebody else delivers them.
+    files whose names do not tell it. `origin` is where its extracts come from; None if somebody else delivers them.
     """
 
     name: str
@@ -155,7 +155,7 @@ class Source:
     latency_days: int
     first_month: str | None
     reach: Reach = Reach()
-    database: SourceDatabase | None = None
+    origin: Origin | None = None
 
     def column(self, name: str) -> Column:
         """Returns the column of that name; raises KeyError if there is none."""

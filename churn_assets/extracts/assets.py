@@ -1,4 +1,4 @@
-"""extracts/<source>: one asset per source that is a database."""
+"""extracts/<source>: one asset per source that this product asks."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,49 +8,51 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
-from churn_assets.graph.checks import CheckFailed, passed, warned
+from churn_assets.contracts.topic import SourceTopic
+from churn_assets.extracts.asking import asker_of
+from churn_assets.extracts.checks import (
+    ANSWERED,
+    AS_BEFORE,
+    WHOLE,
+    every_month,
+    not_answered,
+    same_columns,
+)
+from churn_assets.extracts.topics import topic_asset
+from churn_assets.graph.checks import passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.names import extracts_of
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import table_asset
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.months import month_of, spoken
+from churn_assets.months import month_of
 from churn_assets.settings import without_secrets
-from churn_assets.sources.databases.extract import CannotAskAgain, Extract, extract_month, extract_new
 from churn_assets.sources.live.cursors import Cursor
 from churn_assets.sources.live.errors import ExtractError
+from churn_assets.sources.live.extract import CannotAskAgain, Extract, extract_month, extract_new, origin_of
 
-ANSWERED = "source_answered"
 MOVED = "cursor_moved"
-SAME_COLUMNS = "columns_as_before"
-EVERY_MONTH = "months_can_be_asked"
-NONE_NEW = "No file was made by this question; earlier extracts stay."
 
 
 def _extract_asset(business: Business, source: Source) -> dg.AssetsDefinition:
     table = extracts_of(source)
-    database = source.database
-    if database is None:
-        raise ValueError(f"{source.name} has no database")
-    what = database.table or "a query"
-    cursor = f", by the cursor {database.cursor}" if database.cursor else ", whole"
+    origin = origin_of(source)
+    cursor = f", by the cursor {origin.cursor}" if origin.cursor else ", whole"
 
     @table_asset(
         table,
         business,
-        description=f"{source.description} Extracts of {what} ({database.kind}){cursor}, as files in the landing zone.",
+        description=f"{source.description} Extracts of {origin.what} ({origin.kind}){cursor}, as files in the "
+        "landing zone.",
         partitions=ingest_months(business),
-        checks={ANSWERED: "The source was asked, and its whole answer is in the landing zone."},
-        reports={
-            EVERY_MONTH: "Each month of the run is the open one, or the source can tell what it held then.",
-            SAME_COLUMNS: "The columns and their types are those of the extract before.",
-        }
+        checks=WHOLE,
+        reports=AS_BEFORE
         | (
             {MOVED: "The newest value of the cursor is newer than at the extract before."}
-            if database.cursor
+            if origin.cursor
             else {}
         ),
-        kinds=(database.kind, "parquet"),
+        kinds=(origin.kind, source.format),
         owner=source.owner,
         spark=False,
     )
@@ -67,17 +69,15 @@ def _extract_asset(business: Business, source: Source) -> dg.AssetsDefinition:
                     except CannotAskAgain as why:
                         refused[month] = str(why)
                     except ExtractError as error:
-                        remedy = f"Then run `churn-assets run extract --from {month}`."
-                        evidence = {"month": month, "found": str(error)}
-                        raise CheckFailed(ANSWERED, str(error), remedy, evidence, NONE_NEW) from None
+                        raise not_answered(month, error) from None
         return dg.MaterializeResult(
             asset_key=table.key,
             metadata=_told(lakehouse, source, done),
             check_results=[
                 passed(ANSWERED, {"extracts": len(done)}),
-                _months(refused),
-                _columns(done),
-                *([_moved(source, done)] if database.cursor else []),
+                every_month(refused),
+                same_columns(done),
+                *([_moved(source, done)] if origin.cursor else []),
             ],
         )
 
@@ -88,9 +88,9 @@ def _asked(business: Business, source: Source, lakehouse: Lakehouse, folder: str
     """The extract of a month, as of now: what was asked and waited for before may have taken hours."""
     landing, now = lakehouse.settings.landing_uri, datetime.now(UTC)
     if month == month_of(now.date()):
-        return extract_new(source, landing, folder, now)
+        return extract_new(asker_of(source), landing, folder, now)
     first = month == business.file.calendar.start
-    return extract_month(source, landing, folder, month, first, now)
+    return extract_month(asker_of(source), landing, folder, month, first, now)
 
 
 def _told(lakehouse: Lakehouse, source: Source, done: Sequence[Extract]) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _told(lakehouse: Lakehouse, source: Source, done: Sequence[Extract]) -> dict
     }
     if done and (left_out := done[-1].record.left_out):
         told["columns that the contract does not name"] = ", ".join(left_out)
-    if done and source.database and source.database.cursor:
+    if done and origin_of(source).cursor:
         told |= {
             "cursor from": _shown(source, done[0].before),
             "cursor to": _shown(source, done[-1].newest),
@@ -126,24 +126,9 @@ def _shown(source: Source, cursor: Cursor | None) -> str:
     """A cursor value for Dagster's pages, which hold no natural id and nothing personal."""
     if cursor is None:
         return "-"
-    name = source.database.cursor if source.database else None
+    name = origin_of(source).cursor
     secret = {c.field for c in source.columns if c.personal or c.name in source.ids}
     return "not shown, as it is an id" if name in secret and not cursor.is_time else str(cursor)
-
-
-def _months(refused: dict[str, str]) -> dg.AssetCheckResult:
-    if not refused:
-        return passed(EVERY_MONTH, {})
-    found = f"Not asked: {spoken([*refused])}. {next(iter(refused.values()))} Earlier extracts of these months stay."
-    return warned(EVERY_MONTH, found, {"why": table_metadata(["month", "why"], sorted(refused.items()))})
-
-
-def _columns(done: Sequence[Extract]) -> dg.AssetCheckResult:
-    changes = [change for extract in done for change in extract.changes]
-    if not changes:
-        return passed(SAME_COLUMNS, {})
-    found = f"{'; '.join(changes)}. Look whether the contract must change with the source."
-    return warned(SAME_COLUMNS, found, {"changes": "\n".join(changes)})
 
 
 def _moved(source: Source, done: Sequence[Extract]) -> dg.AssetCheckResult:
@@ -172,5 +157,9 @@ def _moved(source: Source, done: Sequence[Extract]) -> dg.AssetCheckResult:
 
 
 def extract_assets(business: Business) -> list[dg.AssetsDefinition]:
-    """One asset per source that is a database."""
-    return [_extract_asset(business, source) for source in business.sources if source.database]
+    """One asset per source that this product asks."""
+    return [_asset_of(business, source) for source in business.sources if source.origin]
+
+
+def _asset_of(business: Business, source: Source) -> dg.AssetsDefinition:
+    return (topic_asset if isinstance(source.origin, SourceTopic) else _extract_asset)(business, source)

@@ -7,18 +7,22 @@ from churn_assets.months import month_end, month_of
 from churn_assets.sources.live.records import Record
 
 
-def is_due(source: Source, known: list[Record], today: date) -> bool:
+def is_due(source: Source, newest: Record | None, today: date) -> bool:
     """Whether a source is asked today: after the days of its `frequency`, and always on the last day of a month.
 
     So the cohort of a month end sees the whole month, even if somebody has asked that morning. A source that delivers
     `once` is asked once.
+
+    Args:
+        source: with an origin.
+        newest: see `newest_record`.
+        today: of UTC.
     """
-    taken = [record.taken_at for record in known if record.month is None]
-    if not taken:
+    if newest is None:
         return True
     if source.delivery == "once":
         return False
     if today == month_end(month_of(today)):
         return True
-    last = max(taken).date()
+    last = newest.taken_at.date()
     return last != today and today - last >= timedelta(days=source.frequency_days)

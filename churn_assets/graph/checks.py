@@ -64,6 +64,17 @@ def passed(check: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(check_name=check, passed=True, metadata=dict(evidence))
 
 
+def failed(check: str, found: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """Returns a failed check of severity ERROR, of what has been done already; to stop a step, raise `CheckFailed`."""
+    return dg.AssetCheckResult(
+        check_name=check,
+        passed=False,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=found,
+        metadata=dict(evidence),
+    )
+
+
 def warned(check: str, found: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
     """Returns a failed check of severity WARN, which blocks nothing."""
     return dg.AssetCheckResult(
@@ -97,6 +108,28 @@ def require_unique(draft: TableDraft, key: Sequence[str], check: str) -> dict[st
             {"rows": rows, "keys": keys, "repeated keys": _repeated(draft, key)},
         )
     return {"rows": rows}
+
+
+def require_one_each(
+    check: str, what: str, counts: Sequence[tuple[str, int, int, int, int]], remedy: str
+) -> dg.AssetCheckResult:
+    """Checks that each cohort has one row for each of its customers, and that no row is impossible.
+
+    Args:
+        check: its name.
+        what: the rows, in the plural, such as "lifetimes".
+        counts: of each cohort the as_of_date, the snapshots, the rows, the customers of the rows, and what of them is
+            out of order.
+        remedy: what to do.
+
+    Raises:
+        CheckFailed: a cohort has other customers than snapshots, or something is out of order.
+    """
+    if any(not snapshots == rows == keys or wrong for _, snapshots, rows, keys, wrong in counts):
+        head = ["as_of_date", "snapshots", what, "customers", f"{what} out of order"]
+        found = f"The {what} do not match the snapshots."
+        raise CheckFailed(check, found, remedy, {what: table_metadata(head, counts)})
+    return passed(check, {"rows": sum(rows for _, _, rows, _, _ in counts)})
 
 
 def _repeated(draft: TableDraft, key: Sequence[str]) -> dg.MarkdownMetadataValue:

@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from churn_assets.contracts.business import Business
-from churn_assets.lakehouse.other_stores import OF_A_REPLAY, OF_REPLAY, OTHERS, REPLAY, TABLE, Store
+from churn_assets.lakehouse.other_stores import OF_A_REPLAY, OTHERS
+from churn_assets.lakehouse.places.store import OF_REPLAY, REPLAY, TABLE, Store
 from churn_assets.lakehouse.tables import Table, catalogue
 
 

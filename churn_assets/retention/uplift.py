@@ -14,15 +14,38 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.uplift.choice import JudgedOffer, PlanValues, judged_offer
-from churn_assets.ml.uplift.trial import Floats, NoTrial, RandomisedContacts, shares_of_campaigns
+from churn_assets.ml.uplift.groups import EffectGroup, effect_groups, kinds_of
+from churn_assets.ml.uplift.trial import Customers, Floats, NoTrial, RandomisedContacts, shares_of_campaigns
 from churn_assets.retention.cohort import rules_of_contacts
 from churn_assets.retention.contacts import AS_OF, KEY, by_offer, contacts_known, with_outcomes
 from churn_assets.retention.effects import OfferEffect, effect_of
 from churn_assets.retention.own_arms import own_plans, with_own_arms
+from churn_assets.retention.plan import values
 from churn_assets.scores.past_snapshots import features_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+LEAST_OF_A_SEGMENT = 50  # later contacts and controls; segments with fewer are told together
+OTHER_SEGMENTS, NO_SEGMENT = "(other segments)", "(not scored)"
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What was learned of one offer.
+
+    Attributes:
+        judged: the learner and its judgement on later contacts.
+        values: what plans by effect and by risk would have earned.
+        kinds: later customers by their estimated effect: persuadable, little changed, woken up.
+        segments: the same customers by their segment then.
+    """
+
+    judged: JudgedOffer
+    values: PlanValues
+    kinds: list[EffectGroup]
+    segments: list[EffectGroup]
 
 
 @dataclass(frozen=True)
@@ -32,19 +55,27 @@ class OfferUplift:
     Attributes:
         offer: its name.
         contacts, controls: with a known outcome, in campaigns with both arms.
-        judged: what was learned; None where nothing could be.
+        learned: what was learned; None where nothing could be.
         why_not: why nothing was learned; empty where something was.
         effects: of the cohort's customers by the learned model, by customer_key; None unless it is used.
-        values: what plans by effect and by risk would have earned; None where nothing was learned.
     """
 
     offer: str
     contacts: int
     controls: int
-    judged: JudgedOffer | None
+    learned: Learned | None
     why_not: str
     effects: "pd.Series | None"
-    values: PlanValues | None
+
+    @property
+    def judged(self) -> JudgedOffer | None:
+        """The learner and its judgement; None where nothing was learned."""
+        return self.learned.judged if self.learned else None
+
+    @property
+    def is_used(self) -> bool:
+        """Whether the plan uses effects by customer."""
+        return self.effects is not None
 
     @property
     def told(self) -> str:
@@ -53,7 +84,12 @@ class OfferUplift:
             return f"constant effect: {self.why_not}"
         found = self.judged.judgement
         if self.judged.is_used:
-            return f"effects by customer ({self.judged.model.name}): Qini above the constant by {found.qini_gain}"
+            return f"effects by customer ({self.judged.chosen.name}): Qini above the constant by {found.qini_gain}"
+        if not self.judged.chosen.trust:
+            return (
+                f"constant effect: no learner found, in {int((~self.judged.judged_by).sum()):,} earlier contacts and "
+                "controls, differences between customers that hold for customers it did not learn from"
+            )
         if found.contacts_needed is None or found.contacts_needed <= len(self.judged.later):
             needed = "no sign that more contacts would help"
         else:
@@ -65,22 +101,24 @@ class OfferUplift:
             f"shown to be better (Qini above the constant by {found.qini_gain}); {needed}"
         )
 
-    def row(self, day: date) -> dict[str, Any]:
+    def row(self, day: date, mlflow_run_id: str | None) -> dict[str, Any]:
         """The row of retention/offer_uplift."""
-        row = {
+        row: dict[str, Any] = {
             "as_of_date": day,
             "offer": self.offer,
-            "used": self.effects is not None,
+            "used": self.is_used,
             "told": self.told,
             "contacts": self.contacts,
             "controls": self.controls,
+            "mlflow_run_id": mlflow_run_id,
         }
         if self.judged is None:
             return row
         found = self.judged.judgement
         row |= {
-            "learner": self.judged.model.name,
+            "learner": self.judged.chosen.name,
             "judged_contacts": len(self.judged.later),
+            "trust": self.judged.chosen.trust,
             "contacts_needed": found.contacts_needed,
         }
         told = {"qini": found.qini, "qini_gain": found.qini_gain, "uplift_top_tenth": found.at[0.1]}
@@ -105,7 +143,7 @@ def offer_uplifts(
     days = sorted(set(contacts[AS_OF]))
     rules = rules_of_contacts(lakehouse, business, section, day, contacts)
     names = features_of(lakehouse, business)
-    past = _snapshots(lakehouse, days, names) if days else None
+    past = _snapshots(lakehouse, business, days, names) if days else None
     offers = business.file.offers
     found = []
     asked = by_offer(contacts, [o.name for o in offers], rules)
@@ -124,12 +162,43 @@ def _in_trials(contacts: "pd.DataFrame") -> "pd.DataFrame":
     return contacts.assign(share=share)[(share > 0) & (share < 1)]
 
 
-def _snapshots(lakehouse: Lakehouse, days: Sequence[date], names: Sequence[str]) -> "pd.DataFrame":
-    """Features and churn probability of the customers of some cohorts; NaN where a cohort was not scored."""
+def _snapshots(
+    lakehouse: Lakehouse, business: Business, days: Sequence[date], names: Sequence[str]
+) -> "pd.DataFrame":
+    """Features of the customers of some cohorts, and how they were scored: probability, segment and `worth`.
+
+    All three are null where a cohort was not scored. `worth` is the value of a kept customer that a plan counts with.
+    """
+    import pandas as pd
+
     wanted: list[tuple[str, str, object]] = [(AS_OF, "in", list(days))]
     rows: pd.DataFrame = lakehouse.arrow(tables.CUSTOMER_SNAPSHOTS, [KEY, AS_OF, *names], wanted).to_pandas()
-    scored = lakehouse.arrow(tables.CUSTOMER_SEGMENTS, [KEY, AS_OF, "probability"], wanted).to_pandas()
-    return rows.merge(scored, on=[KEY, AS_OF], how="left")
+    scored = lakehouse.arrow(
+        tables.CUSTOMER_SEGMENTS, [KEY, AS_OF, "probability", "segment", "value"], wanted
+    ).to_pandas()
+    parts = [
+        part.assign(worth=values(part["value"].to_numpy(dtype=float), business.file.economics.lifetime_value))
+        for _, part in scored.groupby(AS_OF)
+    ]
+    told = pd.concat(parts) if parts else scored.assign(worth=np.nan)
+    if (own := _own_values(lakehouse, business, wanted)) is not None:
+        told = told.merge(own, on=[KEY, AS_OF], how="left")
+        told["worth"] = told["value_if_kept"].where(told[AS_OF].isin(set(own[AS_OF])), told["worth"])
+    named = [KEY, AS_OF, "probability", "segment", "worth"]
+    return rows.merge(told[named], on=[KEY, AS_OF], how="left")
+
+
+def _own_values(
+    lakehouse: Lakehouse, business: Business, wanted: "list[tuple[str, str, object]]"
+) -> "pd.DataFrame | None":
+    """Own values of the customers of the cohorts whose values came out better than the constant."""
+    if business.file.economics.lifetime is None or not lakehouse.exists(tables.LIFETIME_VALUES):
+        return None
+    better = [*wanted, ("better_than_constant", "=", True)]
+    found: pd.DataFrame = lakehouse.arrow(
+        tables.LIFETIME_VALUES, [KEY, AS_OF, "value_if_kept"], better
+    ).to_pandas()
+    return found
 
 
 def _of_offer(
@@ -141,7 +210,6 @@ def _of_offer(
     effect: OfferEffect,
     rows: "pd.DataFrame",
 ) -> OfferUplift:
-    seed, capacity = business.file.training.seed, business.file.training.capacity
     treated = rows["treated"].to_numpy(dtype=bool)
     counts = int(treated.sum()), int((~treated).sum())
     try:
@@ -149,13 +217,31 @@ def _of_offer(
             raise NoTrial("No contact has both a known outcome and a control arm.")
         transformation = Transformation.fit(rows, names)
         trial = _trial(rows, treated, transformation, effect)
-        judged = judged_offer(trial, seed)
+        judged = judged_offer(trial, business.file.training.seed)
     except NoTrial as error:
-        return OfferUplift(offer.name, *counts, None, str(error), None, None)
+        return OfferUplift(offer.name, *counts, None, str(error), None)
+    effects = None
+    if judged.model is not None:
+        now = _snapshots(lakehouse, business, [day], names).dropna(subset="probability")
+        effects = _of_cohort(now.sort_values(KEY, ignore_index=True), transformation, judged, effect)
+    learned = _learned(judged, rows[judged.judged_by], offer, effect, business.file.training.capacity)
+    return OfferUplift(offer.name, *counts, learned, "", effects)
+
+
+def _learned(
+    judged: JudgedOffer, later: "pd.DataFrame", offer: OfferLine, effect: OfferEffect, share: float
+) -> Learned:
     cost = offer.contact_cost + effect.acceptance * offer.cost
-    value = np.full(len(judged.later), business.file.economics.lifetime_value)
-    effects = _of_cohort(lakehouse, day, names, transformation, judged, effect) if judged.is_used else None
-    return OfferUplift(offer.name, *counts, judged, "", effects, judged.values(value, cost, capacity))
+    segment = later["segment"].fillna(NO_SEGMENT).astype(str)
+    sizes = segment.map(segment.value_counts())
+    segment = segment.where(sizes >= LEAST_OF_A_SEGMENT, OTHER_SEGMENTS)
+    of = (judged.later, judged.estimated, judged.robust)
+    return Learned(
+        judged,
+        judged.values(later["worth"].to_numpy(dtype=float), cost, share),
+        effect_groups(*of, kinds_of(judged.estimated)),
+        effect_groups(*of, segment.to_numpy(dtype=object)),
+    )
 
 
 def _trial(
@@ -167,13 +253,14 @@ def _trial(
     rate = float(churned[~treated].mean()) if (~treated).any() else 0.0
     risk = rows["probability"].fillna(rate).to_numpy(dtype=float)
     return RandomisedContacts(
-        transformation.transform(rows),
-        treated,
-        churned,
-        rows["share"].to_numpy(dtype=float),
-        pd.factorize(rows[KEY])[0].astype(np.int64),
-        np.array([d.toordinal() for d in rows[AS_OF]], dtype=np.int64),
-        _constant(risk, effect),
+        features=transformation.transform(rows),
+        risk=risk,
+        constant=_constant(risk, effect),
+        treated=treated,
+        churned=churned,
+        propensity=rows["share"].to_numpy(dtype=float),
+        customer=pd.factorize(rows[KEY])[0].astype(np.int64),
+        time=np.array([d.toordinal() for d in rows[AS_OF]], dtype=np.int64),
     )
 
 
@@ -182,18 +269,14 @@ def _constant(risk: Floats, effect: OfferEffect) -> Floats:
 
 
 def _of_cohort(
-    lakehouse: Lakehouse,
-    day: date,
-    names: Sequence[str],
-    transformation: Transformation,
-    judged: JudgedOffer,
-    effect: OfferEffect,
+    now: "pd.DataFrame", transformation: Transformation, judged: JudgedOffer, effect: OfferEffect
 ) -> "pd.Series":
     """Effects of the scored customers of a cohort."""
     import pandas as pd
 
-    now = _snapshots(lakehouse, [day], names).dropna(subset="probability").sort_values(KEY, ignore_index=True)
+    if judged.model is None:
+        raise ValueError("effects by customer are used only where they were judged better")
     risk = now["probability"].to_numpy(dtype=float)
-    estimated = judged.model.predict(transformation.transform(now), _constant(risk, effect))
+    who = Customers(transformation.transform(now), risk, _constant(risk, effect))
     # nobody can be kept who would not have left, and nobody can be driven away twice
-    return pd.Series(np.clip(estimated, risk - 1, risk), index=now[KEY])
+    return pd.Series(np.clip(judged.model.predict(who), risk - 1, risk), index=now[KEY])

@@ -15,6 +15,8 @@ from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end
+from churn_assets.tracking.tracking import Tracking
+from churn_assets.tracking.uplifts import UPLIFT_CARD, log_uplift
 
 if TYPE_CHECKING:
     from churn_assets.retention.uplift import OfferUplift
@@ -64,7 +66,9 @@ def _offer_uplift(business: Business, section: Campaigns) -> dg.AssetsDefinition
         reports=REPORTS,
     )
     def offer_uplift(
-        context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
+        context: dg.AssetExecutionContext,
+        lakehouse: dg.ResourceParam[Lakehouse],
+        tracking: dg.ResourceParam[Tracking],
     ) -> dg.MaterializeResult[Any]:
         from churn_assets.retention.uplift import offer_uplifts
 
@@ -74,17 +78,38 @@ def _offer_uplift(business: Business, section: Campaigns) -> dg.AssetsDefinition
         found = {day: offer_uplifts(lakehouse, business, section, day) for day in days if day in scored}
         checks = [_require_all(business, found), _better(found)]
         run_id = context.run.run_id
+        runs = {day: _tracked(tracking, business, run_id, day, offers) for day, offers in found.items()}
         lakehouse.replace_rows(
             tables.CUSTOMER_EFFECTS, _effect_rows(found), "as_of_date", days, run_id=run_id
         )
-        rows = table.rows([one.row(day) for day, offers in found.items() for one in offers])
+        rows = table.rows([one.row(day, runs[day]) for day, offers in found.items() for one in offers])
         commit = lakehouse.replace_rows(table, rows, "as_of_date", days, run_id=run_id)
-        return materialized(lakehouse, table, commit, _report(found), checks)
+        return materialized(lakehouse, table, commit, _report(found, runs), checks)
 
     return offer_uplift
 
 
 Found = dict[date, "list[OfferUplift]"]
+
+
+def _tracked(
+    tracking: Tracking, business: Business, run_id: str, day: date, offers: "list[OfferUplift]"
+) -> str | None:
+    """The run in MLflow that tells what was learned on a day; None where nothing was."""
+    from churn_assets.retention.uplift_card import uplift_card, uplift_metrics, uplift_params, uplift_pictures
+
+    if all(one.learned is None for one in offers):
+        return None
+    params, metrics = uplift_params(business, day, offers), uplift_metrics(offers)
+    return log_uplift(
+        tracking,
+        run_id,
+        day,
+        params,
+        metrics,
+        uplift_card(business, day, offers),
+        uplift_pictures(offers),
+    )
 
 
 def _effect_rows(found: Found) -> Any:
@@ -139,8 +164,8 @@ def _better(found: Found) -> dg.AssetCheckResult:
     return passed(BY_CUSTOMER, evidence)
 
 
-def _report(found: Found) -> dict[str, Any]:
-    """Metadata: the offers of the newest cohort, and what plans would have earned."""
+def _report(found: Found, runs: dict[date, str | None]) -> dict[str, Any]:
+    """Metadata: the offers of the newest cohort, what plans would have earned, and where the card is."""
     if not found:
         return {"not judged": NOBODY_SCORED}
     newest: Sequence[OfferUplift] = found[max(found)]
@@ -148,7 +173,7 @@ def _report(found: Found) -> dict[str, Any]:
     for one in newest:
         figures = one.judged.judgement if one.judged else None
         told = (str(figures.qini), str(figures.qini_gain), str(figures.at[0.1])) if figures else ("", "", "")
-        learner = one.judged.model.name if one.judged else ""
+        learner = one.judged.chosen.name if one.judged else ""
         rows.append(
             (
                 one.offer,
@@ -156,21 +181,30 @@ def _report(found: Found) -> dict[str, Any]:
                 one.controls,
                 learner,
                 *told,
-                "yes" if one.effects is not None else one.told,
+                "yes" if one.is_used else one.told,
             )
         )
-        if one.values is not None:
-            by_effect, by_risk = one.values.by_effect, one.values.by_constant
+        if one.learned is not None:
+            found_values = one.learned.values
+            by_effect, by_risk = found_values.by_effect, found_values.by_constant
             plans.append(
                 (
                     one.offer,
                     *(
                         str(i)
-                        for i in (by_effect.weighted, by_effect.robust, by_risk.robust, one.values.difference)
+                        for i in (
+                            by_effect.weighted,
+                            by_effect.robust,
+                            by_risk.robust,
+                            found_values.difference,
+                        )
                     ),
                 )
             )
     report: dict[str, Any] = {"offers": table_metadata(HEAD, rows)}
+    if (run := runs[max(found)]) is not None:
+        report["mlflow_run_id"] = run
+        report["card"] = f"{UPLIFT_CARD}.html among the artifacts of this run in MLflow"
     if plans:
         report["profit per customer that plans would have earned"] = table_metadata(PLANS, plans)
     return report

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
-from churn_assets.graph.checks import CheckFailed, not_judged, passed, warned
+from churn_assets.graph.checks import CheckFailed, not_judged, passed, require_one_each, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.partitions import partition_range, snapshot_months
 from churn_assets.graph.table_asset import materialized, table_asset
@@ -137,15 +137,8 @@ def _judge_lifetimes(lakehouse: Lakehouse, found: "Mapping[date, CohortLifetimes
         # NaN compares as false
         outside = sum(rows.num_rows - pc.sum(held).as_py() for held in inside)
         evidence.append((str(day), expected, rows.num_rows, keys, outside))
-    if any(not snapshots == rows == keys or outside for _, snapshots, rows, keys, outside in evidence):
-        head = ["as_of_date", "snapshots", "lifetimes", "customers", "figures out of order"]
-        raise CheckFailed(
-            ONE_LIFETIME,
-            "The lifetimes do not match the snapshots.",
-            "Materialise the snapshots of these cohorts again; if it persists, report it as a defect.",
-            {"lifetimes": table_metadata(head, evidence)},
-        )
-    return passed(ONE_LIFETIME, {"rows": sum(rows for _, _, rows, _, _ in evidence)})
+    remedy = "Materialise the snapshots of these cohorts again; if it persists, report it as a defect."
+    return require_one_each(ONE_LIFETIME, "lifetimes", evidence, remedy)
 
 
 def _lifetime_report(found: "Mapping[date, CohortLifetimes]") -> dict[str, Any]:

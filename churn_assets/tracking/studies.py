@@ -1,11 +1,9 @@
-"""Logs studies of flat files to MLflow: one finished run each, in a separate experiment, without Dagster."""
+"""Logs studies of flat files to MLflow, in a separate experiment, without Dagster."""
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from churn_assets.tracking.moved_home import follow, require_files
-from churn_assets.tracking.quiet import prepare_mlflow
+from churn_assets.tracking.finished_runs import log_finished_run
 
 EXPERIMENT = "churn studies"
 
@@ -18,45 +16,9 @@ def log_study(
     metrics: Mapping[str, float],
     report: Path,
 ) -> str:
-    """Logs one study as one run, which ends FINISHED, or FAILED if logging raises an error.
+    """Logs one study as one finished run; returns its id. For arguments and errors see `log_finished_run`.
 
     Args:
-        uri: tracking server.
-        artifacts: artifact root, used if this call creates the experiment.
-        name: of the run.
-        params: the settings and what was chosen; never a row of data.
         report: HTML file without rows of data; never the scored file.
-
-    Returns:
-        The run's id.
-
-    Raises:
-        TrackingError: the home was moved without MLflow's files.
-        MlflowException: the server does not answer or rejects the request, or the experiment was deleted.
     """
-    prepare_mlflow()
-    from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param
-
-    follow(uri, artifacts)
-    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found:
-        require_files(found.artifact_location, artifacts)
-    experiment = (
-        found.experiment_id if found else client.create_experiment(EXPERIMENT, artifact_location=artifacts)
-    )
-    run_id: str = client.create_run(experiment, run_name=name).info.run_id
-    status = "FAILED"
-    try:
-        now = int(time.time() * 1000)
-        client.log_batch(
-            run_id,
-            metrics=[Metric(key, value, now, 0) for key, value in metrics.items()],
-            params=[Param(key, value[:500]) for key, value in params.items()],
-        )
-        client.log_artifact(run_id, str(report))
-        status = "FINISHED"
-    finally:
-        client.set_terminated(run_id, status)
-    return run_id
+    return log_finished_run(uri, artifacts, EXPERIMENT, name, params, metrics, report)

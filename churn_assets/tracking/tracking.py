@@ -9,7 +9,6 @@ the process state is restored afterwards.
 """
 
 import logging
-import os
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -21,15 +20,16 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from churn_assets.ml.portable.model import PortableModel
-from churn_assets.settings import without_secrets
-from churn_assets.tracking.errors import TrackingError, VersionGone
+from churn_assets.tracking.errors import VersionGone
 from churn_assets.tracking.moved_home import follow, require_files
 from churn_assets.tracking.own_files import model_folder, run_folder
-from churn_assets.tracking.quiet import bind_run, prepare_mlflow, restored_environment
+from churn_assets.tracking.quiet import bind_run, restored_environment
+from churn_assets.tracking.reached import reached
 from churn_assets.tracking.training_run import CARD_FILES, PORTABLE, ModelVersion, TrainingRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
     from mlflow.exceptions import MlflowException
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 CHAMPION = "champion"
 TRAINED_AS_OF_TAG = "churn.trained_as_of"
 DAGSTER_RUN_TAG = "dagster_run_id"
-RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _one_training = threading.RLock()
 
 
@@ -67,10 +66,10 @@ class Tracking:
             TrackingError: MLflow does not answer (raised within seconds), or its files are elsewhere.
             MlflowException: MLflow rejects a request, or the experiment was deleted.
         """
-        client = self._client()
+        client, found = self._reached()
         from mlflow.exceptions import MlflowException
 
-        if self._experiment_id(client) is None:
+        if found is None:
             try:
                 client.create_experiment(self.experiment, artifact_location=self.artifacts)
             except MlflowException as error:
@@ -88,28 +87,6 @@ class Tracking:
             )
         require_files(experiment.artifact_location, self.artifacts)
         return str(experiment.experiment_id)
-
-    def _experiment_id(self, client: "MlflowClient") -> str | None:
-        """Returns the experiment's id, None before it is created.
-
-        This is the first request to MLflow, so it retries only twice: without an answer it fails within seconds, before
-        anything is trained.
-
-        Raises:
-            TrackingError: MLflow does not answer.
-        """
-        from mlflow.exceptions import MlflowException
-
-        with restored_environment(RETRIES):
-            os.environ.setdefault(RETRIES, "2")
-            try:
-                found = client.get_experiment_by_name(self.experiment)
-            except MlflowException as error:
-                raise TrackingError(
-                    f"MLflow at {without_secrets(self.uri)} does not answer, so nothing was trained. Start it or fix "
-                    f"CHURN_TRACKING_URI, then run again. ({error.message})"
-                ) from None
-        return str(found.experiment_id) if found else None
 
     @contextmanager
     def training_run(
@@ -170,14 +147,15 @@ class Tracking:
         Raises:
             TrackingError: MLflow does not answer.
         """
-        client = self._client()
-        if experiment := self._experiment_id(client):
-            self._end_open(client, experiment, DAGSTER_RUN_TAG, dagster_run_id)
+        client, experiment = self._reached()
+        if experiment:
+            self._end_open(client, str(experiment.experiment_id), DAGSTER_RUN_TAG, dagster_run_id)
 
     def set_champion(self, model_version: str) -> None:
         """Points the alias `champion` to a version.
 
         Raises:
+            TrackingError: MLflow does not answer.
             MlflowException: no such version.
         """
         self._client().set_registered_model_alias(self.model_name, CHAMPION, model_version)
@@ -186,6 +164,7 @@ class Tracking:
         """Registers the files of a version as a new version; returns its number.
 
         Raises:
+            TrackingError: MLflow does not answer.
             MlflowException: no such version.
         """
         client = self._client()
@@ -196,6 +175,7 @@ class Tracking:
         """Adds tags to a registered version.
 
         Raises:
+            TrackingError: MLflow does not answer.
             MlflowException: no such version.
         """
         client = self._client()
@@ -225,7 +205,7 @@ class Tracking:
         """Reads a registered version as a portable model, without pyfunc; from a local home without MLflow, too.
 
         Raises:
-            TrackingError: the home was moved without MLflow's files.
+            TrackingError: MLflow does not answer, or the home was moved without its files.
             VersionGone: there is no such version, or MLflow no longer knows its files.
             ValueError: it was saved in another format.
         """
@@ -233,11 +213,11 @@ class Tracking:
         own = model_folder(self.uri, self.model_name, model_version)
         if own is not None and (own / "artifacts" / PORTABLE).is_dir():
             return PortableModel.load(own / "artifacts" / PORTABLE)
-        client = self._client()
+        client, experiment = self._reached()
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
 
-        if experiment := client.get_experiment_by_name(self.experiment):
+        if experiment:
             require_files(experiment.artifact_location, self.artifacts)
         with tempfile.TemporaryDirectory(prefix="churn_model_") as folder:
             try:
@@ -286,12 +266,11 @@ class Tracking:
             raise
         return True
 
-    def _client(self) -> "MlflowClient":
-        prepare_mlflow()
-        from mlflow import MlflowClient
+    def _reached(self) -> "tuple[MlflowClient, Experiment | None]":
+        return reached(self.uri, self.artifacts, self.experiment)
 
-        follow(self.uri, self.artifacts)
-        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+    def _client(self) -> "MlflowClient":
+        return self._reached()[0]
 
     def _context(self, dagster_run_id: str, run_id: str, run_name: str) -> SimpleNamespace:
         """Returns the attributes of a Dagster resource context that `MlFlow` reads."""

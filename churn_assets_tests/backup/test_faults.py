@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from churn_assets.backup import databases, restic, taking
+from churn_assets.backup.former import FOLDER, LAST, PLACE
 from churn_assets.backup.manifest import read_manifest
 from churn_assets.backup.nightly import Age, age_of, badly_verified
 from churn_assets.backup.records import BACKUP, VERIFICATION, recorded
@@ -17,7 +18,6 @@ from churn_assets.backup.restic import BackupError, Repository, Snapshot, instal
 from churn_assets.backup.restoring import NotProved, restore
 from churn_assets.backup.staging import uncovered
 from churn_assets.backup.surroundings import settings_file
-from churn_assets.backup.taking import FOLDER, LAST, PLACE
 from churn_assets.cli.main import cli
 from churn_assets.lakehouse import tables
 from churn_assets.operations.audit.chain import record
@@ -323,6 +323,14 @@ def test_a_home_with_blanks_and_umlauts_comes_back(mine: SmallHome, tmp_path: Pa
     assert not home.back_up().manifest.not_held
     back = restore(home.settings, tmp_path / "zurück ins *Haus*")
     assert (back.home / "landing/usage/Größe 1 [a].csv").read_text() == "x"
+
+
+def test_a_folder_that_delta_would_take_for_another_is_refused(mine: SmallHome, tmp_path: Path) -> None:
+    with pytest.raises(
+        BackupError, match=r"a%20b has %20 in its name: .* take it for ' '.* Rename the folder"
+    ):
+        restore(mine.settings, tmp_path / "a%20b", part="lake")
+    assert restore(mine.settings, tmp_path / "50% or 5%", part="lake").proofs
 
 
 def test_two_replacements_in_one_second_keep_both_former_homes(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from churn_assets.backup.former import FOLDER, LAST, LOCK, PLACE
 from churn_assets.backup.restic import Repository
-from churn_assets.backup.taking import FOLDER, LAST, LOCK, PLACE
 from churn_assets_tests.backup.conftest import PASSWORD, SmallHome
 from churn_assets_tests.backup.killing import BACKUP, RESTORE
 

@@ -9,7 +9,15 @@ import pytest
 from click.testing import CliRunner
 
 from churn_assets.automation.schedules import schedules
-from churn_assets.backup.assets import COMPLETE, FORGOTTEN, TAKEN, VERIFIES, backup_assets, backup_checks
+from churn_assets.backup.assets import (
+    COMPLETE,
+    FORGOTTEN,
+    STAY,
+    TAKEN,
+    VERIFIES,
+    backup_assets,
+    backup_checks,
+)
 from churn_assets.backup.nightly import Age, age_of, forget, part_of_the_day, take, too_old, verify
 from churn_assets.backup.records import BACKUP, FORGETTING, VERIFICATION, acts
 from churn_assets.backup.restic import BackupError, Repository
@@ -42,25 +50,6 @@ def test_each_act_is_recorded_also_one_that_failed(mine: SmallHome, monkeypatch:
     assert age.taken_at is not None and age.taken_at <= datetime.now(UTC)
 
 
-def test_nothing_older_than_35_days_is_kept_but_the_newest(
-    mine: SmallHome, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Erased people fade from backups, and a home that stood still keeps its last one."""
-    mine.add_performance(date(2025, 3, 31))
-    newest = mine.back_up().name
-    later = datetime.now(UTC) + timedelta(days=36)
-
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return later
-
-    monkeypatch.setattr("churn_assets.backup.restic.datetime", Later)
-    gone = Repository(mine.settings).forget(7, 4)
-    assert len(gone) == 1
-    assert [one.name for one in Repository(mine.settings).snapshots()] == [newest]
-
-
 def test_a_week_reads_all_of_the_data() -> None:
     days = [date(2026, 5, day) for day in range(1, 8)]
     assert {part_of_the_day(day) for day in days} == {f"{part}/7" for part in range(1, 8)}
@@ -75,7 +64,7 @@ def test_the_age_of_the_newest_backup_is_judged(hours: int | None, said: str | N
     assert too_old(Age(taken, None, False, ""), NOW) == said
 
 
-def _run(
+def run_night(
     home: SmallHome, settings: Settings | None = None
 ) -> tuple[dg.ExecuteInProcessResult, dict[str, Any]]:
     from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -89,10 +78,10 @@ def _run(
 
 
 def test_the_night_takes_forgets_and_verifies(mine: SmallHome) -> None:
-    done, checks = _run(mine)
+    done, checks = run_night(mine)
     assert done.success
     assert {name: one.passed for name, one in checks.items()} == dict.fromkeys(
-        (TAKEN, VERIFIES, COMPLETE, FORGOTTEN), True
+        (TAKEN, VERIFIES, STAY, COMPLETE, FORGOTTEN), True
     )
     [told] = done.asset_materializations_for_node("operations__backups")
     assert told.metadata["files"].value and told.metadata["backup"].value
@@ -100,7 +89,7 @@ def test_the_night_takes_forgets_and_verifies(mine: SmallHome) -> None:
 
 def test_a_backup_that_lacks_something_warns(mine: SmallHome) -> None:
     (mine.home / "mine.txt").touch()
-    done, checks = _run(mine)
+    done, checks = run_night(mine)
     assert done.success and not checks[COMPLETE].passed
     assert "1 places are not in the backup" in (checks[COMPLETE].description or "")
 
@@ -108,7 +97,7 @@ def test_a_backup_that_lacks_something_warns(mine: SmallHome) -> None:
 def test_a_backup_that_cannot_be_taken_fails_its_check(mine: SmallHome) -> None:
     own = {name: getattr(mine.settings, name) for name in Settings.model_fields}
     nowhere = BackupSettings(repository=str(mine.repository), password="wrong")  # type: ignore[arg-type]
-    done, checks = _run(mine, Settings(**own | {"backup": nowhere}))
+    done, checks = run_night(mine, Settings(**own | {"backup": nowhere}))
     assert not done.success and not checks[TAKEN].passed
     assert "The password does not open the repository" in (checks[TAKEN].description or "")
     assert not [r for r in acts(mine.house, BACKUP) if r["passed"]]

@@ -24,6 +24,7 @@ from churn_assets.backup.restoring import NotProved, restore, restore_recorded, 
 from churn_assets.backup.surroundings import settings_of_home
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.operations.audit.entry import ACTS
 from churn_assets.operations.audit.verification import stored, verify
 from churn_assets.settings import Settings
 from churn_assets_tests.backup.conftest import SmallHome
@@ -341,6 +342,10 @@ def test_erased_people_stay_erased(mine: SmallHome, tmp_path: Path, monkeypatch:
     inside = settings_of_home(mine.settings, done.home, done.home / BUSINESS)
     left = Lakehouse(inside).arrow(tables.MODEL_PERFORMANCE, ["as_of_date"])["as_of_date"].to_pylist()
     assert left == [date(2025, 2, 28)]
+
+
+def test_whoever_erases_replays_it_after_a_restore() -> None:
+    assert tombstones.REPLAYS or not [act for act in ACTS if "eras" in act]
 
 
 def test_an_erasure_that_cannot_be_replayed_stops_the_restore(

@@ -13,10 +13,11 @@ import pytest
 from deltalake import DeltaTable
 
 from churn_assets.backup import databases, staging, taking
+from churn_assets.backup.former import FOLDER, LAST, LOCK, PLACE
 from churn_assets.backup.manifest import GOLDEN, PACKAGES, SETTINGS, read_manifest
 from churn_assets.backup.restic import BackupError, Repository
 from churn_assets.backup.staging import uncovered
-from churn_assets.backup.taking import FOLDER, LAST, LOCK, PLACE, STAGE, wait_for_runs
+from churn_assets.backup.taking import STAGE, wait_for_runs
 from churn_assets.lakehouse import pinned, tables
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.settings import BackupSettings, Settings
@@ -217,7 +218,7 @@ def test_a_file_that_is_written_while_it_is_stored_is_stored_again(
 def test_two_backups_of_a_home_do_not_run_at_once(mine: SmallHome) -> None:
     with (
         only_one(mine.home / FOLDER / LOCK),
-        pytest.raises(BackupError, match=r"Another backup of this home is running"),
+        pytest.raises(BackupError, match=r"Another backup, or a restore, of this home"),
     ):
         mine.back_up()
 

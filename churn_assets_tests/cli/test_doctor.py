@@ -78,7 +78,7 @@ def test_sql_that_engines_read_differently_is_told(settings: Settings, tmp_path:
 def test_a_database_whose_address_is_not_known_is_told(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert look(settings, "databases").what == "no source is read from one"
+    assert look(settings, "asked sources").what == "none; all are delivered as files"
     server = {"server": "crm", "type": "sqlite", "location": "${CRM_URL}"}
     server |= {
         "customProperties": [
@@ -89,11 +89,11 @@ def test_a_database_whose_address_is_not_known_is_told(
     folder = business_copy(tmp_path)
     edit_yaml(folder / "contracts" / "usage.yaml", lambda content: content.update(servers=[server]))
     read = Settings(home=str(tmp_path / "home"), business=str(folder), engine="spark")
-    found = look(read, "databases")
+    found = look(read, "asked sources")
     assert found.status == "fail" and "usage: The environment variable CRM_URL is not set." in found.what
     (tmp_path / "crm.db").touch()
     monkeypatch.setenv("CRM_URL", f"sqlite:///{tmp_path}/crm.db")
-    assert look(read, "databases").what == "the address of 1 source is known; no connection was tried"
+    assert look(read, "asked sources").what == "the address of 1 source is known; no connection was tried"
 
 
 def test_missing_and_corrupt_jars_are_named_with_their_folder(settings: Settings, jars_by_hand: Path) -> None:

@@ -40,4 +40,4 @@ def test_a_mistake_is_told_without_the_secret(
 def test_extracts_of_a_database_are_parquet_below_the_name_of_the_source(tmp_path: Path) -> None:
     source = contract(tmp_path, "postgresql://reader:${PASSWORD}@h/x", "postgresql")
     assert (source.path, source.format) == ("orders", "parquet")
-    assert source.database and (source.database.table, source.database.cursor) == ("orders", "ordered_at")
+    assert source.origin and (source.origin.table, source.origin.cursor) == ("orders", "ordered_at")

@@ -11,7 +11,8 @@ from churn_assets.cli.main import cli
 from churn_assets.contracts.loader import load_business
 from churn_assets.drafting.databases import DatabaseToDraft, find_tables
 from churn_assets.drafting.doubt import DraftError
-from churn_assets.sources.databases.extract import extract_new
+from churn_assets.extracts.asking import asker_of
+from churn_assets.sources.live.extract import extract_new
 
 TODAY = datetime.now(UTC).date()
 
@@ -51,16 +52,19 @@ def test_init_drafts_contracts_that_read_the_tables(
     assert "churn-assets run extract --from" in done.output
     business = load_business(folder)
     customers, purchases = business.source("customers"), business.source("purchases")
-    assert customers.database and purchases.database
-    assert (customers.delivery, customers.database.cursor) == ("changes", "updated_at")
-    assert (purchases.delivery, purchases.database.cursor) == ("changes", "bought_at")
-    assert customers.database.location == "${SHOP_URL}"
+    assert customers.origin and purchases.origin
+    assert (customers.delivery, customers.origin.cursor) == ("changes", "updated_at")
+    assert (purchases.delivery, purchases.origin.cursor) == ("changes", "bought_at")
+    assert customers.origin.location == "${SHOP_URL}"
     assert customers.column("email").personal
     for source, rows in ((customers, 60), (purchases, 1500)):
         draft = tmp_path / "draft" / source.name
         draft.mkdir(parents=True)
         assert (
-            extract_new(source, str(tmp_path / "landing"), str(draft), datetime.now(UTC)).record.rows == rows
+            extract_new(
+                asker_of(source), str(tmp_path / "landing"), str(draft), datetime.now(UTC)
+            ).record.rows
+            == rows
         )
 
 

@@ -140,7 +140,7 @@ def test_a_training_without_mlflow_fails_soon_and_changes_nothing(shop: Lake) ->
     result = Lake(settings, shop.business).run(GROUPS("models"), [str(shop.business.file.calendar.end)])
     assert time.monotonic() - started < 60
     [said] = failures(result).values()
-    assert "MLflow at http://127.0.0.1:9 does not answer, so nothing was trained" in said
+    assert "MLflow at http://127.0.0.1:9 does not answer. Start it" in said
     pd.testing.assert_frame_equal(shop.frame(tables.CHAMPIONS), before)
     assert len(shop.frame(tables.TRAINING_RUNS)) == 1
     assert _in_charge(tracked) == ("1", "promoted")

@@ -15,6 +15,7 @@ from churn_assets.bronze.assets import bronze_assets
 from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
+from churn_assets.extracts.asking import asker_of
 from churn_assets.extracts.assets import extract_assets
 from churn_assets.extracts.due import is_due
 from churn_assets.graph.partitions import range_tags
@@ -26,8 +27,8 @@ from churn_assets.settings import Settings
 from churn_assets.silver.conform import conform
 from churn_assets.simulator.plan import DirtRates, SimulationPlan
 from churn_assets.simulator.telecom import simulate_telecom
-from churn_assets.sources.databases.extract import extract_new
 from churn_assets.sources.landing import list_extracts
+from churn_assets.sources.live.extract import extract_new
 from churn_assets.sources.live.records import Record, records
 from churn_assets_tests.checks import evaluations
 from churn_assets_tests.lakes import edit_yaml, settings_for, small_business, to_bronze
@@ -170,7 +171,7 @@ def test_a_source_is_due_by_its_frequency_and_at_the_end_of_a_month(
 ) -> None:
     source = contract(tmp_path, "sqlite:///x.db")
     object.__setattr__(source, "frequency_days", frequency)
-    taken = [Record("a", datetime.fromisoformat(f"{last}T23:15:00+00:00"), 1, None, None, {})] if last else []
+    taken = Record("a", datetime.fromisoformat(f"{last}T23:15:00+00:00"), 1, None, None, {}) if last else None
     assert is_due(source, taken, date.fromisoformat(today)) is due
 
 
@@ -197,7 +198,7 @@ def _loaded(folder: Path, source: Source, landing: Path, other: Path, file: Path
         now = datetime.combine(extract.extract_date, datetime.min.time(), UTC) + timedelta(
             hours=23, seconds=number % 60
         )
-        extract_new(live, str(other), str(draft), now)
+        extract_new(asker_of(live), str(other), str(draft), now)
     return live
 
 

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from churn_assets.contracts.business import Business
+from churn_assets.definitions import tracking_of
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end
+from churn_assets.reporting.markdown import markdown_page
+from churn_assets.retention import uplift_asset
 from churn_assets.retention.cohort import read_basis
 from churn_assets.retention.uplift_asset import BY_CUSTOMER, EVERY_OFFER, uplift_assets
 from churn_assets_tests.checks import evaluations
@@ -39,6 +42,19 @@ def business(tmp_path: Path) -> Business:
     return business_with(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What is logged into MLflow, which takes seconds to create its file; `tracking` is tested by itself."""
+    found: list[Any] = []
+
+    def log(*args: Any) -> str:
+        found.append(args)
+        return "run-of-the-card"
+
+    monkeypatch.setattr(uplift_asset, "log_uplift", log)
+    return found
+
+
 def made(
     house: Lakehouse, business: Business, months: Sequence[str] = MONTHS[-1:]
 ) -> dg.ExecuteInProcessResult:
@@ -46,7 +62,7 @@ def made(
     return dg.materialize(
         [*uplift_assets(business), *(dg.AssetSpec(t.key) for t in upstream)],
         selection=dg.AssetSelection.assets(tables.OFFER_UPLIFT.key),
-        resources={"lakehouse": house},
+        resources={"lakehouse": house, "tracking": tracking_of(house.settings, business)},
         tags=range_tags(months),
     )
 
@@ -79,11 +95,12 @@ def by_offer(house: Lakehouse) -> dict[str, dict[str, Any]]:
 
 
 def test_few_contacts_leave_the_plan_with_the_constant(
-    spark: "SparkSession", tmp_path: Path, business: Business
+    spark: "SparkSession", tmp_path: Path, business: Business, logged: list[Any]
 ) -> None:
     house = planned_lake(tmp_path, business)
     result = made(house, business)
     found = by_offer(house)
+    assert not logged  # nothing was learned
     assert set(found) == {"discount_10", "service_credit"}
     for row in found.values():
         assert not row["used"] and "100 of each are needed" in row["told"]
@@ -96,8 +113,8 @@ def test_few_contacts_leave_the_plan_with_the_constant(
     assert read_basis(house, business, business.file.campaigns, LAST).own_effects == {}
 
 
-def test_effects_that_differ_reach_the_plan(
-    spark: "SparkSession", tmp_path: Path, business: Business
+def test_effects_that_differ_reach_the_plan_and_have_a_card(
+    spark: "SparkSession", tmp_path: Path, business: Business, logged: list[Any]
 ) -> None:
     house = planned_lake(tmp_path, business)
     tried(house, business)
@@ -108,6 +125,8 @@ def test_effects_that_differ_reach_the_plan(
     assert found["discount_10"]["used"] and "effects by customer" in found["discount_10"]["told"]
     assert found["discount_10"]["qini_gain_low"] > 0
     assert not found["service_credit"]["used"]
+    assert {row["mlflow_run_id"] for row in found.values()} == {"run-of-the-card"}
+    _require_card(logged)
     effects = {r["customer_key"]: r["effect"] for r in house.arrow(tables.CUSTOMER_EFFECTS).to_pylist()}
     rows = house.arrow(tables.CUSTOMER_SNAPSHOTS, None, [("as_of_date", "=", LAST)]).to_pylist()
     quiet = [effects[r["customer_key"]] for r in rows if r["tickets_count_1m"] == 0]
@@ -117,6 +136,19 @@ def test_effects_that_differ_reach_the_plan(
     assert "plans would have earned" in " ".join(event.materialization.metadata)
     assert business.file.campaigns is not None
     assert read_basis(house, business, business.file.campaigns, LAST).own_effects["discount_10"] == effects
+
+
+def _require_card(logged: list[Any]) -> None:
+    """One run of the day; its card tells who was persuadable and who was woken up, and names no customer."""
+    [(_, _, day, params, metrics, card, pictures)] = logged
+    text = markdown_page(card, {name: f"{name}.png" for name in pictures})
+    assert day == LAST and "qini_discount_10.png" in text and set(pictures) == {"qini_discount_10"}
+    assert "Those who are expected to be woken up were: more of the contacted left" in text
+    assert "| persuadable |" in text and "| woken up |" in text and "| all |" in text  # the only segment
+    assert "Nothing was learned" in text  # of the credit
+    assert not any(key(n) in text for n in range(CUSTOMERS))
+    assert metrics["discount_10.used"] == 1 and metrics["service_credit.used"] == 0
+    assert metrics["discount_10.qini_gain_low"] > 0 and params["discount_10.learner"]
 
 
 def test_nothing_that_became_known_later_is_learned(

@@ -233,7 +233,7 @@ def test_lifetimes_out_of_order_are_never_written(
     with dg.DagsterInstance.ephemeral() as instance:
         result = made(house, business, instance=instance, raise_on_error=False)
         evidence = require_blocked(result, instance, tables.EXPECTED_LIFETIMES, ONE_LIFETIME)
-    assert "figures out of order" in evidence
+    assert "lifetimes out of order" in evidence
     assert not house.exists(tables.EXPECTED_LIFETIMES)
 
 

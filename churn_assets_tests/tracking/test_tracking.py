@@ -25,12 +25,14 @@ from churn_assets.ml.training.search import Trial
 from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import temporal_split
 from churn_assets.ml.training.train import train
+from churn_assets.reporting.blocks import Chapter, Document, Pictures
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets.tracking.errors import VersionGone
 from churn_assets.tracking.moved_home import TrackingError, former_roots
 from churn_assets.tracking.studies import log_study
 from churn_assets.tracking.tracking import TRAINED_AS_OF_TAG, Tracking
 from churn_assets.tracking.training_run import ModelVersion
+from churn_assets.tracking.uplifts import UPLIFT_CARD, log_uplift, uplift_experiment
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, training_frame
 
 if TYPE_CHECKING:
@@ -402,3 +404,19 @@ def test_a_home_that_was_moved_without_its_files_says_what_to_bring(trained_home
     command = str(told.value).rpartition("Bring them: ")[2].replace("OLD", str(kept))
     subprocess.run(command, shell=True, check=True)
     assert _at(new).load_version("1").candidate
+
+
+def test_effects_of_offers_are_a_finished_run_with_a_card(tracking: Tracking) -> None:
+    card = Document(
+        "Effects of offers", "as of a day", [Chapter("One", ["Text.", Pictures({"qini": "curve"})])]
+    )
+    run_id = log_uplift(
+        tracking, "dagster", AS_OF, {"told": "x" * 600}, {"qini": 0.5}, card, {"qini": b"png"}
+    )
+    run = tracking._client().get_run(run_id)
+    assert run.info.status == "FINISHED" and run.data.metrics == {"qini": 0.5}
+    assert run.data.tags[TRAINED_AS_OF_TAG] == "2026-01-31" and run.data.tags["dagster_run_id"] == "dagster"
+    experiment = tracking._client().get_experiment(run.info.experiment_id)
+    assert experiment.name == uplift_experiment(tracking) != tracking.experiment
+    files = {file.path for file in tracking._client().list_artifacts(run_id)}
+    assert files == {f"{UPLIFT_CARD}.html", f"{UPLIFT_CARD}.md", "plots"}

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 
+from churn_assets.backup.former import DRILL_LOCK, alone_in
 from churn_assets.backup.manifest import BUSINESS, MANIFEST
 from churn_assets.backup.proving import Proof
-from churn_assets.backup.restic import BackupError, Repository
+from churn_assets.backup.restic import Repository
 from churn_assets.backup.restoring import Restored, restore
 from churn_assets.backup.surroundings import settings_of_home
-from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.settings import Settings
 
-FOLDER, LOCK = "drill", ".drill.lock"
+SCRATCH = "drill"
 
 
 @dataclass(frozen=True)
@@ -90,19 +90,14 @@ def scratch(settings: Settings) -> Iterator[Path]:
     Raises:
         BackupError: another drill is running.
     """
-    parent = settings.home_path / "backup"
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        with only_one(parent / LOCK, wait=False):
-            folder = parent / FOLDER
+    with alone_in(settings.home_path, DRILL_LOCK, what="Another drill, or a restore,") as parent:
+        folder = parent / SCRATCH
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
             shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(mode=0o700)
-            try:
-                yield folder
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-    except BlockingIOError:
-        raise BackupError("Another drill is running. Wait until it has ended.") from None
 
 
 def site(settings: Settings, folder: Path) -> Site:

@@ -37,7 +37,16 @@ OFFER_UPLIFT = Table(
         ),
         LakeColumn("controls", "long", "Their controls.", "contacts"),
         LakeColumn(
-            "learner", "string", "two models, X-learner or doubly robust; null if nothing was learned."
+            "learner",
+            "string",
+            "two models, X-learner, doubly robust, or doubly robust, linear; null if nothing was learned.",
+        ),
+        LakeColumn(
+            "trust",
+            "double",
+            "Share of what the learner says above the constant effect that is believed; 0: nothing holds for customers "
+            "that it did not learn from.",
+            "0 to 1",
         ),
         LakeColumn(
             "judged_contacts", "long", "Of both arms, those of the later time that judged.", "contacts"
@@ -54,6 +63,11 @@ OFFER_UPLIFT = Table(
             "long",
             "Contacts and controls of a later time with which a gain like this would show; null where there is none.",
             "contacts",
+        ),
+        LakeColumn(
+            "mlflow_run_id",
+            "string",
+            "Run in MLflow with the card of all offers; null if nothing was learned of any.",
         ),
     ),
     row_key=("as_of_date", "offer"),

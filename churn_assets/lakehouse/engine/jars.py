@@ -1,15 +1,16 @@
-"""The two Delta jars: kept in one folder, verified by SHA-256, fetched once from a Maven repository or a folder.
+"""Pinned jars, such as the two of Delta: kept in one folder, verified by SHA-256, fetched once from Maven or a folder.
 
-Run `python -m churn_assets.lakehouse.engine.jars` to fetch them before the first session (installation, image build).
+Run `python -m churn_assets.lakehouse.engine.jars` to fetch those of Delta before the first session (installation, image
+build).
 
-This project needs only these two. Resolving their dependencies would add 31 older copies of jars that Spark ships; on
+The lakehouse needs only these two. Resolving their dependencies would add 31 older copies of jars that Spark ships; on
 the driver's class path they break Spark.
 """
 
 import logging
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -30,11 +31,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Jar:
-    """One artifact of group `io.delta`, named as in a Maven repository."""
+    """One artifact, named as in a Maven repository."""
 
     artifact: str
     version: str
     sha256: str
+    group: str = "io.delta"
 
     @property
     def file_name(self) -> str:
@@ -44,13 +46,17 @@ class Jar:
     @property
     def path(self) -> str:
         """Path in a Maven repository, e.g. io/delta/delta-storage/4.4.0/delta-storage-4.4.0.jar"""
-        return f"io/delta/{self.artifact}/{self.version}/{self.file_name}"
+        return f"{self.group.replace('.', '/')}/{self.artifact}/{self.version}/{self.file_name}"
 
 
 DELTA_JARS = (
     Jar("delta-spark_4.2_2.13", "4.4.0", "27d4fd8b1f879535c573ed1c718177d6a27f24d3e626ba02e216369725721ead"),
     Jar("delta-storage", "4.4.0", "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc"),
 )
+
+
+DELTA = "Delta"  # what the jars are of, for messages
+FEW = 3  # jars that a message names one by one
 
 
 class JarsError(RuntimeError):
@@ -62,8 +68,8 @@ class JarsError(RuntimeError):
         remedy: what to do.
     """
 
-    def __init__(self, reason: str, looked: str, remedy: str) -> None:
-        super().__init__(f"No Delta jars: {reason}.\nLooked in: {looked}.\nRemedy: {remedy}.")
+    def __init__(self, reason: str, looked: str, remedy: str, what: str = DELTA) -> None:
+        super().__init__(f"No {what} jars: {reason}.\nLooked in: {looked}.\nRemedy: {remedy}.")
         self.reason, self.looked, self.remedy = reason, looked, remedy
 
 
@@ -84,33 +90,47 @@ def jar_problem(path: Path, jar: Jar) -> str:
     return "" if found == jar.sha256 else f"SHA-256 is {found}, expected {jar.sha256}"
 
 
-def jar_problems(settings: Settings) -> dict[Jar, str]:
-    """The jars that are missing or wrong in their folder -> what is wrong."""
-    problems = {jar: jar_problem(jars_folder(settings) / jar.file_name, jar) for jar in DELTA_JARS}
+def jar_problems(settings: Settings, wanted: Sequence[Jar] | None = None) -> dict[Jar, str]:
+    """The jars, by default those of Delta, that are missing or wrong in their folder -> what is wrong."""
+    jars = DELTA_JARS if wanted is None else wanted
+    problems = {jar: jar_problem(jars_folder(settings) / jar.file_name, jar) for jar in jars}
     return {jar: problem for jar, problem in problems.items() if problem}
 
 
 def delta_jars(settings: Settings, console: Console | None = None) -> list[Path]:
+    """Paths of the verified jars of Delta; see `verified_jars`."""
+    return verified_jars(settings, DELTA_JARS, DELTA, console)
+
+
+def verified_jars(
+    settings: Settings, wanted: Sequence[Jar], what: str, console: Console | None = None
+) -> list[Path]:
     """Paths of the verified jars; fetches those that are missing or wrong. Safe to call from many processes at once.
 
     Args:
         settings: the folder, and where to fetch from.
+        wanted: the jars.
+        what: they are of, for messages.
         console: shows the progress; None for a line in the log.
 
     Raises:
         JarsError: a jar cannot be fetched, or the fetched file is not the one that this release was tested with.
     """
     folder = jars_folder(settings)
-    if jar_problems(settings):
+    if jar_problems(settings, wanted):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # one process fetches, the others wait and find the files
             with only_one(folder / ".lock"):
-                _fetch(settings, jar_problems(settings), console)
+                problems = jar_problems(settings, wanted)
+                with _failures(settings, problems, wanted, what):
+                    _fetch(settings, problems, console)
         except OSError as error:
             reason = f"{folder} cannot be written ({error.strerror or error})"
-            raise JarsError(reason, f"{folder}", "set CHURN_JARS to a folder that can be written") from None
-    return [folder / jar.file_name for jar in DELTA_JARS]
+            raise JarsError(
+                reason, f"{folder}", "set CHURN_JARS to a folder that can be written", what
+            ) from None
+    return [folder / jar.file_name for jar in wanted]
 
 
 def check_source(settings: Settings) -> str:
@@ -122,7 +142,7 @@ def check_source(settings: Settings) -> str:
     Raises:
         JarsError: they cannot be fetched.
     """
-    with _failures(settings, problems := jar_problems(settings)):
+    with _failures(settings, problems := jar_problems(settings), DELTA_JARS, DELTA):
         for jar in problems:
             if folder := _source_folder(settings.maven):
                 _found_in(folder, jar)
@@ -133,7 +153,7 @@ def check_source(settings: Settings) -> str:
 
 def _fetch(settings: Settings, problems: dict[Jar, str], console: Console | None) -> None:
     """Fetch each jar into the folder; it gets its name only when it is complete and verified."""
-    with _failures(settings, problems), _progress(console) as progress:
+    with _progress(console) as progress:
         for jar, problem in problems.items():
             kept = jars_folder(settings) / jar.file_name
             if problem != "missing":
@@ -196,12 +216,16 @@ def _source(maven: str) -> str:
 
 
 @contextmanager
-def _failures(settings: Settings, problems: dict[Jar, str]) -> Iterator[None]:
+def _failures(
+    settings: Settings, problems: dict[Jar, str], wanted: Sequence[Jar], what: str
+) -> Iterator[None]:
     """Raises a failed download as a JarsError without its cause, which would add nothing to the message."""
     try:
         yield
     except DownloadError as error:
-        names = " and ".join(jar.file_name for jar in DELTA_JARS)
+        names = (
+            " and ".join(jar.file_name for jar in wanted) if len(wanted) <= FEW else f"its {len(wanted)} jars"
+        )
         folder = jars_folder(settings)
         kept = "".join(f" ({jar.file_name}: {why})" for jar, why in problems.items() if why != "missing")
         general = f"set CHURN_MAVEN to a mirror of Maven Central, or to a folder that holds {names}"
@@ -209,6 +233,7 @@ def _failures(settings: Settings, problems: dict[Jar, str]) -> Iterator[None]:
             str(error),
             f"{folder}{kept}, then {_source(settings.maven)}",
             f"{error.remedy}; or {general}" if error.remedy else general,
+            what,
         ) from None
 
 

@@ -1,26 +1,20 @@
-"""Chooses a learner of the effects of one offer, and judges it on contacts of a later time."""
+"""Learns the effects of one offer, and judges them on contacts of a later time."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from churn_assets.ml.uplift.judgement import Interval, UpliftJudgement, judge_effects
-from churn_assets.ml.uplift.learners import (
-    LEARNERS,
-    EffectModel,
-    cross_fitted,
-    fit_learner,
-    folds_of,
-    robust_effects,
-    two_chances,
-)
+from churn_assets.ml.uplift.learners import robust_effects, two_chances
 from churn_assets.ml.uplift.policy import PolicyValue, difference, policy_value
+from churn_assets.ml.uplift.shrinking import EffectModel, LearnerChoice, chosen_learner
 from churn_assets.ml.uplift.trial import (
     Floats,
     RandomisedContacts,
+    later_part,
     require_judging,
     require_learnable,
-    split_by_time,
 )
 
 
@@ -29,22 +23,24 @@ class JudgedOffer:
     """What was learned about one offer.
 
     Attributes:
-        model: the chosen learner, fitted on all contacts.
+        chosen: the learner, by customers of the earlier contacts that it did not learn from.
         learned_until: last time of the contacts that the judged model learned from.
-        losses: learner -> loss on customers that it did not learn from, of earlier contacts; the least is chosen.
         judgement: on the later contacts.
+        judged_by: which contacts are the later ones.
         later: those contacts.
         estimated: their effects by the judged model.
         robust: unbiased estimates of their effects.
+        model: fitted on all contacts; None unless it is used.
     """
 
-    model: EffectModel
+    chosen: LearnerChoice
     learned_until: int
-    losses: dict[str, float]
     judgement: UpliftJudgement
+    judged_by: NDArray[np.bool_]
     later: RandomisedContacts
     estimated: Floats
     robust: Floats
+    model: EffectModel | None
 
     @property
     def is_used(self) -> bool:
@@ -55,12 +51,13 @@ class JudgedOffer:
         """Returns what contacting the same number of later customers by effect and by risk would have earned.
 
         Args:
-            value: of each later customer who is kept.
+            value: of each later customer who is kept; NaN where it is not known, then nobody contacts them.
             cost: of a contact.
             share: of the customers who are contacted.
         """
         by_effect = _best(self.estimated * value, share)
         by_constant = _best(self.later.constant * value, share)
+        value = np.nan_to_num(value)
         return PlanValues(
             policy_value(self.later, by_effect, value, cost, self.robust),
             policy_value(self.later, by_constant, value, cost, self.robust),
@@ -88,34 +85,20 @@ def judged_offer(trial: RandomisedContacts, seed: int) -> JudgedOffer:
         NoTrial: there are too few contacts, controls or churners, or all of one date.
     """
     require_learnable(trial)
-    earlier, later = split_by_time(trial)
+    judged_by = later_part(trial)
+    earlier, later = trial.at(~judged_by), trial.at(judged_by)
     require_learnable(earlier)
     require_judging(later)
-    losses = _losses(earlier, seed)
-    name = min(losses, key=lambda learner: losses[learner])
-    judged = fit_learner(name, earlier, seed)
-    estimated = judged.predict(later.features, later.constant)
+    chosen = chosen_learner(earlier, seed)
+    estimated = chosen.fit(earlier, seed).predict(later)
     robust = robust_effects(later, two_chances(earlier, later, seed))
     judgement = judge_effects(later, estimated, later.constant, robust, seed)
-    model = fit_learner(name, trial, seed)
-    return JudgedOffer(model, int(earlier.time.max()), losses, judgement, later, estimated, robust)
+    model = chosen.fit(trial, seed) if judgement.is_better else None
+    return JudgedOffer(chosen, int(earlier.time.max()), judgement, judged_by, later, estimated, robust, model)
 
 
-def _losses(trial: RandomisedContacts, seed: int) -> dict[str, float]:
-    """Learner -> mean squared distance from unbiased effects, of customers that it did not learn from."""
-    fold = folds_of(trial.customer, seed + 1)
-    held = fold == 0
-    rest, here = trial.at(~held), trial.at(held)
-    robust = robust_effects(here, two_chances(rest, here, seed))
-    chances = cross_fitted(rest, seed)
-    found = {}
-    for name, fit in LEARNERS.items():
-        estimated = fit(rest, chances, seed)(here.features, here.constant)
-        found[name] = float(((robust - estimated) ** 2).mean())
-    return found
-
-
-def _best(worth: Floats, share: float) -> "np.ndarray":
+def _best(worth: Floats, share: float) -> NDArray[np.bool_]:
     chosen = np.zeros(len(worth), dtype=bool)
-    chosen[np.argsort(-worth, kind="stable")[: round(share * len(worth))]] = True
-    return chosen
+    order = np.argsort(-np.nan_to_num(worth, nan=-np.inf), kind="stable")
+    chosen[order[: round(share * len(worth))]] = True
+    return chosen & np.isfinite(worth)

@@ -16,27 +16,38 @@ class NoTrial(ValueError):
 
 
 @dataclass(frozen=True)
-class RandomisedContacts:
+class Customers:
+    """Customers whose effects are estimated, one entry each.
+
+    Attributes:
+        features: customers x columns, without missing values.
+        risk: the champion's churn probability.
+        constant: effect that is expected without a model: the risk times the share of the churn that the offer prevents
+            in the mean.
+    """
+
+    features: Floats
+    risk: Floats
+    constant: Floats
+
+
+@dataclass(frozen=True)
+class RandomisedContacts(Customers):
     """Contacts and controls, one entry each.
 
     Attributes:
-        features: contacts x columns; NaN where unknown.
         treated: was to get the offer, whether or not it was accepted.
         churned: left in the outcome window.
         propensity: share of the treated among contacts and controls of the same campaign.
         customer: number of the customer, who may be contacted several times.
         time: ordinal of the as_of_date that the contact followed.
-        constant: effect that is expected without a model: the champion's churn probability times the share of the churn
-            that the offer prevents in the mean.
     """
 
-    features: Floats
     treated: NDArray[np.bool_]
     churned: NDArray[np.bool_]
     propensity: Floats
     customer: NDArray[np.int64]
     time: NDArray[np.int64]
-    constant: Floats
 
     def at(self, rows: NDArray[np.bool_]) -> "RandomisedContacts":
         """Returns some of the contacts."""
@@ -93,10 +104,8 @@ def shares_of_campaigns(campaign: NDArray[np.object_], treated: NDArray[np.bool_
     return found
 
 
-def split_by_time(
-    trial: RandomisedContacts, share: float = 0.4
-) -> tuple[RandomisedContacts, RandomisedContacts]:
-    """Returns earlier contacts to learn from and later ones to judge by, none of one date in both.
+def later_part(trial: RandomisedContacts, share: float = 0.4) -> NDArray[np.bool_]:
+    """Returns which contacts are the later ones, to judge by; the others are to learn from. None of one date are both.
 
     Args:
         trial: all contacts.
@@ -110,4 +119,4 @@ def split_by_time(
         raise NoTrial("All contacts follow one date; a later one is needed to judge by.")
     later = np.cumsum(counts[::-1])[::-1] / counts.sum()
     cut = times[max(1, int(np.flatnonzero(later >= share)[-1]))]
-    return trial.at(trial.time < cut), trial.at(trial.time >= cut)
+    return np.asarray(trial.time >= cut)

@@ -149,7 +149,7 @@ def archive(settings: Settings, folder: Path, by: str, why: str) -> AuditEntry:
         AuditError: it cannot be written.
     """
     places = (store_of(settings), settings.audit_anchor_path / ANCHOR, settings.audit_anchor_path / KEY)
-    former = " ".join(sorted(filter(NAME.fullmatch, _chains(settings)))[:MOST_FORMER])
+    former = " ".join(sorted(filter(NAME.fullmatch, chains_of(settings)))[:MOST_FORMER])
     with alone(settings):
         folder.mkdir(mode=0o700, parents=True)
         for place in places:
@@ -197,16 +197,7 @@ def lost_file(settings: Settings) -> Path | None:
     return anchor if not anchor.exists() and (records or key.exists()) else None
 
 
-@contextmanager
-def alone(settings: Settings) -> Iterator[None]:
-    """Keeps all other processes of this machine from adding records."""
-    folder = settings.audit_anchor_path
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with only_one(folder / LOCK):
-        yield
-
-
-def _chains(settings: Settings) -> set[str]:
+def chains_of(settings: Settings) -> set[str]:
     """Every chain that this home has had, as far as its anchor, its records and its log tell."""
     found = set(told_by_log(settings).last)
     file = settings.audit_anchor_path / ANCHOR
@@ -220,6 +211,15 @@ def _chains(settings: Settings) -> set[str]:
             found.add(str(told["chain"]))
             found.update(str(told["facts"]["former"]).split())
     return found
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Keeps all other processes of this machine from adding records."""
+    folder = settings.audit_anchor_path
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with only_one(folder / LOCK):
+        yield
 
 
 def _continued(settings: Settings, anew: bool) -> tuple[bytes, Anchor, Path]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from churn_assets.contracts.channels import FROM_ENVIRONMENT
 from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.odcs import DatabaseKind
-from churn_assets.settings import HIDDEN, SECRET_PARAMETER, without_secrets
+from churn_assets.settings import SECRET_PARAMETER, without_secrets
 from churn_assets.sources.live.errors import ExtractError
+from churn_assets.sources.live.secrets import hidden, long_enough, with_secrets
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -25,7 +25,6 @@ OF_VALUES = ("DataError", "IntegrityError")  # errors of drivers without SQLSTAT
 NOT_UTF8 = re.compile(
     r"Could not decode to UTF-8 column '(.*)' with text", re.DOTALL
 )  # SQLite shows the text
-SHORTEST_SECRET = 3  # characters; the replacement of a shorter one would make messages unreadable
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,13 @@ class Address:
     Attributes:
         engine: for one connection.
         shown: the address without secrets.
+        place: which database it is, whoever logs in: kind, host, port and name, or the file.
         secrets: texts that no message may hold.
     """
 
     engine: "Engine"
     shown: str
+    place: str
     secrets: tuple[str, ...]
 
     def error(self, what: str, error: Exception, remedy: str) -> ExtractError:
@@ -105,43 +106,7 @@ class Address:
         if decoding := NOT_UTF8.match(str(own)):
             return f"the column {decoding[1]} holds text that is not UTF-8."
         text = next((line.strip() for line in str(own).splitlines() if line.strip()), type(own).__name__)
-        for secret in self.secrets:
-            text = text.replace(secret, HIDDEN)
-        return f"{text.rstrip('.')}."
-
-
-def with_secrets(location: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Returns a location with the values of its variables, and these values.
-
-    A variable that is the whole location is a URL; any other value is quoted, so that it may hold any character.
-
-    Raises:
-        ExtractError: a variable is not set, or its file cannot be read.
-    """
-    secrets = []
-
-    def value(found: re.Match[str]) -> str:
-        secret = _secret(found[1], environ)
-        secrets.append(secret)
-        return secret if found[0] == location else quote(secret, safe="")
-
-    return FROM_ENVIRONMENT.sub(value, location), secrets
-
-
-def _secret(name: str, environ: Mapping[str, str]) -> str:
-    if value := environ.get(name):
-        return value
-    file = environ.get(f"{name}_FILE")
-    if not file:
-        raise ExtractError(
-            f"The environment variable {name} is not set. Set it, or set {name}_FILE to a file that holds its value."
-        )
-    try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExtractError(
-            f"The file that {name}_FILE names cannot be read: {type(error).__name__}."
-        ) from None
+        return f"{hidden(text, self.secrets).rstrip('.')}."
 
 
 def kind_of_location(location: str, environ: Mapping[str, str] = os.environ) -> DatabaseKind:
@@ -191,7 +156,9 @@ def address_of(database: SourceDatabase, environ: Mapping[str, str] = os.environ
         secrets += [str(url.password), quote(str(url.password), safe=""), unquote(str(url.password))]
     secrets += [str(value) for name, value in url.query.items() if SECRET_PARAMETER.match(f"?{name}=")]
     shown = without_secrets(url.render_as_string(hide_password=True))
+    place = f"{database.kind}://{url.host or ''}:{url.port or ''}/{url.database or ''}"
     if database.kind == "sqlite":
+        place = str(Path(url.database or "").absolute())
         url = _only_read(url)
     try:
         engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args={**driver.connect})
@@ -200,8 +167,7 @@ def address_of(database: SourceDatabase, environ: Mapping[str, str] = os.environ
         raise ExtractError(
             f"{shown} cannot be used: {what}. Install its driver, or correct the address."
         ) from None
-    found = tuple(sorted({s for s in secrets if len(s) >= SHORTEST_SECRET}, key=len, reverse=True))
-    return Address(engine, shown, found)
+    return Address(engine, shown, place, long_enough(secrets))
 
 
 def _no_address(database: SourceDatabase, driver: DatabaseDriver) -> ExtractError:

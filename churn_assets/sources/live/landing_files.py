@@ -1,6 +1,6 @@
 """Writes an extract: aside first, and into the landing zone under its name only when it is whole."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from churn_assets.contracts.source import Source
 from churn_assets.durable import sync_file, sync_folder
 from churn_assets.settings import filesystem, is_uri
+from churn_assets.sources.live.records import KEY
 from churn_assets.sources.live.rows import cast, common_type, kind_of
 
 PART = ".part"
@@ -23,6 +24,8 @@ class ExtractDraft:
     A part is a Parquet file of tables with the same types. When a type changes on the way, a new part begins, and at
     the end all are put together in types that hold every value.
     """
+
+    ending = ".parquet"
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -49,8 +52,8 @@ class ExtractDraft:
         """Column -> what its values are."""
         return {field.name: kind_of(field.type) for field in self.schema or ()}
 
-    def finish(self, footer: Mapping[bytes, bytes]) -> str:
-        """Ends the draft; returns the path or URI of its one file, which has this footer."""
+    def finish(self, record: bytes) -> str:
+        """Ends the draft; returns the path or URI of its one file, which has this record in its footer."""
         if self.schema is None or self._writer is None:
             raise ValueError("nothing was added, not even an empty table")
         if len(self.parts) > 1:
@@ -63,7 +66,7 @@ class ExtractDraft:
                         self._writer.write_table(_in(pa.Table.from_batches([batch]), self.schema))
                 fs.delete_file(path)
             self.parts = ["whole.parquet"]
-        self._writer.add_key_value_metadata(footer)
+        self._writer.add_key_value_metadata({KEY: record})
         self._close()
         return f"{self.folder}/{self.parts[0]}"
 
@@ -109,7 +112,7 @@ def remove_unfinished(landing: str, source: Source) -> None:
     """Removes what a killed process has left; the caller lets nobody else extract the source meanwhile."""
     fs, root = filesystem(f"{landing}/{source.path}")
     for info in fs.get_file_info(pafs.FileSelector(root, recursive=True, allow_not_found=True)):
-        if info.is_file and info.base_name.startswith(".") and info.base_name.endswith(f".parquet{PART}"):
+        if info.is_file and info.base_name.startswith(".") and info.base_name.endswith(PART):
             fs.delete_file(info.path)
 
 

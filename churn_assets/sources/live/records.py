@@ -1,13 +1,15 @@
-"""What each extract asked, told in the footer of its file: the only state, so that it cannot be lost without the rows.
+"""What each extract asked, told in its file: the only state, so that it cannot be lost without the rows.
 
 A file that is deleted takes its record along, and the next extract asks for its rows again.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from hashlib import blake2s
 from typing import Any
 
@@ -15,13 +17,17 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from churn_assets.contracts.database import SourceDatabase
+from churn_assets.contracts.origin import Origin
 from churn_assets.contracts.source import Source
 from churn_assets.settings import filesystem
 from churn_assets.sources.landing import EXTRACT
 from churn_assets.sources.live.cursors import Cursor, is_beyond
+from churn_assets.sources.live.documents import ENDING as DOCUMENTS
+from churn_assets.sources.live.documents import record_of
 
 KEY = b"churn_assets.extract"
+ENDINGS = (".parquet", DOCUMENTS)
+READ_AT_ONCE = 8  # files
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Record:
         kinds: column -> kind of its values.
         left_out: columns of the table that the contract does not name.
         month: the month that was asked again; None for an extract of what is new.
+        offsets: of a topic: partition -> offsets of its first message and of the one after its last.
     """
 
     asked: str
@@ -47,26 +54,31 @@ class Record:
     kinds: dict[str, str]
     left_out: tuple[str, ...] = ()
     month: str | None = None
+    offsets: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
-    def footer(self) -> dict[bytes, bytes]:
-        """The record as metadata of a Parquet file."""
+    def to_json(self) -> bytes:
+        """The record as JSON, in ASCII; it lies in the footer or header of its file."""
         content = asdict(self) | {"taken_at": self.taken_at.isoformat()}
         content |= {"start": self.start and self.start.to_json(), "end": self.end and self.end.to_json()}
-        return {KEY: json.dumps(content).encode()}
+        return json.dumps(content).encode()
 
     @classmethod
     def of(cls, content: bytes) -> "Record":
-        """The inverse of `footer`."""
+        """The inverse of `to_json`."""
         found: dict[str, Any] = json.loads(content)
         found |= {name: Cursor.from_json(found[name]) for name in ("start", "end")}
         found |= {"taken_at": datetime.fromisoformat(found["taken_at"]), "left_out": tuple(found["left_out"])}
         return cls(**found)
 
 
-def digest_of(database: SourceDatabase) -> str:
-    """Digest of what is asked; changes when the table, the query or the cursor of the contract changes."""
-    asked = json.dumps([database.table, database.query, database.cursor])
-    return blake2s(asked.encode(), digest_size=8).hexdigest()
+def digest_of(origin: Origin, place: str) -> str:
+    """Digest of what is asked; changes when the contract asks for something else, or of another place.
+
+    Args:
+        origin: what the contract asks.
+        place: where the source is, without user and secret, as the variables of the environment tell it.
+    """
+    return blake2s(json.dumps([place, *origin.asked]).encode(), digest_size=8).hexdigest()
 
 
 def records(landing: str, source: Source) -> list[Record]:
@@ -75,22 +87,50 @@ def records(landing: str, source: Source) -> list[Record]:
     Files of others, and broken ones, have no record, nor have those whose record cannot be read.
     """
     fs, root = filesystem(f"{landing}/{source.path}")
-    found = []
-    for info in fs.get_file_info(pafs.FileSelector(root, recursive=True, allow_not_found=True)):
-        folder, name = info.path.rsplit("/", 2)[-2:]
-        if not (EXTRACT.fullmatch(folder) and name.endswith(".parquet")) or name.startswith("."):
-            continue
-        try:
-            with fs.open_input_file(info.path) as file:
-                metadata = pq.read_metadata(file).metadata or {}
-        except (pa.ArrowException, OSError):
-            continue  # bronze tells of it
-        if KEY in metadata:
-            with suppress(
-                ValueError, TypeError, KeyError
-            ):  # of another version: its rows are asked for again
-                found.append(Record.of(metadata[KEY]))
+    infos = fs.get_file_info(pafs.FileSelector(root, recursive=True, allow_not_found=True))
+    paths = [info.path for info in infos if info.is_file and _is_extract(info.path)]
+    with ThreadPoolExecutor(READ_AT_ONCE) as pool:  # of a store far away, each takes its time
+        found = [record for record in pool.map(partial(_record, fs), paths) if record]
     return sorted(found, key=lambda record: record.taken_at)
+
+
+def newest_record(landing: str, source: Source) -> Record | None:
+    """The record of the newest extract of what was new, not of a month that was asked again; None without any.
+
+    Reads the files of the newest days alone.
+    """
+    fs, root = filesystem(f"{landing}/{source.path}")
+    folders = fs.get_file_info(pafs.FileSelector(root, allow_not_found=True))
+    for folder in sorted((f.path for f in folders if EXTRACT.fullmatch(f.base_name)), reverse=True):
+        infos = fs.get_file_info(pafs.FileSelector(folder))
+        found = [_record(fs, info.path) for info in infos if info.is_file and _is_extract(info.path)]
+        new = [record for record in found if record and record.month is None]
+        if new:
+            return max(new, key=lambda record: record.taken_at)
+    return None
+
+
+def _is_extract(path: str) -> bool:
+    folder, name = path.rsplit("/", 2)[-2:]
+    return EXTRACT.fullmatch(folder) is not None and name.endswith(ENDINGS) and not name.startswith(".")
+
+
+def _footer(file: pa.NativeFile) -> bytes | None:
+    content: bytes | None = (pq.read_metadata(file).metadata or {}).get(KEY)
+    return content
+
+
+def _record(fs: pafs.FileSystem, path: str) -> Record | None:
+    try:
+        with fs.open_input_file(path) as file:
+            content = record_of(file) if path.endswith(DOCUMENTS) else _footer(file)
+    except (pa.ArrowException, OSError):
+        return None  # bronze tells of it
+    if content is None:
+        return None
+    with suppress(ValueError, TypeError, KeyError):  # of another version: its rows are asked for again
+        return Record.of(content)
+    return None
 
 
 def known_until(some: Iterable[Record], asked: str) -> Cursor | None:
@@ -113,10 +153,20 @@ def known_until(some: Iterable[Record], asked: str) -> Cursor | None:
     return reach
 
 
-def changed_columns(before: Record | None, now: Record) -> list[str]:
-    """What has changed in the columns since the extract before, as sentences without values."""
-    if before is None:
+def changed_columns(earlier: Sequence[Record], now: Record, sparse: bool) -> list[str]:
+    """What has changed in the columns since the extracts before, as sentences without values.
+
+    Args:
+        earlier: oldest first.
+        now: the new extract.
+        sparse: a row may lack a column, as a document does, so that one which does not come is not gone.
+    """
+    if not earlier:
         return []
+    before = earlier[-1]
+    if sparse:
+        kinds = {name: kind for r in earlier for name, kind in r.kinds.items() if kind != "nothing"}
+        before = replace(before, kinds=before.kinds | kinds)
     said = [
         f"{name} was {old} and is {now.kinds[name]}"
         for name, old in before.kinds.items()
@@ -124,4 +174,5 @@ def changed_columns(before: Record | None, now: Record) -> list[str]:
     ]
     known, present = {*before.kinds, *before.left_out}, {*now.kinds, *now.left_out}
     said += [f"{name} is new" for name in sorted(present - known)]
-    return said + [f"{name} is gone" for name in sorted(known - present)]
+    gone = [] if sparse else sorted(known - present)
+    return said + [f"{name} is gone" for name in gone]

@@ -32,8 +32,8 @@ def about_extracts(
     if not files:
         found = f"there is no extract in {source.path}/."
         remedy = (
-            "`churn-assets run extract --from YYYY-MM` reads the database."
-            if source.database
+            "`churn-assets run extract --from YYYY-MM` asks the source."
+            if source.origin
             else f"Put files into {source.path}/extract_date=YYYY-MM-DD/, the day on which they were extracted."
         )
         return [Remark("block", "extracts", found, remedy=remedy)]

@@ -9,30 +9,13 @@ import pyarrow as pa
 
 from churn_assets.contracts.source import Source
 from churn_assets.sources.delivered_text import BYTE_ORDER_MARK, undecoded
+from churn_assets.sources.json_text import json_text, parsed
 from churn_assets.sources.landing import ExtractFile, LandingError
 from churn_assets.sources.open_extract import open_utf8
 from churn_assets.sources.readers.added_columns import BROKEN, OTHERS, ROW_NUMBER
 
 BLOCK = 2**20  # bytes
 LONGEST_LINE = 64 * 2**20  # bytes
-
-
-class _Number(str):
-    """A number as it was written: 1.50 stays 1.50, and a long id keeps all digits."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("it has the same name twice")
-    return found
-
-
-CONSTANTS = {None: "null", True: "true", False: "false"}
-_quoted = json.encoder.encode_basestring  # type: ignore[attr-defined]
-_decoder = json.JSONDecoder(
-    parse_int=_Number, parse_float=_Number, parse_constant=_Number, object_pairs_hook=_object
-)
 Document = dict[str, str | None]
 
 
@@ -72,7 +55,7 @@ def read_json_lines(source: Source, file: ExtractFile) -> Iterator[pa.Table]:
             }
             if second or not document.keys() <= known:
                 rest = {n: value for n, value in document.items() if n not in known or n in second}
-                others = _json(rest)
+                others = json_text(rest)
             values = [
                 document.get(names[0]) if len(names) == 1 else _first(document, names) for names in fields
             ]
@@ -125,12 +108,12 @@ def _first(document: Document, names: tuple[str, ...]) -> str | None:
 def _document(line: str) -> Document | None:
     """The members of the JSON object in the line; None when the line is no object, or an object has a name twice."""
     try:
-        found = _decoder.decode(line)
+        found = parsed(line)
         if not isinstance(found, dict):
             return None
         document = {name: value if type(value) is str else _text(value) for name, value in found.items()}
         if "\\u" in line:
-            _json(document).encode()  # raises for an unpaired surrogate
+            json_text(document).encode()  # raises for an unpaired surrogate
     except (ValueError, RecursionError):
         return None
     return document
@@ -138,15 +121,4 @@ def _document(line: str) -> Document | None:
 
 def _text(value: Any) -> str | None:
     """The value of a member as text; None for null."""
-    return None if value is None else str(value) if isinstance(value, str) else _json(value)
-
-
-def _json(value: Any) -> str:
-    """A value as JSON, without blanks."""
-    if type(value) is str:
-        return _quoted(value)
-    if type(value) is dict:
-        return "{" + ",".join([f"{_quoted(name)}:{_json(part)}" for name, part in value.items()]) + "}"
-    if type(value) is list:
-        return "[" + ",".join([_json(part) for part in value]) + "]"
-    return value if type(value) is _Number else CONSTANTS[value]
+    return None if value is None else str(value) if isinstance(value, str) else json_text(value)

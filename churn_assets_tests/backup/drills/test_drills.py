@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from churn_assets.backup.drills import ransomware, run
-from churn_assets.backup.drills.site import FOLDER
+from churn_assets.backup.drills.site import SCRATCH
 from churn_assets.backup.manifest import BackupManifest
 from churn_assets.backup.records import FAILED, NOT_VERIFIED, PASSED, drills
 from churn_assets.backup.taking import back_up
@@ -21,7 +21,7 @@ def test_what_was_lost_comes_back_and_the_home_is_as_before(mine: SmallHome, sce
     assert done.passed, done.told
     [row] = drills(mine.house)
     assert (row["drill_id"], row["scenario"], row["verdict"]) == ("DRL-1", scenario, PASSED)
-    assert "it shows: " in row["evidence"] and not (mine.home / "backup" / FOLDER).exists()
+    assert "it shows: " in row["evidence"] and not (mine.home / "backup" / SCRATCH).exists()
     assert {file: file.read_bytes() for file in files} == files
 
 

@@ -29,6 +29,14 @@ def contacts(
     features = np.column_stack([risk_at, works_at, rng.normal(size=(count, 3))])
     time = np.sort(rng.integers(0, times, count))
     customer = np.arange(count) // 2
-    return RandomisedContacts(
-        features, treated, left, np.full(count, share), customer, time, 0.1 * churn
-    ), effect
+    trial = RandomisedContacts(
+        features=features,
+        risk=churn,
+        constant=0.1 * churn,
+        treated=treated,
+        churned=left,
+        propensity=np.full(count, share),
+        customer=customer,
+        time=time,
+    )
+    return trial, effect

@@ -11,7 +11,8 @@ from sqlalchemy import create_engine
 
 from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.source import Source
-from churn_assets.sources.databases.extract import Extract, extract_new
+from churn_assets.extracts.asking import asker_of
+from churn_assets.sources.live.extract import Extract, extract_new
 
 EVENING = datetime(2026, 3, 10, 23, 15, tzinfo=UTC)
 CONTRACT = """
@@ -106,7 +107,7 @@ class Shop(NamedTuple):
     def extract(self, days: int = 0, source: Source | None = None) -> Extract:
         """An extract of so many days after the first evening."""
         return extract_new(
-            source or self.source, str(self.landing), self.draft(), EVENING + timedelta(days=days)
+            asker_of(source or self.source), str(self.landing), self.draft(), EVENING + timedelta(days=days)
         )
 
     def draft(self) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from churn_assets.extracts.asking import asker_of
 from churn_assets.sources.databases import reading
-from churn_assets.sources.databases.extract import CannotAskAgain, extract_month, extract_new
 from churn_assets.sources.live.errors import ExtractError
+from churn_assets.sources.live.extract import CannotAskAgain, extract_month, extract_new
 from churn_assets_tests.serving.publication.postgresql_server import PASSWORD, SUPERUSER
 from churn_assets_tests.sources.databases.shop import EVENING, Orders, Shop, contract, files, landed, numbers
 
@@ -21,24 +22,24 @@ KILLED = """
 import os, signal, sys
 from datetime import datetime
 from pathlib import Path
-from churn_assets.sources.databases import extract
+from churn_assets.extracts.asking import asker_of
+from churn_assets.sources.live import landing_files
+from churn_assets.sources.live.extract import extract_new
 from churn_assets_tests.sources.databases.shop import EVENING, contract
 
 source = contract(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
 where = sys.argv[5]
 if where == "rows":
-    read = extract.ExtractDraft.add
+    read = landing_files.ExtractDraft.add
     def add(self, table):
         read(self, table)
         os.kill(os.getpid(), signal.SIGKILL)
-    extract.ExtractDraft.add = add
+    landing_files.ExtractDraft.add = add
 elif where == "finish":
-    extract.ExtractDraft.finish = lambda self, footer: os.kill(os.getpid(), signal.SIGKILL)
+    landing_files.ExtractDraft.finish = lambda self, record: os.kill(os.getpid(), signal.SIGKILL)
 else:
-    import pyarrow.fs as pafs
-    from churn_assets.sources.live import landing_files
     landing_files.sync_file = lambda file: os.kill(os.getpid(), signal.SIGKILL)
-extract.extract_new(source, sys.argv[4], sys.argv[4] + "_draft", EVENING)
+extract_new(asker_of(source), sys.argv[4], sys.argv[4] + "_draft", EVENING)
 """
 
 
@@ -156,7 +157,9 @@ def test_a_month_that_is_over_is_asked_again(shop: Shop) -> None:
     shop.orders.add((1, "2025-12-31 10:00:00"), (2, "2026-01-31 23:59:59"), (3, "2026-02-01 00:00:00"))
     shop.orders.add((4, "2026-03-01 00:00:00"))
     for month in ("2026-01", "2026-02"):
-        extract_month(shop.source, str(shop.landing), shop.draft(), month, month == "2026-01", EVENING)
+        extract_month(
+            asker_of(shop.source), str(shop.landing), shop.draft(), month, month == "2026-01", EVENING
+        )
     held = {f.parent.name: landed(f.parent)["order_id"].to_pylist() for f in files(shop.landing)}
     assert held == {"extract_date=2026-01-31": [1, 2], "extract_date=2026-02-28": [3]}
     new = shop.extract()
@@ -176,7 +179,7 @@ def test_a_month_cannot_be_asked_again_where_rows_tell_no_past(shop: Shop) -> No
         (contract(shop.folder, shop.location, shop.kind, **own), "counts, and tells no month"),
     ):
         with pytest.raises(CannotAskAgain, match=why):
-            extract_month(source, str(shop.landing), shop.draft(), "2026-01", True, EVENING)
+            extract_month(asker_of(source), str(shop.landing), shop.draft(), "2026-01", True, EVENING)
     assert not files(shop.landing)
 
 
@@ -268,7 +271,7 @@ def test_a_lost_connection_is_tried_again_and_a_refused_login_is_not(
         monkeypatch.setenv("CANARY", canary)
         source = contract(tmp_path, address, "postgresql")
         with pytest.raises(ExtractError, match=told) as error:
-            extract_new(source, str(tmp_path / "landing"), str(tmp_path), EVENING)
+            extract_new(asker_of(source), str(tmp_path / "landing"), str(tmp_path), EVENING)
         assert len(waits) == tries
         waits.clear()
         assert "Kanarienvogel" not in str(error.value) and error.value.__cause__ is None
@@ -289,7 +292,7 @@ def test_a_wrong_location_is_told_without_its_secrets(
     tmp_path: Path, location: str, environ: dict[str, str], told: str
 ) -> None:
     with pytest.raises(ExtractError, match=told) as error:
-        extract_new(contract(tmp_path, location), str(tmp_path), str(tmp_path), EVENING, environ)
+        extract_new(asker_of(contract(tmp_path, location), environ), str(tmp_path), str(tmp_path), EVENING)
     assert "Kanarienvogel" not in str(error.value)
 
 
@@ -300,7 +303,7 @@ def test_a_missing_driver_is_told_with_the_command_that_installs_it(tmp_path: Pa
         import pymysql  # noqa: F401
     except ImportError:
         with pytest.raises(ExtractError, match="Run `pip install pymysql`"):
-            extract_new(source, str(tmp_path), str(tmp_path), EVENING)
+            extract_new(asker_of(source), str(tmp_path), str(tmp_path), EVENING)
     else:
         pytest.skip("the driver is installed here")
 
@@ -313,6 +316,6 @@ def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
     draft.mkdir()
     environ = {"SHOP_URL_FILE": str(secret)}
     done = extract_new(
-        contract(tmp_path, "${SHOP_URL}"), str(tmp_path / "landing"), str(draft), EVENING, environ
+        asker_of(contract(tmp_path, "${SHOP_URL}"), environ), str(tmp_path / "landing"), str(draft), EVENING
     )
     assert done.record.rows == 1

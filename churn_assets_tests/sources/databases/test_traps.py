@@ -10,6 +10,7 @@ import pytest
 from churn_assets.contracts.database import SourceDatabase
 from churn_assets.drafting.databases import DatabaseToDraft, _declared, find_tables
 from churn_assets.drafting.doubt import DraftError
+from churn_assets.extracts.asking import asker_of
 from churn_assets.sources.databases import address as addresses
 from churn_assets.sources.databases import reading
 from churn_assets.sources.databases.address import address_of
@@ -82,8 +83,8 @@ def test_days_without_end_are_days_that_mean_none(shop: Shop) -> None:
         "entity",
         query=query.replace("order_id,", "order_id, customer_id, now() AS ordered_at,").replace("'", '"'),
     )
-    assert source.database
-    object.__setattr__(source.database, "query", query.replace("order_id,", "order_id, customer_id,"))
+    assert source.origin
+    object.__setattr__(source.origin, "query", query.replace("order_id,", "order_id, customer_id,"))
     shop.extract(1, source)
     row = landed(files(shop.landing)[-1].parent).to_pylist()[0]
     assert (str(row["d"]), str(row["t"])[4:10], str(row["e"])) == ("9999-12-31", "-01-01", "2026-02-03")
@@ -163,10 +164,12 @@ def test_texts_of_times_may_be_written_in_two_ways(shop: Shop, before: str, afte
 )
 def test_an_at_sign_in_a_password_does_not_show_its_rest(tmp_path: Path, address: str) -> None:
     source = contract(tmp_path, "${SHOP_URL}", "postgresql")
-    from churn_assets.sources.databases.extract import extract_new
+    from churn_assets.sources.live.extract import extract_new
 
     with pytest.raises(ExtractError, match="%40") as error:
-        extract_new(source, str(tmp_path / "landing"), str(tmp_path), EVENING, {"SHOP_URL": address})
+        extract_new(
+            asker_of(source, {"SHOP_URL": address}), str(tmp_path / "landing"), str(tmp_path), EVENING
+        )
     assert CANARY not in str(error.value)
     with pytest.raises(DraftError, match="%40") as refused:
         find_tables(DatabaseToDraft(address), tmp_path, EVENING.date())
@@ -186,7 +189,7 @@ def test_secrets_among_the_parameters_of_an_address_are_neither_shown_nor_writte
 
 def test_a_server_that_does_not_speak_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("psycopg")
-    from churn_assets.sources.databases.extract import extract_new
+    from churn_assets.sources.live.extract import extract_new
 
     _no_waits(monkeypatch)
     monkeypatch.setitem(addresses.DRIVERS["postgresql"].connect, "connect_timeout", 2)  # type: ignore[arg-type]
@@ -195,7 +198,7 @@ def test_a_server_that_does_not_speak_is_given_up(tmp_path: Path, monkeypatch: p
         environ = {"SHOP_URL": f"postgresql://reader:{CANARY}@127.0.0.1:{silent.getsockname()[1]}/shop"}
         source = contract(tmp_path, "${SHOP_URL}", "postgresql")
         with pytest.raises(ExtractError, match="does not answer") as error:
-            extract_new(source, str(tmp_path / "landing"), str(tmp_path), EVENING, environ)
+            extract_new(asker_of(source, environ), str(tmp_path / "landing"), str(tmp_path), EVENING)
     assert CANARY not in str(error.value)
 
 

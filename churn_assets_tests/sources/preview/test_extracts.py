@@ -29,6 +29,6 @@ def test_a_source_that_delivers_as_needed_lacks_nothing() -> None:
 
 def test_a_database_is_asked_and_not_waited_for() -> None:
     database = SourceDatabase("sqlite", "sqlite:///crm.db", "customers", None, None, None)
-    source = replace(TELECOM.source("customers"), database=database)
+    source = replace(TELECOM.source("customers"), origin=database)
     [remark] = about_extracts(source, [], ("2025-01", None), "2025-01", "2025-08", TODAY)
-    assert remark.remedy == "`churn-assets run extract --from YYYY-MM` reads the database."
+    assert remark.remedy == "`churn-assets run extract --from YYYY-MM` asks the source."

@@ -1,0 +1,69 @@
+"""Who is persuadable and who is woken up by a contact: groups of customers by estimated effects, and what came."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_assets.ml.uplift.judgement import Interval, clustered_mean
+from churn_assets.ml.uplift.trial import Floats, RandomisedContacts
+
+PERSUADABLE, LITTLE, WOKEN = "persuadable", "little changed", "woken up"
+TOP = 0.2  # share of the customers who are called persuadable, those with the largest effects
+
+
+@dataclass(frozen=True)
+class EffectGroup:
+    """Customers of later contacts.
+
+    Attributes:
+        name: of the group.
+        contacts, controls: in it.
+        woken: share of them whose estimated effect is below 0.
+        estimated: mean estimated effect.
+        observed: mean of unbiased effects.
+    """
+
+    name: str
+    contacts: int
+    controls: int
+    woken: float
+    estimated: float
+    observed: Interval
+
+
+def kinds_of(estimated: Floats) -> NDArray[np.object_]:
+    """Returns of each customer WOKEN with an effect below 0, PERSUADABLE among the TOP above it, else LITTLE."""
+    found = np.full(len(estimated), LITTLE, dtype=object)
+    found[np.argsort(-estimated, kind="stable")[: round(TOP * len(estimated))]] = PERSUADABLE
+    found[estimated <= 0] = LITTLE
+    found[estimated < 0] = WOKEN
+    return found
+
+
+def effect_groups(
+    later: RandomisedContacts, estimated: Floats, robust: Floats, names: NDArray[np.object_]
+) -> list[EffectGroup]:
+    """Returns the groups, that with the largest estimated effect first.
+
+    Args:
+        later: contacts that the estimates were not learned from.
+        estimated: effect of each.
+        robust: unbiased estimates, see `robust_effects`.
+        names: the group of each.
+    """
+    found = []
+    for name in sorted(set(names.tolist())):
+        here = names == name
+        treated = int(later.treated[here].sum())
+        found.append(
+            EffectGroup(
+                name,
+                treated,
+                int(here.sum()) - treated,
+                float((estimated[here] < 0).mean()),
+                float(estimated[here].mean()),
+                clustered_mean(robust[here], later.customer[here]),
+            )
+        )
+    return sorted(found, key=lambda group: -group.estimated)

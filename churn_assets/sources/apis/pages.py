@@ -1,0 +1,147 @@
+"""The pages of a REST service: how one leads to the next, and when the last one has come."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urljoin
+
+from churn_assets.contracts.api_properties import ApiProperties, PaginatorProperty
+from churn_assets.contracts.words import listed
+from churn_assets.sources.apis.client import ApiClient, ApiPage
+from churn_assets.sources.json_text import Number
+from churn_assets.sources.live.errors import ExtractError
+
+Records = list[dict[str, Any]]
+Next = tuple[str, dict[str, str]]  # address, and parameters of the query
+
+
+def pages(client: ApiClient, own: ApiProperties, parameters: Mapping[str, str]) -> Iterator[Records]:
+    """The records of each page, at least one page, which may be empty.
+
+    Raises:
+        ExtractError: see `ApiClient.page`; an answer is not what the contract says; the service gives a page twice.
+    """
+    paginator, url = own.paginator, client.address.url
+    asked = {**client.address.parameters, **parameters, **_first(paginator)}
+    told, count, seen = 0, 0, set[object]()
+    before: Records = []
+    while True:
+        page = client.page(url, asked)
+        records = _records(page.content, own.records, client.address.shown)
+        if records and before == records:
+            raise ExtractError(
+                f"{client.address.shown} gives the same page again. Correct `paginator`: does the service know its "
+                "parameter?"
+            )
+        yield records
+        before, told, count = records, told + len(records), count + 1
+        if (following := _following(paginator, page, records, asked, told, count)) is None:
+            return
+        url, asked = urljoin(url, following[0]), following[1]
+        if (key := (url, tuple(sorted(asked.items())))) in seen:
+            raise ExtractError(f"{client.address.shown} leads in a circle of pages. Correct `paginator`.")
+        seen.add(key)
+
+
+def _first(paginator: PaginatorProperty) -> dict[str, str]:
+    """The parameters of the first page."""
+    asked = {}
+    if paginator.kind == "page":
+        asked[str(paginator.parameter)] = str(paginator.first)
+    if paginator.kind == "offset":
+        asked[str(paginator.parameter)] = "0"
+    if paginator.sizeParameter and paginator.size:
+        asked[paginator.sizeParameter] = str(paginator.size)
+    return asked
+
+
+def _following(
+    paginator: PaginatorProperty,
+    page: ApiPage,
+    records: Records,
+    asked: dict[str, str],
+    told: int,
+    count: int,
+) -> Next | None:
+    """Address and parameters of the next page; None after the last.
+
+    A page that is not full says nothing, because a service may give fewer records than it was asked for.
+    """
+    parameter = str(paginator.parameter)
+    match paginator.kind:
+        case "none":
+            if page.link:
+                raise ExtractError(
+                    "The answer has a further page, in its header `Link`. Declare `paginator: {kind: link}`."
+                )
+            return None
+        case "page":
+            last = _number(page, paginator.pages)
+            ended = not records or (last is not None and count >= last) or _all(page, paginator, told)
+            return None if ended else ("", asked | {parameter: str(paginator.first + count)})
+        case "offset":
+            ended = not records or _all(page, paginator, told)
+            return None if ended else ("", asked | {parameter: str(told)})
+        case "cursor":
+            return _by_cursor(paginator, page, records, asked)
+    address = page.link if paginator.next is None else at(page.content, paginator.next)
+    if address is not None and not isinstance(address, str):
+        raise ExtractError(f"{paginator.next} is no address. Correct `next` of the paginator.")
+    return (address, {}) if address else None
+
+
+def _by_cursor(
+    paginator: PaginatorProperty, page: ApiPage, records: Records, asked: dict[str, str]
+) -> Next | None:
+    if paginator.more is not None and at(page.content, paginator.more) is not True:
+        return None
+    if paginator.next is not None:
+        cursor = at(page.content, paginator.next)
+    else:
+        cursor = at(records[-1], str(paginator.lastRecord)) if records else None
+    if cursor in (None, ""):
+        if paginator.more is not None or (records and paginator.lastRecord is not None):
+            raise ExtractError(
+                f"There is no {paginator.next or paginator.lastRecord} that leads to the next page. "
+                "Correct `paginator`."
+            )
+        return None
+    if not isinstance(cursor, str):
+        raise ExtractError("The next cursor is neither text nor a number. Correct `next` of the paginator.")
+    return ("", asked | {str(paginator.parameter): str(cursor)})
+
+
+def _all(page: ApiPage, paginator: PaginatorProperty, told: int) -> bool:
+    """Whether the answer tells that all records have come."""
+    total = _number(page, paginator.total)
+    return total is not None and told >= total
+
+
+def _number(page: ApiPage, path: str | None) -> int | None:
+    if path is None:
+        return None
+    found = at(page.content, path)
+    if not isinstance(found, Number) or not found.isdigit():
+        raise ExtractError(f"The answer has no number {path}. Correct `paginator`.")
+    return int(found)
+
+
+def at(content: Any, path: str) -> Any:
+    """What stands at a path such as meta.next; None if there is nothing."""
+    for name in path.split("."):
+        content = content.get(name) if isinstance(content, dict) else None
+    return content
+
+
+def _records(content: Any, path: str | None, shown: str) -> Records:
+    found = content if path is None else at(content, path)
+    if not isinstance(found, list):
+        there = f" It has {listed(sorted(content))}." if isinstance(content, dict) else ""
+        raise ExtractError(
+            f"{shown} gives no list of records{f' at {path}' if path else ''}.{there} "
+            "Set `records` to where the list is."
+        )
+    if not all(isinstance(record, dict) for record in found):
+        raise ExtractError(
+            f"{shown} gives records that are no JSON objects. Set `records` to where the list is."
+        )
+    return found

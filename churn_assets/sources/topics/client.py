@@ -1,0 +1,90 @@
+"""The client of Kafka: its settings with secrets from the environment, and errors that tell none."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from churn_assets.contracts.channels import FROM_ENVIRONMENT
+from churn_assets.contracts.source import Source
+from churn_assets.contracts.topic import SourceTopic
+from churn_assets.settings import HIDDEN
+from churn_assets.sources.live.errors import ExtractError
+from churn_assets.sources.live.secrets import long_enough, with_secrets
+
+CONNECT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class TopicAddress:
+    """A topic to connect to.
+
+    Attributes:
+        settings: of librdkafka.
+        shown: the topic and its brokers, without secrets.
+        secrets: texts that no message may hold.
+    """
+
+    settings: dict[str, Any]
+    shown: str
+    secrets: tuple[str, ...]
+
+    def error(self, said: object, remedy: str) -> ExtractError:
+        """Returns the error for what the broker or its client has said, without a secret."""
+        text = " ".join(str(said).split())
+        for secret in self.secrets:
+            text = text.replace(secret, HIDDEN)
+        return ExtractError(f"{self.shown}: {text.rstrip('.')}. {remedy}")
+
+
+def topic_of(source: Source) -> SourceTopic:
+    """The topic of a source; ValueError if it has none."""
+    if not isinstance(source.origin, SourceTopic):
+        raise ValueError(f"{source.name} is no topic")
+    return source.origin
+
+
+def topic_address(source: Source, environ: Mapping[str, str] = os.environ) -> TopicAddress:
+    """Returns the topic to connect to; connects to nothing.
+
+    Raises:
+        ExtractError: a variable is not set, or the client is not installed.
+    """
+    topic = topic_of(source)
+    if find_spec("confluent_kafka") is None:
+        raise ExtractError(
+            "confluent-kafka, the client of Kafka, is not installed. Run `pip install 'churn-assets[kafka]'`."
+        )
+    hosts, secrets = _value(topic.host, environ)
+    settings: dict[str, Any] = {
+        "bootstrap.servers": hosts,
+        "group.id": topic.group or f"churn-assets-{source.name}",
+        "security.protocol": topic.protection,
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+        "isolation.level": "read_committed",
+        "socket.connection.setup.timeout.ms": CONNECT_SECONDS * 1000,
+        "log_level": 0,  # what it would say comes as an error
+    }
+    if topic.user is not None and topic.password is not None:
+        user, _ = _value(topic.user, environ)
+        password, more = _value(topic.password, environ)
+        secrets += more
+        settings |= {"sasl.mechanism": topic.mechanism, "sasl.username": user, "sasl.password": password}
+    if topic.authority is not None:
+        settings["ssl.ca.location"] = topic.authority
+    return TopicAddress(settings, f"The topic {topic.topic} of {topic.host}", long_enough(secrets))
+
+
+def _value(text: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
+    """A text with the values of its variables, as they are, and these values."""
+    secrets: list[str] = []
+
+    def value(name: str) -> str:
+        found, some = with_secrets(f"${{{name}}}", environ)
+        secrets.extend(some)
+        return found
+
+    return FROM_ENVIRONMENT.sub(lambda found: value(found[1]), text), secrets

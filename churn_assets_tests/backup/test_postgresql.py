@@ -1,0 +1,174 @@
+"""What MLflow and Dagster keep in PostgreSQL is dumped and proved; where it cannot be, the backup fails a check."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from churn_assets.backup import databases
+from churn_assets.backup.assets import COMPLETE
+from churn_assets.backup.manifest import DAGSTER_DUMP, MLFLOW_DUMP
+from churn_assets.backup.postgresql import NotDumped, dagster_address, mlflow_address, rows_of, table_of
+from churn_assets.backup.proving import prove
+from churn_assets.backup.restoring import restore
+from churn_assets.settings import Settings
+from churn_assets_tests.backup.conftest import SmallHome
+from churn_assets_tests.backup.test_nightly import run_night
+from churn_assets_tests.serving.publication.postgresql_server import PASSWORD, SUPERUSER, programs, server
+
+needs_server = pytest.mark.skipif(
+    programs() is None or not shutil.which("pg_dump"), reason="PostgreSQL is not installed"
+)
+ODD = "tab\there, back\\slash, new\nline"
+OF_DAGSTER = (
+    "CREATE TABLE runs (id serial, run_id text, pipeline_name text, status text)",
+    "INSERT INTO runs (run_id, pipeline_name, status) VALUES ('a1', 'ingest', 'SUCCESS'), ('b2', 'train', 'STARTED')",
+    "CREATE TABLE instigators (selector_id text, status text, instigator_body text)",
+    f"INSERT INTO instigators VALUES ('nightly', 'RUNNING', E'{ODD.encode('unicode_escape').decode()}')",
+)
+OF_MLFLOW = (
+    "CREATE TABLE runs (run_uuid text)",
+    "INSERT INTO runs VALUES ('r1'), ('r2')",
+    "CREATE TABLE registered_model_aliases (name text, alias text, version int)",
+    "INSERT INTO registered_model_aliases VALUES ('churn', 'champion', 3)",
+    "CREATE TABLE model_versions (name text, version int, storage_location text, current_stage text)",
+)
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[str]:
+    """The address of a server, without a database."""
+    found = programs()
+    assert found is not None
+    with server(found) as address:
+        where = address.removesuffix("/postgres")
+        for name, statements in (("dagster", OF_DAGSTER), ("mlflow", OF_MLFLOW)):
+            with psycopg.connect(f"postgresql://{SUPERUSER}:{PASSWORD}@{address}", autocommit=True) as admin:
+                admin.execute(f"CREATE DATABASE {name}".encode())
+            with psycopg.connect(f"postgresql://{SUPERUSER}:{PASSWORD}@{where}/{name}") as database:
+                for one in statements:
+                    database.execute(one.encode())
+        yield where
+
+
+def _moved(home: SmallHome, where: str, password: str = PASSWORD) -> SmallHome:
+    """The home with its Dagster and its MLflow in PostgreSQL."""
+    shutil.rmtree(home.home / "dagster/history")
+    shutil.rmtree(home.home / "dagster/schedules")
+    host, port = where.split(":")
+    (home.home / "dagster/dagster.yaml").write_text(
+        "storage:\n  postgres:\n    postgres_db:\n"
+        f"      username: {SUPERUSER}\n      password: {{env: DAGSTER_PG}}\n      hostname: {host}\n"
+        f"      port: {port}\n      db_name: dagster\n"
+    )
+    own = {name: getattr(home.settings, name) for name in Settings.model_fields}
+    uri = f"postgresql+psycopg2://{SUPERUSER}:{password}@{where}/mlflow"
+    return SmallHome(Settings(**own | {"tracking_uri": uri}), home.business)
+
+
+@needs_server
+def test_what_lies_in_postgresql_is_held_and_proved(
+    mine: SmallHome, postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_PG", PASSWORD)
+    home = _moved(mine, postgresql)
+    held = home.back_up().manifest
+    assert held.dumps == {
+        MLFLOW_DUMP: {"runs": 2, "registered_model_aliases": 1, "model_versions": 0},
+        DAGSTER_DUMP: {"runs": 2, "instigators": 1},
+    }
+    assert held.unsettled == ["train (b2) had not ended"]
+    assert (held.runs, held.aliases) == ({"a1": "SUCCESS", "b2": "STARTED"}, {"churn": {"champion": "3"}})
+    assert "mlflow.db" not in held.not_held and "dagster" not in held.not_held
+    done = restore(home.settings, tmp_path / "back")
+    told = {proof.name: proof.told for proof in done.proofs}
+    assert "restored/dagster.dump has its 3 rows of 2 tables" in told["databases"]
+    columns, rows = table_of(done.home / DAGSTER_DUMP, "instigators")
+    assert dict(zip(columns, rows[0], strict=True))["instigator_body"] == ODD
+    assert PASSWORD not in (done.home / "restored/settings.env").read_text()
+    dump = done.home / DAGSTER_DUMP
+    dump.write_bytes(dump.read_bytes()[: dump.stat().st_size * 2 // 3])
+    [failed] = prove(home.settings, done.home, done.manifest, names=("databases",))
+    assert not failed.passed and "cannot be read" in failed.told
+
+
+@needs_server
+def test_what_cannot_be_dumped_fails_the_check_and_is_named(
+    mine: SmallHome, postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_PG", "wrong")
+    done, checks = run_night(_moved(mine, postgresql, "wrong"))
+    assert done.success and not checks[COMPLETE].passed
+    assert checks[COMPLETE].severity.name == "ERROR"
+    told = str(checks[COMPLETE].metadata)
+    assert "pg_dump failed" in told and "password authentication failed" in told and "wrong" not in told
+    assert "nobody could tell whether runs were in flight" in told
+
+
+def test_without_the_programs_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(NotDumped, match=r"pg_restore is not installed\. Install PostgreSQL's client"):
+        rows_of(tmp_path / "mlflow.dump")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("telemetry: {enabled: false}", None),
+        ("event_log_storage: {module: churn_assets.deployment.event_log, class: EventLog}", None),
+        ("storage: {sqlite: {base_dir: {env: DAGSTER_FOLDER}}}", None),
+        (
+            "storage: {postgres: {postgres_url: 'postgresql://u:p%2Fw@h:1/d?sslmode=require'}}",
+            ("postgresql://u@h:1/d?sslmode=require", "p/w"),
+        ),
+        (
+            "run_storage: {module: dagster_postgres, config: {postgres_db: {username: u, hostname: h, db_name: d}}}",
+            ("postgresql://u@h:5432/d", None),
+        ),
+    ],
+)
+def test_dagster_yaml_says_where_dagster_keeps_its_records(
+    tmp_path: Path, content: str, found: tuple[str, str | None] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_FOLDER", str(tmp_path / "dagster/storage"))
+    (tmp_path / "dagster").mkdir()
+    (tmp_path / "dagster/dagster.yaml").write_text(content)
+    address = dagster_address(tmp_path)
+    assert (address and (address.uri, address.password)) == found
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("storage: {mysql: {mysql_url: x}}", "a storage that is no PostgreSQL"),
+        ("storage: {postgres: {postgres_url: {env: NOT_SET_HERE}}}", "NOT_SET_HERE, which is not set here"),
+        ("storage: {postgres: {postgres_db: {username: u}}}", "without username, hostname or db_name"),
+        ("storage: {sqlite: {base_dir: /srv/x}}", "puts Dagster's records into /srv/x"),
+        ("storage: [", "cannot be read"),
+    ],
+)
+def test_a_storage_of_dagster_that_cannot_be_held_is_named(mine: SmallHome, content: str, said: str) -> None:
+    (mine.home / "dagster/dagster.yaml").write_text(content)
+    held = mine.back_up().manifest
+    assert said in held.not_held["dagster"] and held.unsettled
+    with pytest.raises(NotDumped):
+        databases.running(mine.home)
+
+
+def test_an_mlflow_elsewhere_is_named_without_its_password(mine: SmallHome) -> None:
+    own = {name: getattr(mine.settings, name) for name in Settings.model_fields}
+    uri = "https://anna:hunter2@mlflow.example.com"
+    home = SmallHome(Settings(**own | {"tracking_uri": uri}), mine.business)
+    told = home.back_up().manifest.not_held["mlflow.db"]
+    assert told == "CHURN_TRACKING_URI is https://***@mlflow.example.com: back it up where it lies"
+    assert mlflow_address(mine.settings) is None and "hunter2" not in os.environ
+
+
+def test_a_lake_in_a_bucket_is_named_with_what_covers_it(mine: SmallHome) -> None:
+    own = {name: getattr(mine.settings, name) for name in Settings.model_fields}
+    home = SmallHome(Settings(**own | {"lake": "s3a://bucket/lake"}), mine.business)
+    told = home.back_up().manifest.not_held["lake"]
+    assert told == "CHURN_LAKE is not on this machine: turn on versioning and replication of its bucket"

@@ -1,0 +1,50 @@
+"""A broker of Kafka on this machine: what it holds outlives a kill, and what hinders it is told."""
+
+from pathlib import Path
+
+import pytest
+
+from churn_assets.local_servers import kafka_broker
+from churn_assets.local_servers.kafka_broker import BrokerError, KafkaBroker
+from churn_assets.settings import Settings
+
+
+def test_what_a_broker_holds_outlives_a_kill(broker: KafkaBroker) -> None:
+    from confluent_kafka import Producer
+
+    broker.create_topic("calls", 2)
+    producer = Producer({"bootstrap.servers": broker.address, "compression.type": "zstd"})
+    for number in range(100):
+        producer.produce("calls", b"%d" % number, key=b"%d" % number)
+    assert producer.flush(30) == 0
+    before = broker.address
+    broker.kill()
+    broker.start()
+    assert broker.address == before
+    assert sorted(_held(broker, "calls")) == sorted(b"%d" % n for n in range(100))
+
+
+def _held(broker: KafkaBroker, topic: str) -> list[bytes]:
+    from confluent_kafka import Consumer
+
+    consumer = Consumer(
+        {"bootstrap.servers": broker.address, "group.id": "t", "auto.offset.reset": "earliest"}
+    )
+    consumer.subscribe([topic])
+    found: list[bytes] = []
+    while len(found) < 100 and (some := consumer.consume(100, timeout=20)):
+        found += [message.value() for message in some if message.error() is None]
+    consumer.close()
+    return found
+
+
+def test_what_a_broker_lacks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offline = Settings(home=str(tmp_path), jars=str(tmp_path / "kept"), maven=str(tmp_path / "none"))
+    monkeypatch.setattr(kafka_broker, "why_not", lambda: None)
+    with pytest.raises(BrokerError) as error:
+        KafkaBroker(tmp_path / "broker", offline).start()
+    assert "No Kafka jars: " in str(error.value) and "that holds its 34 jars" in str(error.value)
+    monkeypatch.setattr(kafka_broker, "why_not", lambda: "There is no Java.")
+    with pytest.raises(BrokerError, match=r"There is no Java\."):
+        KafkaBroker(tmp_path / "broker", offline).start()
+    assert not (tmp_path / "broker").exists()
