@@ -6,7 +6,8 @@ events), `features` (against SQL for DuckDB), `study` (flat files, against untun
 the ROC-AUC on CDNOW), `scoring` (a million snapshots), `training` (choosing a model), `candidates` (each kind of
 model on one machine and on Spark), `days` (models by day of the month), `today` (scores of a day of the demo),
 `mornings` (scores of each day of a month against those of the month end before, and what the rules of alerts find),
-`campaigns` (our plans against others in worlds whose truth is known, and their measurement against it),
+`campaigns` (our plans against others in worlds whose truth is known, and their measurement against it), `uplift`
+(effects by customer in such worlds),
 `ten` (ten times the customers), `log` (a record of the log), `loop` (retraining over many simulated worlds), `api` (the
 HTTP service), `app` (the page of the retention team), `backup` (a first backup, that of the next night, a restore).
 """
@@ -39,6 +40,8 @@ from benchmarks.opponents import install
 from benchmarks.public_files import FILES
 from benchmarks.quality import quality
 from benchmarks.study import PROMISED, SECONDS, TELCO, compare, study_of_telco
+from benchmarks.uplift import FIGURES as FIGURES_OF_UPLIFT
+from benchmarks.uplift import SEEDS as SEEDS_OF_UPLIFT
 from churn_assets.graph.partitions import range_tags
 from churn_assets.replay.world import business_between
 from churn_assets.settings import Settings
@@ -270,6 +273,14 @@ def campaigns(bench: Bench) -> None:
     bench.notes(folder / FIGURES_OF_CAMPAIGNS)
 
 
+def uplift(bench: Bench) -> None:
+    """Measures effects by customer in worlds whose truth is known, against one effect for everybody and the risk."""
+    folder = bench.folder / "uplift"
+    cost = measure(sys.executable, "-m", "benchmarks.uplift", str(folder), *map(str, SEEDS_OF_UPLIFT))
+    bench.note("uplift", cost, f"{len(SEEDS_OF_UPLIFT)} worlds, with offers as declared and to everybody")
+    bench.notes(folder / FIGURES_OF_UPLIFT)
+
+
 def ten(bench: Bench) -> None:
     """Measures the demo with ten times the customers."""
     ours, customers = bench.demo(), 10 * bench.customers
@@ -344,6 +355,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "today": today,
     "mornings": mornings,
     "campaigns": campaigns,
+    "uplift": uplift,
     "backup": backup,
     "ten": ten,
     "log": log,

@@ -7,8 +7,8 @@ in the pipeline, and used to plan for the customers of the months after, by diff
 Each seed is lived through twice: with the offers as declared, each for customers whom its condition fits; and with
 offers that may go to everybody, because the business does not know whom they fit.
 
-Writes FOLDER/SEED-KIND.json, and prints the figures, also into FOLDER/figures.json. A world that has been written is
-not made again.
+Writes FOLDER/SEED-KIND.json, and prints the figures, also into FOLDER/figures.json; FOLDER/uplift.png shows the orders.
+A world that has been written is not made again.
 """
 
 import json
@@ -31,13 +31,14 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.uplift.choice import JudgedOffer, judged_offer
 from churn_assets.ml.uplift.trial import Customers, NoTrial, RandomisedContacts
+from churn_assets.reporting.figures import BLUE, GREY, ORANGE, as_png, blank
 from churn_assets.retention.allocation import NOBODY, Floats, Offered, Places, allocate
 from churn_assets.retention.cohort import Basis
 from churn_assets.retention.effects import OfferEffect, effect_of
 from churn_assets.retention.plan import Economy, economy, values
 from churn_assets.settings import SHIPPED_BUSINESSES
 
-FIGURES = "figures.json"
+FIGURES, PICTURE = "figures.json", "uplift.png"
 SEEDS = (1, 2, 3)
 DECLARED, EVERYBODY = "declared", "everybody"
 KINDS = (DECLARED, EVERYBODY)
@@ -110,7 +111,7 @@ def figures(rows: pd.DataFrame, model: Model, business: Business) -> World:
     return {
         "offers": told,
         "rank": {name: _rank(new, offers_of(business), found) for name, found in estimated.items()},
-        "policies": _policies(new, estimated, effects, business),
+        "policies": policies_of(new, estimated, effects, business),
     }
 
 
@@ -201,7 +202,7 @@ def _rank(new: pd.DataFrame, offers: list[str], estimated: Floats) -> list[float
     return [float(spearmanr(mine, true).statistic), *map(float, np.quantile(found, (0.025, 0.975)))]
 
 
-def _policies(
+def policies_of(
     new: pd.DataFrame, estimated: dict[str, Floats], effects: dict[str, OfferEffect], business: Business
 ) -> dict[str, World]:
     """What each policy does in the new months, by the truth."""
@@ -287,6 +288,31 @@ def _offer_told(of: World) -> str:
     )
 
 
+def draw(found: list[World]) -> bytes:
+    """A picture of the orders of customers, each against that of the truth, by world and offer; PNG."""
+    lines = [(one, of) for one in found for of in one["offers"]]
+    figure, axes = blank(
+        "How near each order of customers comes to that by the truth",
+        "area of the Qini curve, 1: the order by true effects",
+        "",
+        8,
+        1.2 + 0.3 * len(lines),
+    )
+    marks = (
+        ("constant", "risk x share (constant effect)", ORANGE, "o"),
+        ("by customer", "effects by customer", BLUE, "D"),
+        ("features", "the best that features allow", GREY, "|"),
+    )
+    for name, words, colour, marker in marks:
+        reach = [of["area"][name] / of["area"]["truth"] for _, of in reversed(lines)]
+        axes.plot(reach, range(len(lines)), marker, color=colour, label=words, markersize=8)
+    names = [f"world {one['seed']}, {one['kind']}: {of['offer']}" for one, of in reversed(lines)]
+    axes.set_yticks(range(len(lines)), names)
+    axes.set_xlim(0, 1.02)
+    axes.legend(frameon=False, loc="lower left")
+    return as_png(figure)
+
+
 def main(folder: Path, seeds: list[int], customers: int = CUSTOMERS) -> None:
     """Lives, measures, writes and prints."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -299,6 +325,7 @@ def main(folder: Path, seeds: list[int], customers: int = CUSTOMERS) -> None:
             found.append(json.loads(file.read_text()))
     lines = [{"figure": figure, "remark": value} for figure, value in told(found)]
     (folder / FIGURES).write_text(json.dumps(lines, indent=1))
+    (folder / PICTURE).write_bytes(draw(found))
     for line in lines:
         print(f"{line['figure']}: {line['remark']}")
 

@@ -22,17 +22,22 @@ TOLD = "told"
 
 def with_answers(release: Release) -> pa.Table:
     """Key and TOLD: what is told of each customer, as JSON. Made once, so that no call has to."""
-    words = {row["offer"]: row["words"] for row in _rows(release, OFFERS)}
+    offers = {row["offer"]: row for row in _rows(release, OFFERS)}
     states = {row["campaign_id"]: row["state"] for row in sorted(_rows(release, CAMPAIGNS), key=_order)}
     rows = release.table(PLAN)
     told = [
         to_json(
-            row | {"state": states.get(row["campaign_id"]), "offer_words": words.get(row["offer"])},
+            row | {"state": states.get(row["campaign_id"])} | _of_offer(offers.get(row["offer"])),
             inf_nan_mode="null",
         )
         for row in rows.drop_columns("customer_key").to_pylist()
     ]
     return rows.select(["customer_key"]).append_column(TOLD, pa.array(told, pa.binary()))
+
+
+def _of_offer(offer: dict[str, Any] | None) -> dict[str, Any]:
+    """What is told of the offer of a customer; null without one."""
+    return {"offer_words": offer and offer["words"], "effect_rests_on": offer and offer["basis"]}
 
 
 def _rows(release: Release, table: str) -> list[dict[str, Any]]:

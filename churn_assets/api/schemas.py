@@ -88,7 +88,13 @@ class PlannedOffer(BaseModel):
     reason: str | None = Field(
         description="Why the customer is not contacted; null for those who are.", examples=["not worth it"]
     )
-    expected_effect: float | None = Field(description="Expected fall of the churn probability.")
+    expected_effect: float | None = Field(
+        description="Expected fall of the churn probability; below 0 the offer drives the customer away."
+    )
+    effect_rests_on: str | None = Field(
+        description="The contacts that measured the effect, or why it is assumed; null without an offer.",
+        examples=["measured: 1,204 contacts, 310 controls"],
+    )
     expected_acceptance: float | None = Field(description="Probability that the customer accepts.")
     expected_cost: float | None = Field(description="Of the contact, and of the offer if it is accepted.")
     expected_profit: float | None = Field(description="What the effect is worth, less the expected cost.")

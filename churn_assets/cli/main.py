@@ -18,6 +18,7 @@ from churn_assets.cli.check import check
 from churn_assets.cli.configuration import configuration
 from churn_assets.cli.incidents import incident
 from churn_assets.cli.init import init
+from churn_assets.cli.live import live
 from churn_assets.cli.log import log
 from churn_assets.cli.metrics import metrics
 from churn_assets.cli.page import page
@@ -74,6 +75,7 @@ for command in (
     study,
     alerts,
     channels,
+    live,
     log,
     incident,
     problem,

@@ -20,6 +20,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.models.champions import Champion, champion_at, in_haste
 from churn_assets.models.decisions import decided
 from churn_assets.reporting.words import capitalised
+from churn_assets.retention.uplift_told import newest_effects
 from churn_assets.silver.today import today_of
 
 if TYPE_CHECKING:
@@ -209,6 +210,16 @@ def _values(lakehouse: Lakehouse, business: Business) -> str | None:
     )
 
 
+def _effects(lakehouse: Lakehouse) -> str | None:
+    """What is known of the effects of offers by customer; None before anything was judged."""
+    found = newest_effects(lakehouse)
+    if found is None:
+        return None
+    day, told = found
+    lines = [f"  {name.replace('_', ' ')}: {escape(words)}" for name, words in told.items()]
+    return "\n".join([f"[bold]Effects of offers[/] as of {day}:", *lines])
+
+
 def riskiest(lakehouse: Lakehouse, line: Sequence[Champion], count: int) -> list[dict[str, Any]]:
     """Rows of scores/churn_scores with the highest risk in the newest cohort, by the model in charge then.
 
@@ -269,7 +280,7 @@ def print_full_summary(lakehouse: Lakehouse, business: Business, console: Consol
     _model(lakehouse, line, console)
     if (segments := _segments(lakehouse)) is not None:
         console.print("", segments)
-    for said in (_lifetimes(lakehouse), _values(lakehouse, business)):
+    for said in (_lifetimes(lakehouse), _values(lakehouse, business), _effects(lakehouse)):
         if said is not None:
             console.print("", said)
     if rows := riskiest(lakehouse, line, RISKIEST):

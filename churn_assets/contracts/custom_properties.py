@@ -1,7 +1,7 @@
 """The customProperties that this project defines: for a contract, for its server and for its columns."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -128,6 +128,39 @@ class DatabaseProperties(CustomProperties):
         ge=0,
         description="how far before the newest value of the cursor each extract begins again, for rows that were "
         "committed late: minutes (default 60), or a difference of numbers (default 1000)",
+    )
+
+
+class FolderProperties(ServerProperties):
+    """Which files of a foreign folder belong to the source, how they are written, and how one logs in."""
+
+    pattern: str = Field(
+        description="the names of the files below the location: `*` stands for letters other than /, and a date such "
+        "as {yyyyMMdd} or {yyyy-MM} for the extract date"
+    )
+    user: str | None = Field(
+        None,
+        description="who logs in, as ${NAME}: the access key of S3, the account of Azure, the user elsewhere",
+    )
+    password: str | None = Field(None, description="the secret of the user, as ${NAME}")
+    endpoint: str | None = Field(None, description="the address of an S3 service other than Amazon's")
+
+
+class CollectionProperties(CustomProperties):
+    """What is asked of MongoDB."""
+
+    collection: str = Field(description="the collection or view")
+    query: dict[str, Any] = Field({}, description="a filter of documents, such as {status: active}")
+    cursor: str | None = Field(
+        None,
+        description="for `delivery: changes`: the member that grows with every new or changed document: updated_at; "
+        "in an object: meta.updated_at",
+    )
+    overlap: int | None = Field(
+        None,
+        ge=0,
+        description="how far before the newest value of the cursor each extract begins again: minutes (default 60), "
+        "or a difference of numbers (default 1000)",
     )
 
 

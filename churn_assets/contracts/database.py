@@ -51,7 +51,7 @@ def read_database(place: Place) -> SourceDatabase | None:
         return None
     here = place.at("customProperties")
     own = own_properties(DatabaseProperties, here)
-    _check_location(server.location, place.at("location"))
+    check_location(server.location, place.at("location"), "postgresql://user@host/database")
     if own is None:
         return None
     if (own.table is None) == (own.query is None):
@@ -63,12 +63,12 @@ def read_database(place: Place) -> SourceDatabase | None:
     return SourceDatabase(server.type, server.location, own.table, query, own.cursor, own.overlap)
 
 
-def _check_location(location: str, place: Place) -> None:
+def check_location(location: str, place: Place, example: str) -> None:
     """Reports a location that is no address, or holds a password."""
     if "://" not in location and not FROM_ENVIRONMENT.fullmatch(location):
         place.refuse(
             "the location is no address",
-            "write postgresql://user@host/database, or ${NAME} of an environment variable",
+            f"write {example}, or ${{NAME}} of an environment variable",
         )
     plain = FROM_ENVIRONMENT.sub("", location)
     written = PASSWORD.search(plain)

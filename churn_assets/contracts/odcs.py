@@ -11,9 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from churn_assets.contracts.api_properties import ApiProperties
 from churn_assets.contracts.custom_properties import (
+    CollectionProperties,
     ColumnProperties,
     ContractProperties,
     DatabaseProperties,
+    FolderProperties,
     KafkaProperties,
     ServerProperties,
 )
@@ -22,6 +24,7 @@ from churn_assets.contracts.section import Distinct, Name
 
 Severity = Literal["warn", "null_value", "quarantine", "block"]
 FileFormat = Literal["csv", "jsonl", "parquet"]
+FolderKind = Literal["folder", "s3", "gcs", "azure", "sftp", "http"]
 DatabaseKind = Literal["postgresql", "mysql", "sqlserver", "sqlite"]
 LogicalType = Literal["string", "date", "timestamp", "number", "integer", "boolean"]
 
@@ -208,6 +211,20 @@ class DatabaseServer(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(DatabaseProperties)] = []
 
 
+class FolderServer(Shape):
+    """A folder that others fill with files whose names do not look like those of the landing zone."""
+
+    server: str
+    type: FolderKind
+    location: str = Field(
+        description="the folder: s3://bucket/folder, gs://, abfs://, sftp://host/folder, https://host/folder/, or a "
+        "path; `${NAME}` in it is replaced by the environment variable NAME"
+    )
+    format: FileFormat = "csv"
+    description: str | None = None
+    customProperties: Annotated[list[CustomProperty], OneItemEach(FolderProperties)] = []
+
+
 class KafkaServer(Shape):
     """Brokers of Kafka that the source is read from."""
 
@@ -235,7 +252,23 @@ class ApiServer(Shape):
     customProperties: Annotated[list[CustomProperty], OneItemEach(ApiProperties)] = []
 
 
-Server = Annotated[LocalServer | DatabaseServer | KafkaServer | ApiServer, Field(discriminator="type")]
+class MongoServer(Shape):
+    """Address of a database of MongoDB that the source is extracted from."""
+
+    server: str
+    type: Literal["mongodb"]
+    location: str = Field(
+        description="the address, mongodb://user@host:27017/database; `${NAME}` in it is replaced by the environment "
+        "variable NAME, or by the content of the file that NAME_FILE names"
+    )
+    description: str | None = None
+    customProperties: Annotated[list[CustomProperty], OneItemEach(CollectionProperties)] = []
+
+
+Server = Annotated[
+    LocalServer | DatabaseServer | KafkaServer | ApiServer | MongoServer | FolderServer,
+    Field(discriminator="type"),
+]
 
 
 # All names of the standard; this project reads frequency, latency and generalAvailability.

@@ -6,9 +6,11 @@ from encodings.aliases import aliases
 from typing import get_args
 
 from churn_assets.contracts.api import read_api
-from churn_assets.contracts.custom_properties import ServerProperties
+from churn_assets.contracts.custom_properties import FolderProperties, ServerProperties
 from churn_assets.contracts.database import read_database
-from churn_assets.contracts.odcs import DatabaseKind, FileFormat, LocalServer
+from churn_assets.contracts.folder import read_folder
+from churn_assets.contracts.mongodb import read_collection
+from churn_assets.contracts.odcs import DatabaseKind, FileFormat, FolderKind, FolderServer, LocalServer
 from churn_assets.contracts.origin import Origin
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.source import Compression
@@ -28,7 +30,7 @@ ENCODING_NAMES = {
     "utf-32": "UTF-32",
     **{f"cp125{n}": f"windows-125{n}" for n in range(9)},
 }
-DATABASES = frozenset(get_args(DatabaseKind))
+DATABASES, FOLDERS = frozenset(get_args(DatabaseKind)), frozenset(get_args(FolderKind))
 # Python calls these encodings, too, but no program writes its tables in them.
 NO_TEXT = frozenset(
     {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7", "mbcs", "oem"}
@@ -53,10 +55,14 @@ def read_server(place: Place) -> ReadServer:
     kind = place.at("type").content()
     if isinstance(kind, str) and kind in DATABASES:
         return ReadServer("", "parquet", ",", "UTF-8", None, read_database(place))
+    if kind == "mongodb":
+        return ReadServer("", "jsonl", ",", "UTF-8", None, read_collection(place))
     if kind == "kafka":
         return ReadServer("", "jsonl", ",", "UTF-8", None, read_topic(place))
     if kind == "api":
         return ReadServer("", "jsonl", ",", "UTF-8", None, read_api(place))
+    if isinstance(kind, str) and kind in FOLDERS:
+        return _of_folder(place)
     own = own_properties(ServerProperties, here) or ServerProperties()
     server = peek(LocalServer, place)
     if server is None:
@@ -67,6 +73,22 @@ def read_server(place: Place) -> ReadServer:
         _delimiter(own, here),
         _encoding(own, server.format, here),
         _compression(own, server.format, here),
+    )
+
+
+def _of_folder(place: Place) -> ReadServer:
+    """The server of a foreign folder: its files are copied as they are."""
+    here, server = place.at("customProperties"), peek(FolderServer, place)
+    own = own_properties(FolderProperties, here)
+    if server is None or own is None:
+        return ReadServer("", "csv", ",", "UTF-8", None)
+    return ReadServer(
+        "",
+        server.format,
+        _delimiter(own, here),
+        _encoding(own, server.format, here),
+        _compression(own, server.format, here),
+        read_folder(server, own, place),
     )
 
 

@@ -5,6 +5,7 @@
     docker run churn-assets code-server   the definitions, port 4000, for the two above (CHURN_CODE_SERVER=host:4000)
     docker run churn-assets api           the HTTP service, port 8000 or CHURN_API_PORT
     docker run churn-assets app           the page of the retention team, port 8501 or CHURN_APP_PORT
+    docker run churn-assets live          scores and alerts within seconds, health and metrics: port 8600
     docker run churn-assets health        exit code of the role that runs in this container
     docker run churn-assets <command>     any other command runs as it is, e.g. churn-assets doctor
 
@@ -23,9 +24,9 @@ from churn_assets.deployment.logged import MODULE
 from churn_assets.settings import Settings
 
 DEFINITIONS = "churn_assets.definitions"
-WEB_PORT, CODE_PORT = 3000, 4000
-ROLES = ("webserver", "daemon", "code-server", "api", "app")
-WITHOUT_DAGSTER = ("api", "app")
+WEB_PORT, CODE_PORT, LIVE_PORT = 3000, 4000, 8600
+ROLES = ("webserver", "daemon", "code-server", "api", "app", "live")
+WITHOUT_DAGSTER = ("api", "app", "live")
 _ROLE_FILE = Path(tempfile.gettempdir()) / "churn-assets-role"
 
 
@@ -33,7 +34,7 @@ def role_command(role: str, code_server: str | None, api_port: int, app_port: in
     """The command of a role.
 
     Args:
-        role: "webserver", "daemon", "code-server", "api" or "app".
+        role: "webserver", "daemon", "code-server", "api", "app" or "live".
         code_server: host:port of a running code server; None: the role loads the definitions itself.
         api_port: of the HTTP service.
         app_port: of the page of the retention team.
@@ -61,6 +62,7 @@ def role_command(role: str, code_server: str | None, api_port: int, app_port: in
         ],
         "api": ["churn-assets", "serve", "--host", "0.0.0.0", "--port", str(api_port)],  # noqa: S104
         "app": ["churn-assets", "app", "--host", "0.0.0.0", "--port", str(app_port)],  # noqa: S104
+        "live": ["churn-assets", "live", "--host", "0.0.0.0", "--port", str(LIVE_PORT)],  # noqa: S104
     }[role]
 
 
@@ -70,6 +72,7 @@ def health_command(role: str) -> list[str]:
         "webserver": [],
         "api": [],
         "app": [],
+        "live": [],
         "daemon": ["dagster-daemon", "liveness-check"],
         "code-server": ["dagster", "api", "grpc-health-check", "-p", str(CODE_PORT)],
     }[role]
@@ -97,13 +100,15 @@ def _address(role: str, settings: Settings) -> str:
     if role == "app":
         scheme = "https" if settings.app.tls_certificate else "http"
         return f"{scheme}://127.0.0.1:{settings.app.port}/_stcore/health"
+    if role == "live":
+        return f"http://127.0.0.1:{LIVE_PORT}/v2/health/live"
     return f"http://127.0.0.1:{WEB_PORT}/server_info"
 
 
 def main(arguments: list[str]) -> int:  # noqa: RET503 (execvp never returns)
     """Replaces this process by the command of a role or by the given command.
 
-    Returns only for `health`: 0 or 1 for the web server, the API and the page, 0 in a container without a role.
+    Returns only for `health`: 0 or 1 for the roles that answer over HTTP, 0 in a container without a role.
     """
     wanted = arguments or ["webserver"]
     settings = Settings()

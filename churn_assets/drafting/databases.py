@@ -22,7 +22,8 @@ from churn_assets.drafting.source import DraftSource
 from churn_assets.months import month_of
 from churn_assets.settings import SECRET_PARAMETER
 from churn_assets.sources.databases.address import address_of, kind_of_location
-from churn_assets.sources.databases.reading import Lost, schema_and_name, snapshot
+from churn_assets.sources.databases.reading import schema_and_name, snapshot
+from churn_assets.sources.live.attempts import Lost
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.rows import cast, common_type
 

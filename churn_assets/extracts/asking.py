@@ -5,11 +5,15 @@ from collections.abc import Mapping
 
 from churn_assets.contracts.api import SourceApi
 from churn_assets.contracts.database import SourceDatabase
+from churn_assets.contracts.folder import SourceFolder
+from churn_assets.contracts.mongodb import SourceCollection
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.topic import SourceTopic
 from churn_assets.sources.apis.extract import ApiAsker
 from churn_assets.sources.databases.extract import DatabaseAsker
+from churn_assets.sources.folders.address import folder_address
 from churn_assets.sources.live.extract import Asker, origin_of
+from churn_assets.sources.mongodb.extract import CollectionAsker
 from churn_assets.sources.topics.client import topic_address
 
 
@@ -23,10 +27,12 @@ def asker_of(source: Source, environ: Mapping[str, str] = os.environ) -> Asker:
     match origin_of(source):
         case SourceDatabase() as database:
             return DatabaseAsker(source, database, environ)
+        case SourceCollection() as collection:
+            return CollectionAsker(source, collection, environ)
         case SourceApi() as api:
             return ApiAsker(source, api, environ)
-        case SourceTopic():
-            raise ValueError(f"{source.name} is a topic, which answers no questions")
+        case SourceTopic() | SourceFolder():
+            raise ValueError(f"{source.name} answers no questions")
 
 
 def check_address(source: Source, environ: Mapping[str, str] = os.environ) -> None:
@@ -37,5 +43,7 @@ def check_address(source: Source, environ: Mapping[str, str] = os.environ) -> No
     """
     if isinstance(source.origin, SourceTopic):
         topic_address(source, environ)
+    elif isinstance(source.origin, SourceFolder):
+        folder_address(source, environ)
     else:
         asker_of(source, environ).digest()

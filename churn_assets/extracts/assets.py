@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from churn_assets.contracts.business import Business
+from churn_assets.contracts.folder import SourceFolder
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.topic import SourceTopic
 from churn_assets.extracts.asking import asker_of
@@ -18,6 +19,7 @@ from churn_assets.extracts.checks import (
     not_answered,
     same_columns,
 )
+from churn_assets.extracts.folders import folder_asset
 from churn_assets.extracts.topics import topic_asset
 from churn_assets.graph.checks import passed, warned
 from churn_assets.graph.metadata import table_metadata
@@ -162,4 +164,6 @@ def extract_assets(business: Business) -> list[dg.AssetsDefinition]:
 
 
 def _asset_of(business: Business, source: Source) -> dg.AssetsDefinition:
+    if isinstance(source.origin, SourceFolder):
+        return folder_asset(business, source)
     return (topic_asset if isinstance(source.origin, SourceTopic) else _extract_asset)(business, source)

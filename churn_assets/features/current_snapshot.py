@@ -83,7 +83,7 @@ def current_snapshot_asset(business: Business) -> dg.AssetsDefinition:
         day = _day(business, asked_day, now)
         known = known_sources(business, now, day)
         built = customer_snapshots(lakehouse, business, [day], now)
-        told_of = SourcesTold(*_in_short(known), unknown_windows(business, now, day))
+        told_of = sources_told(business, now, day)
         built = replace(built, snapshots=told_of.beside(built.snapshots))
         where = replaced_days(lakehouse, table, day, business.file.daily.keep_days)
         commit, population, counts = write_snapshots(lakehouse, table, built, where, context.run.run_id)
@@ -116,6 +116,12 @@ def _day(business: Business, asked: AskedDay, now: PassedExtracts) -> date:
         return day_to_compute(business, asked, newest or date.min)
     except NoSuchDay as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def sources_told(business: Business, now: PassedExtracts, day: date) -> SourcesTold:
+    """What is told of the sources beside every snapshot and score of a day."""
+    known = known_sources(business, now, day)
+    return SourcesTold(*_in_short(known), unknown_windows(business, now, day))
 
 
 def _in_short(known: Sequence[KnownSource]) -> tuple[str | None, date | None]:

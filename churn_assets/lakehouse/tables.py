@@ -66,7 +66,7 @@ from churn_assets.lakehouse.catalogue.scores import (
     RETENTION_CURVES,
 )
 from churn_assets.lakehouse.catalogue.table import LakeColumn, Table
-from churn_assets.lakehouse.catalogue.uplift import CUSTOMER_EFFECTS, OFFER_UPLIFT
+from churn_assets.lakehouse.catalogue.uplift import CUSTOMER_EFFECTS, EFFECT_GROUPS, OFFER_UPLIFT
 from churn_assets.lakehouse.catalogue.values import LIFETIME_VALUES
 from churn_assets.months import month_end, month_start
 
@@ -95,6 +95,7 @@ __all__ = [
     "CUSTOMER_SNAPSHOTS",
     "DRIFT",
     "DRILLS",
+    "EFFECT_GROUPS",
     "EVENTS",
     "EXPECTED_LIFETIMES",
     "FINDINGS",
@@ -162,7 +163,11 @@ def catalogue(business: Business) -> list[Table]:
         RETENTION_CURVES,
         LIFETIME_QUALITY,
         *([LIFETIME_VALUES] if business.file.economics.lifetime else []),
-        *([OFFER_UPLIFT, CUSTOMER_EFFECTS] if campaigns is not None and campaigns.has_control else []),
+        *(
+            [OFFER_UPLIFT, EFFECT_GROUPS, CUSTOMER_EFFECTS]
+            if campaigns is not None and campaigns.has_control
+            else []
+        ),
         CAMPAIGN_PLAN,
         BUDGET_CURVE,
         OFFER_EFFECTS,

@@ -165,6 +165,8 @@ def _drift(business: Business) -> dg.AssetsDefinition:
 
 
 def _page(business: Business) -> dg.AssetsDefinition:
+    campaigns = business.file.campaigns
+
     @table_asset(
         MONTHLY_PAGE,
         business,
@@ -180,6 +182,7 @@ def _page(business: Business) -> dg.AssetsDefinition:
             tables.CUSTOMER_SEGMENTS.key,
             tables.CHURN_RATES.key,
             tables.CAMPAIGN_RESULTS.key,
+            *([tables.OFFER_UPLIFT.key] if campaigns is not None and campaigns.has_control else []),
         ],
         partitions=snapshot_months(business),
         kinds=("markdown",),

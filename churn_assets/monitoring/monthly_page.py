@@ -5,7 +5,7 @@ who left had the higher risk.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -68,6 +68,7 @@ class Facts:
         use: sentences about the use of the page of the retention team, when the page of the month is written.
         alerts: what each rule of alerts has brought up to the end of the month.
         campaigns: rows of retention/campaign_results of this month, of whole campaigns.
+        effects: offer -> what is known of its effect by customer, as sentences.
     """
 
     cohorts: tuple[ScoredMonth, ...]
@@ -83,6 +84,7 @@ class Facts:
     use: Sequence[str] = ()
     alerts: Sequence[RuleQuality] = ()
     campaigns: Sequence[Mapping[str, Any]] = ()
+    effects: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def now(self) -> ScoredMonth:
@@ -127,6 +129,7 @@ def monthly_page(facts: Facts) -> MonthlyPage:
             *([Chapter("Is everybody accounted for?", _people(facts.people))] if facts.people else []),
             *([Chapter("Were the alerts right?", _alerts(facts.alerts))] if facts.alerts else []),
             *([Chapter("What did campaigns bring?", _campaigns(facts.campaigns))] if facts.campaigns else []),
+            *([Chapter("Whom does an offer change?", [_effects(facts.effects)])] if facts.effects else []),
             *([Chapter("Is the page used?", [Bullets(list(facts.use))])] if facts.use else []),
         ],
     )
@@ -317,6 +320,11 @@ def _campaigns(results: Sequence[Mapping[str, Any]]) -> list[Block]:
         "Ranges are 95 % intervals."
     )
     return [Grid(("campaign", "days", "to be contacted", "left alone", "result"), rows, "lrrrl"), told]
+
+
+def _effects(told: Mapping[str, str]) -> Block:
+    """What is known of the effect of each offer by customer."""
+    return Bullets([(Strong(offer.replace("_", " ")), f": {words}") for offer, words in told.items()])
 
 
 def _segments(found: Movements | None) -> list[Block]:

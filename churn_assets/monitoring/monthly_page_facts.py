@@ -23,6 +23,7 @@ from churn_assets.monitoring.scored_month import ScoredMonth
 from churn_assets.monitoring.segment_movements import Movements, movements
 from churn_assets.months import add_months, month_end
 from churn_assets.retention.results_told import CAMPAIGN, longest_matured, newest_results
+from churn_assets.retention.uplift_told import newest_effects
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,6 +88,7 @@ def month_facts(lakehouse: Lakehouse, business: Business, month: str, today: dat
         use=_use(lakehouse, business, today),
         alerts=rule_qualities(alerts(lakehouse, [("as_of_date", "<=", day)]), leaving_rates(lakehouse)),
         campaigns=_campaigns(lakehouse, day),
+        effects=_effects(lakehouse, day),
     )
 
 
@@ -94,6 +96,12 @@ def _campaigns(lakehouse: Lakehouse, day: date) -> list[dict[str, Any]]:
     """What whole campaigns brought, as known on a day: after the most days that are over."""
     rows = [row for row in newest_results(lakehouse, day) if row["as_of_date"] == day]
     return [row for row in longest_matured(rows) if row["scope"] == CAMPAIGN]
+
+
+def _effects(lakehouse: Lakehouse, day: date) -> dict[str, str]:
+    """Offer -> what was known on a day of its effect by customer; empty if nothing was judged then."""
+    found = newest_effects(lakehouse, day)
+    return found[1] if found is not None and found[0] == day else {}
 
 
 def _use(lakehouse: Lakehouse, business: Business, today: date) -> list[str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 LEAST_OF_A_SEGMENT = 50  # later contacts and controls; segments with fewer are told together
+BY_KIND, BY_SEGMENT = "kind", "segment"
 OTHER_SEGMENTS, NO_SEGMENT = "(other segments)", "(not scored)"
 
 
@@ -125,6 +126,28 @@ class OfferUplift:
         for name, figure in told.items():
             row |= {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
         return row
+
+    def group_rows(self, day: date) -> list[dict[str, Any]]:
+        """The rows of retention/effect_groups."""
+        if self.learned is None:
+            return []
+        return [
+            {
+                "as_of_date": day,
+                "offer": self.offer,
+                "grouping": grouping,
+                "group_value": group.name,
+                "contacts": group.contacts,
+                "controls": group.controls,
+                "woken": group.woken,
+                "estimated": group.estimated,
+                "seen": group.observed.value,
+                "seen_low": group.observed.low,
+                "seen_high": group.observed.high,
+            }
+            for grouping, groups in ((BY_KIND, self.learned.kinds), (BY_SEGMENT, self.learned.segments))
+            for group in groups
+        ]
 
 
 def offer_uplifts(

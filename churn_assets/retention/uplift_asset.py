@@ -79,6 +79,10 @@ def _offer_uplift(business: Business, section: Campaigns) -> dg.AssetsDefinition
         checks = [_require_all(business, found), _better(found)]
         run_id = context.run.run_id
         runs = {day: _tracked(tracking, business, run_id, day, offers) for day, offers in found.items()}
+        groups = [row for day, offers in found.items() for one in offers for row in one.group_rows(day)]
+        lakehouse.replace_rows(
+            tables.EFFECT_GROUPS, tables.EFFECT_GROUPS.rows(groups), "as_of_date", days, run_id=run_id
+        )
         lakehouse.replace_rows(
             tables.CUSTOMER_EFFECTS, _effect_rows(found), "as_of_date", days, run_id=run_id
         )

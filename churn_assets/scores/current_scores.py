@@ -66,9 +66,9 @@ def current_scores_asset(business: Business) -> dg.AssetsDefinition:
             unjudged = [not_judged(name, NO_CHAMPION) for name in CHECKS]
             return materialized(lakehouse, table, None, found, [*unjudged, _on_time(told)])
         model = model_of(lakehouse, tracking, champion)
-        _require_declared(business, model, champion, day)
-        earlier = _earlier_snapshots(lakehouse, day, model.transformation.features)
-        frame = _scored(lakehouse, business, day, earlier, model, champion, told)
+        require_declared(business, model, champion, day)
+        earlier = earlier_snapshots(lakehouse, day, model.transformation.features)
+        frame = scored(lakehouse, business, day, earlier, model, champion, told)
         with lakehouse.draft(table, frame) as draft:
             counts = _judge(lakehouse, draft, day)
             tiers = draft.content.aggregate(
@@ -130,7 +130,7 @@ def _day(lakehouse: Lakehouse, asked: AskedDay) -> tuple[date, SourcesTold]:
     return day, told
 
 
-def _require_declared(business: Business, model: "PortableModel", champion: Champion, day: date) -> None:
+def require_declared(business: Business, model: "PortableModel", champion: Champion, day: date) -> None:
     """Raises CheckFailed when the model needs a feature that churn.yaml no longer declares."""
     if lost := undeclared(model.transformation.features, business.features):
         raise CheckFailed(
@@ -142,7 +142,7 @@ def _require_declared(business: Business, model: "PortableModel", champion: Cham
         )
 
 
-def _earlier_snapshots(lakehouse: Lakehouse, day: date, needed: list[str]) -> "dict[str, DataFrame]":
+def earlier_snapshots(lakehouse: Lakehouse, day: date, needed: list[str]) -> "dict[str, DataFrame]":
     """Name of an earlier day -> its snapshots, for days of which there are some: month ends are cohorts."""
     from pyspark.sql import functions as F
 
@@ -157,7 +157,7 @@ def _earlier_snapshots(lakehouse: Lakehouse, day: date, needed: list[str]) -> "d
     return found
 
 
-def _scored(
+def scored(
     lakehouse: Lakehouse,
     business: Business,
     day: date,
@@ -165,14 +165,15 @@ def _scored(
     model: "PortableModel",
     champion: Champion,
     told: SourcesTold,
+    others: "DataFrame | None" = None,
 ) -> "DataFrame":
-    """The rows of the day, with what is told of sources."""
+    """The rows of the day, with what is told of sources; `others` as in `moves.current_scores`."""
     from pyspark.sql import functions as F
 
     today = lakehouse.read(tables.CURRENT_SNAPSHOT).where(F.col("as_of_date") == F.lit(day))
     rules, version = business.file.segments, champion.model_version
-    scored = current_scores(today, earlier, model, version, business.features, rules)
-    return told.beside(scored).select(*tables.CURRENT_SCORES.types)
+    found = current_scores(today, earlier, model, version, business.features, rules, others)
+    return told.beside(found).select(*tables.CURRENT_SCORES.types)
 
 
 def _judge(lakehouse: Lakehouse, draft: TableDraft, day: date) -> dict[str, int]:

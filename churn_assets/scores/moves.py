@@ -37,6 +37,7 @@ def current_scores(
     model_version: str,
     features: Sequence[Feature],
     rules: Segments,
+    others: "DataFrame | None" = None,
 ) -> "DataFrame":
     """Scores of the snapshots of one day, as scores/current_scores but for what is told of sources.
 
@@ -47,6 +48,7 @@ def current_scores(
         model_version: its version.
         features: as declared today.
         rules: of the segments.
+        others: customers who are not in `today` but count for its deciles and tiers: KEYS, raw and value. None: nobody.
     """
     from pyspark.sql import functions as F
 
@@ -67,8 +69,17 @@ def current_scores(
             if batch.num_rows:
                 yield _scored(batch, model, features, days)
 
-    scored = with_decile(wide.mapInArrow(score, SCORED)).withColumn("model_version", F.lit(model_version))
-    return with_segments(scored, today, rules)
+    scored, values = wide.mapInArrow(score, SCORED), today
+    if others is not None:
+        scored = scored.unionByName(others.drop("value"), allowMissingColumns=True)
+        value = rules.value.feature
+        values = today.select(*KEYS, value).unionByName(
+            others.select(*KEYS, F.col("value").cast(today.schema[value].dataType).alias(value))
+        )
+    ranked = with_segments(
+        with_decile(scored).withColumn("model_version", F.lit(model_version)), values, rules
+    )
+    return ranked if others is None else ranked.join(today.select(*KEYS), KEYS, "left_semi")
 
 
 def _scored(

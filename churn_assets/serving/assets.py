@@ -48,6 +48,8 @@ def _release(business: Business) -> dg.AssetsDefinition:
     copied = [table for table, _ in COPIED if table not in WRITTEN_BY_OTHERS]
     treatments = [tables.silver(s) for s in business.of_role("treatment")]
     valued = [tables.LIFETIME_VALUES] if business.file.economics.lifetime else []
+    campaigns = business.file.campaigns
+    valued += [tables.OFFER_UPLIFT] if campaigns is not None and campaigns.has_control else []
 
     @table_asset(
         RELEASE,

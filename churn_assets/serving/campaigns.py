@@ -50,6 +50,7 @@ HOLDOUT = Table(
         LakeColumn("saved", "double", "Customers who are expected to stay because of the plan.", "customers"),
     ),
 )
+OF_UPLIFT = (tables.OFFER_UPLIFT, tables.EFFECT_GROUPS)
 OF_THE_NEWEST = (PLAN, tables.BUDGET_CURVE, tables.OFFER_EFFECTS)
 
 
@@ -73,6 +74,19 @@ def results_table(lakehouse: Lakehouse) -> "pa.Table | str":
         return f"{table.path} was never materialised"
     day = max(lakehouse.slices(table, "as_of_date"), default=None)
     return f"{table.path} holds no result" if day is None else _of_day(lakehouse, table, day)
+
+
+def uplift_tables(lakehouse: Lakehouse) -> "dict[str, pa.Table | str]":
+    """What is known of effects by customer, by the newest knowledge; or why nothing is."""
+    table = tables.OFFER_UPLIFT
+    day = max(lakehouse.slices(table, "as_of_date"), default=None) if lakehouse.exists(table) else None
+    if day is None:
+        return dict.fromkeys((one.name for one in OF_UPLIFT), f"{table.path} was never materialised")
+    found: dict[str, pa.Table | str] = {}
+    for one in OF_UPLIFT:
+        there = lakehouse.exists(one)
+        found[one.name] = _of_day(lakehouse, one, day) if there else f"{one.path} was never materialised"
+    return found
 
 
 def _of_day(lakehouse: Lakehouse, table: Table, day: date) -> "pa.Table":

@@ -240,6 +240,12 @@ def unless_without_keys(load: SilverLoad, withheld: Sequence[Problem]) -> Silver
     return replace(load, problems=[*others, *withheld])
 
 
+def silver_columns(source: Source) -> list[str]:
+    """The columns of silver/<source>, in their order."""
+    merged = [MERGED_INTO] if source.merged_into else []
+    return ["customer_key", *(c.name for c in source.attributes), *merged, *bookkeeping(source)]
+
+
 def load_silver(
     lakehouse: Lakehouse, business: Business, source: Source, months: Sequence[str], run_id: str, today: date
 ) -> SilverLoad:
@@ -272,10 +278,7 @@ def load_silver(
         ordered = to_versions(with_known_keys(conformed, source), source)
         accepted, refused = keep(ordered) if source.personal else ordered, conformed
     versions = with_customer_key(accepted, lakehouse.read(tables.CUSTOMER_KEYS), source)
-    merged = [MERGED_INTO] if source.merged_into else []
-    attributes = versions.select(
-        "customer_key", *(c.name for c in source.attributes), *merged, *bookkeeping(source)
-    )
+    attributes = versions.select(silver_columns(source))
     try:
         with ExitStack() as drafts:
             silver = drafts.enter_context(lakehouse.draft(tables.silver(source), attributes))

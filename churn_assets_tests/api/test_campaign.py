@@ -26,6 +26,7 @@ def test_a_customer_answer_carries_the_planned_offer_or_why_there_is_none(
         assert told[name] == row[name]
     assert told["expected_profit"] == row.get("expected_profit")
     assert told["offer_words"] == WORDS.get(row["offer"])
+    assert told["effect_rests_on"] == ("assumed: no control arm" if row["offer"] else None)
     assert "customer_key" not in told
 
 

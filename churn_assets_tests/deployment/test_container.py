@@ -53,6 +53,7 @@ def test_without_a_command_it_is_the_web_page(home: Path) -> None:
         ("code-server", "dagster code-server"),
         ("api", "churn-assets serve --host 0.0.0.0 --port 8000"),
         ("app", "churn-assets app --host 0.0.0.0 --port 8501"),
+        ("live", "churn-assets live --host 0.0.0.0 --port 8600"),
     ],
 )
 def test_roles(home: Path, role: str, command: str) -> None:
@@ -133,7 +134,7 @@ def test_compose_runs_every_role_of_one_image_on_one_volume() -> None:
     """What no engine is at hand for is checked as far as its structure goes."""
     composed = yaml.safe_load((CHECKOUT / "compose.yaml").read_text())
     services = composed["services"]
-    assert services.keys() == {"page", "daemon", "code-server", "api", "app", "postgres"}
+    assert services.keys() == {"page", "daemon", "code-server", "api", "app", "live", "postgres"}
     ours = {name: one for name, one in services.items() if name != "postgres"}
     assert {one["image"] for one in ours.values()} == {"churn-assets"}
     for name, one in ours.items():

@@ -299,6 +299,12 @@ def test_the_page_tells_how_good_each_rule_of_alerts_was() -> None:
     assert "Were the alerts right?" not in markdown_of(facts(cohort("2025-06")))
 
 
+def test_the_page_tells_whom_offers_change() -> None:
+    page = markdown_of(facts(cohort("2025-06"), effects={"discount_10": "The same for everybody."}))
+    assert "## Whom does an offer change?" in page and "- **discount 10**: The same for everybody." in page
+    assert "Whom does an offer change?" not in markdown_of(facts(cohort("2025-06")))
+
+
 def test_the_page_tells_what_campaigns_brought() -> None:
     row = {"origin": "plan", "campaign_id": "retention-2025-04", "days": 30, "treated": 1200, "control": 130}
     rows = [

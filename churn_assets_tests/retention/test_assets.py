@@ -13,6 +13,7 @@ import pytest
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.economics import LifetimeTerms
 from churn_assets.contracts.loader import load_business
+from churn_assets.definitions import tracking_of
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -61,7 +62,7 @@ def made(
     return dg.materialize(
         [*retention_assets(business), *(dg.AssetSpec(t.key) for t in upstream)],
         selection=dg.AssetSelection.assets(tables.CAMPAIGN_PLAN.key),
-        resources={"lakehouse": house},
+        resources={"lakehouse": house, "tracking": tracking_of(house.settings, business)},
         tags=range_tags(months),
     )
 

@@ -19,6 +19,7 @@ from churn_assets.reporting.markdown import markdown_page
 from churn_assets.retention import uplift_asset
 from churn_assets.retention.cohort import read_basis
 from churn_assets.retention.uplift_asset import BY_CUSTOMER, EVERY_OFFER, uplift_assets
+from churn_assets.retention.uplift_told import newest_effects
 from churn_assets_tests.checks import evaluations
 from churn_assets_tests.lakes import not_as_declared
 from churn_assets_tests.retention.planned_lakes import (
@@ -105,7 +106,7 @@ def test_few_contacts_leave_the_plan_with_the_constant(
     for row in found.values():
         assert not row["used"] and "100 of each are needed" in row["told"]
         assert (row["learner"], row["qini"]) == (None, None)
-    assert house.count(tables.CUSTOMER_EFFECTS) == 0
+    assert house.count(tables.CUSTOMER_EFFECTS) == 0 == house.count(tables.EFFECT_GROUPS)
     checks = evaluations(result)
     assert checks[f"retention/offer_uplift:{EVERY_OFFER}"].passed
     assert not checks[f"retention/offer_uplift:{BY_CUSTOMER}"].passed
@@ -120,7 +121,9 @@ def test_effects_that_differ_reach_the_plan_and_have_a_card(
     tried(house, business)
     result = made(house, business)
     wrong = not_as_declared(house, business)
-    assert not wrong.keys() & {tables.OFFER_UPLIFT.path, tables.CUSTOMER_EFFECTS.path}
+    written = (tables.OFFER_UPLIFT, tables.EFFECT_GROUPS, tables.CUSTOMER_EFFECTS)
+    assert not wrong.keys() & {table.path for table in written}
+    _require_groups(house)
     found = by_offer(house)
     assert found["discount_10"]["used"] and "effects by customer" in found["discount_10"]["told"]
     assert found["discount_10"]["qini_gain_low"] > 0
@@ -136,6 +139,20 @@ def test_effects_that_differ_reach_the_plan_and_have_a_card(
     assert "plans would have earned" in " ".join(event.materialization.metadata)
     assert business.file.campaigns is not None
     assert read_basis(house, business, business.file.campaigns, LAST).own_effects["discount_10"] == effects
+
+
+def _require_groups(house: Lakehouse) -> None:
+    """The groups of the discount, who was driven away among them; the words of a manager tell it."""
+    groups = house.arrow(tables.EFFECT_GROUPS).to_pylist()
+    kinds = {row["group_value"]: row for row in groups if row["grouping"] == "kind"}
+    assert {row["offer"] for row in groups} == {"discount_10"}
+    assert kinds["persuadable"]["seen_low"] > 0 > kinds["woken up"]["seen_high"]
+    assert kinds["woken up"]["woken"] == 1 and kinds["persuadable"]["woken"] == 0
+    found = newest_effects(house)
+    assert found is not None and found[0] == LAST and newest_effects(house, month_end(MONTHS[0])) is None
+    assert "The plan counts with an effect for each customer" in found[1]["discount_10"]
+    assert "of the customers away, and it did" in found[1]["discount_10"]
+    assert "100 of each are needed" in found[1]["service_credit"]
 
 
 def _require_card(logged: list[Any]) -> None:

@@ -8,7 +8,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.retention.planning import plan_of
-from churn_assets.serving.campaigns import HOLDOUT, OF_A_PLAN, campaign_tables, results_table
+from churn_assets.serving.campaigns import HOLDOUT, OF_A_PLAN, campaign_tables, results_table, uplift_tables
 from churn_assets.serving.columns import release_tables
 from churn_assets.serving.contents import COPIED
 from churn_assets_tests.lakes import settings_for
@@ -16,6 +16,7 @@ from churn_assets_tests.retention.planned_lakes import CUSTOMERS, LAST, MONTHS
 from churn_assets_tests.retention.test_approval_and_export import ID, business, lake
 from churn_assets_tests.serving.release.campaigns import campaign_tables as made_tables
 from churn_assets_tests.serving.release.campaigns import result_rows
+from churn_assets_tests.serving.release.campaigns import uplift_tables as made_uplift
 
 __all__ = ["business", "lake"]  # fixtures
 
@@ -43,6 +44,22 @@ def test_without_a_plan_it_says_why(tmp_path: Path) -> None:
     house = Lakehouse(settings_for(tmp_path))
     assert campaign_tables(house) == "retention/campaign_plan was never materialised"
     assert results_table(house) == "retention/campaign_results was never materialised"
+
+
+def test_effects_are_those_of_the_newest_knowledge(tmp_path: Path) -> None:
+    house, held = Lakehouse(settings_for(tmp_path)), made_uplift()
+    absent = uplift_tables(house)
+    assert set(absent.values()) == {"retention/offer_uplift was never materialised"}
+    older = [row | {"as_of_date": LAST} for row in held["offer_uplift"].to_pylist()]
+    rows = [*older, *held["offer_uplift"].to_pylist()]
+    house.append_rows(tables.OFFER_UPLIFT, tables.OFFER_UPLIFT.rows(rows), run_id="made")
+    found = uplift_tables(house)
+    assert found["effect_groups"] == "retention/effect_groups was never materialised"
+    house.append_rows(tables.EFFECT_GROUPS, held["effect_groups"], run_id="made")
+    found = uplift_tables(house)
+    for name, table in held.items():
+        told = found[name]
+        assert not isinstance(told, str) and told.sort_by("offer").equals(table.sort_by("offer"))
 
 
 def test_results_are_those_of_the_newest_knowledge(tmp_path: Path) -> None:

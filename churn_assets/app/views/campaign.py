@@ -16,6 +16,7 @@ from churn_assets.app.parts.words import plain
 from churn_assets.app.queries import campaign as query
 from churn_assets.app.queries.campaign import BudgetPoint, Campaign
 from churn_assets.app.views.campaign_acts import show_acts
+from churn_assets.app.views.campaign_effects import show_effects
 from churn_assets.app.views.campaign_requests import requests_of
 from churn_assets.app.views.campaign_results import show_results
 from churn_assets.app.views.campaign_words import REASONS
@@ -46,6 +47,7 @@ def show(page: Page) -> None:
     _show_plan(page, campaign)
     _show_curve(page, campaign, query.curve(page.store))
     _show_offers(page)
+    show_effects(page)
     left, right = st.columns(2)
     with left:
         _show_reasons(page)

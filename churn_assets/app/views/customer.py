@@ -9,6 +9,7 @@ from churn_assets.app.parts.header import header
 from churn_assets.app.parts.words import plain, spaced
 from churn_assets.app.queries.campaign import newest_campaign, plan_of
 from churn_assets.app.queries.customer import SCORED, customer_row, endings, has_objected
+from churn_assets.app.queries.effects import expected_of_plan
 from churn_assets.app.views.campaign_requests import requests_of
 from churn_assets.app.views.campaign_words import REASONS, planned_told
 from churn_assets.app.views.customer_morning import morning_told
@@ -75,8 +76,12 @@ def _planned(page: Page, key: str) -> None:
         planned_told(row["arm"], row["words"])
         or f"not contacted: {REASONS.get(row['reason'], row['reason'])}"
     )
+    contacted = planned_told(row["arm"], row["words"]) == row["words"]
+    expected = expected_of_plan(page.store, row) if contacted else None
     st.markdown(
-        plain(f"Campaign {campaign.campaign_id} ({campaign.state}): {told}."),
+        plain(
+            f"Campaign {campaign.campaign_id} ({campaign.state}): {told}.{f' {expected}' if expected else ''}"
+        ),
         help="What the newest campaign plans for this customer. Only an approved campaign is carried out.",
     )
 

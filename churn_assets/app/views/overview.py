@@ -5,6 +5,8 @@ import streamlit as st
 from churn_assets.app.page import Page
 from churn_assets.app.parts.figures import figure, signed
 from churn_assets.app.parts.header import header
+from churn_assets.app.parts.words import plain
+from churn_assets.app.queries.effects import best_offers
 from churn_assets.app.queries.lifetime_value import lifetime_totals
 from churn_assets.app.queries.lights import data_light, model_light
 from churn_assets.app.queries.model import outcome_days
@@ -109,6 +111,7 @@ def _figures(page: Page, found: AtRisk) -> None:
         more_is_worse=True,
     )
     _lifetime(page)
+    _offers(page)
     st.caption(_of_days(page, found))
 
 
@@ -128,6 +131,18 @@ def _lifetime(page: Page) -> None:
         help="Margin per month times the months that a customer is expected to stay, or the margin of the purchases "
         "that are expected. Later money counts less.",
     )
+
+
+def _offers(page: Page) -> None:
+    """What the offers of the newest campaign are expected to keep, where the release tells it."""
+    told = best_offers(page.store)
+    if told:
+        st.markdown(
+            plain(f"Of 100 customers who would leave and get an offer, {', '.join(told)}."),
+            help="The share of the churn that each offer of the newest campaign prevents, with its 95 % interval: "
+            "measured on past contacts with a control arm, or assumed where there are too few. The page Campaign tells "
+            "for whom.",
+        )
 
 
 def _of_days(page: Page, found: AtRisk) -> str:

@@ -74,6 +74,31 @@ OFFER_UPLIFT = Table(
     time="by contacts and outcomes that were known at the as_of_date",
     retention=OF_THE_COHORT,
 )
+EFFECT_GROUPS = Table(
+    "retention",
+    "effect_groups",
+    "one row per as_of_date, offer and group of customers of the later contacts that judged",
+    ("as_of_date",),
+    (
+        AS_OF_DATE,
+        OFFER,
+        LakeColumn(
+            "grouping",
+            "string",
+            "kind: by the estimated effect (persuadable, little changed, woken up); segment: by the segment then.",
+            required=True,
+        ),
+        LakeColumn("group_value", "string", "The kind or the segment.", required=True),
+        LakeColumn("contacts", "long", "Contacts of the group.", "contacts"),
+        LakeColumn("controls", "long", "Their controls.", "contacts"),
+        LakeColumn("woken", "double", "Share of them whose estimated effect is below 0.", "0 to 1"),
+        LakeColumn("estimated", "double", "Mean of the estimated falls of the churn probability.", CHURN),
+        *_interval("seen", "Mean fall of the churn probability that was seen, doubly robust."),
+    ),
+    row_key=("as_of_date", "offer", "grouping", "group_value"),
+    time="by contacts and outcomes that were known at the as_of_date",
+    retention=OF_THE_COHORT,
+)
 CUSTOMER_EFFECTS = Table(
     "retention",
     "customer_effects",

@@ -1,5 +1,6 @@
 """What differs between the engines in the use of a frame: reading and writing files, keeping rows, telling errors."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from churn_assets.settings import is_uri
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
@@ -40,6 +42,18 @@ def computed_apart(frame: "DataFrame") -> "DataFrame":
     A plan with all of them takes Sail twice as long as their parts. The rows are held in memory.
     """
     return frame if _is_spark(frame.sparkSession) else frame.localCheckpoint()
+
+
+def frame_of(spark: "SparkSession", rows: "pa.Table") -> "DataFrame":
+    """Arrow rows as a frame; there may be none, in which case Spark Connect asks for a schema of its own."""
+    if rows.num_rows:
+        return spark.createDataFrame(rows)
+    from deltalake import Schema
+    from pyspark.sql.types import StructType
+
+    return spark.createDataFrame(
+        [], StructType.fromJson(json.loads(Schema.from_arrow(rows.schema).to_json()))
+    )
 
 
 def has_mllib(session: "SparkSession") -> bool:

@@ -13,7 +13,8 @@ from churn_assets.contracts.source import Source
 from churn_assets.contracts.words import closest, listed
 from churn_assets.settings import filesystem
 from churn_assets.sources.databases.address import Address, address_of
-from churn_assets.sources.databases.reading import DatabaseSnapshot, again_if_lost, snapshot
+from churn_assets.sources.databases.reading import DatabaseSnapshot, snapshot
+from churn_assets.sources.live.attempts import again_if_lost
 from churn_assets.sources.live.cursors import Cursor
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.extract import Answer, Question, announced, newer

@@ -1,17 +1,16 @@
 """Reads a table or query in one read-only transaction, in batches, so that memory does not grow with the rows."""
 
 import re
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.words import closest, listed
-from churn_assets.progress import note
 from churn_assets.sources.databases.address import ANSWER_SECONDS, DRIVERS, NOT_UTF8, OF_VALUES, Address
 from churn_assets.sources.databases.endless import read_endless_days
+from churn_assets.sources.live.attempts import Lost
 from churn_assets.sources.live.cursors import Cursor
 from churn_assets.sources.live.errors import ExtractError
 
@@ -20,17 +19,11 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, FromClause, Select
 
 BATCH = 10_000  # rows
-WAITS = (2, 10)  # seconds before the second and third attempt
 # A login that was refused is not tried again: three attempts may lock an account.
 FINAL = re.compile(
     r"password|authenti|access denied|login failed|does not exist|unknown database|no such", re.IGNORECASE
 )
 LOST_FILE = re.compile(r"locked|busy|unable to open|disk I/O", re.IGNORECASE)  # of SQLite
-Done = TypeVar("Done")
-
-
-class Lost(ExtractError):
-    """The connection could not be made, or broke; another attempt may succeed."""
 
 
 @contextmanager
@@ -98,17 +91,6 @@ def _told(address: Address, error: Exception) -> ExtractError:
             "A row has a value that cannot be read or converted: leave it out or convert it in a `query`."
         )
     return address.error(f"{address.shown} refuses", error, remedy)
-
-
-def again_if_lost(read: Callable[[], Done], waits: Sequence[float] = WAITS) -> Done:
-    """Returns what `read` returns; calls it again after these seconds while the connection is lost."""
-    for wait in waits:
-        try:
-            return read()
-        except Lost as error:
-            note(f"{error} Next attempt in {wait:g} seconds.")
-            time.sleep(wait)
-    return read()
 
 
 class DatabaseSnapshot:

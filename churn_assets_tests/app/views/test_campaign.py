@@ -26,6 +26,7 @@ from churn_assets_tests.serving.release.campaigns import (
     WORDS,
     campaign_tables,
     plan_rows,
+    uplift_tables,
 )
 from churn_assets_tests.serving.release.made import NOW, contents
 
@@ -96,6 +97,33 @@ def test_the_slider_tells_what_another_budget_earns_and_lies_in_the_address(
     assert told["Profit at this budget"] == ("€900", "+€100 against €300")
     assert told["The next unit of money earns"][0] == "0.00"
     assert "From a budget of €450 on, more money earns nothing." in text(page).replace("\\", "")
+
+
+def test_it_tells_whom_offers_change(tmp_path: Path, opened: Open) -> None:
+    page = opened(publish(tmp_path, **uplift_tables()), "campaign")
+    no_errors(page)
+    said = text(page).replace("\\", "")
+    assert "10 % off for 6 months**: The plan counts with an effect for each customer" in said
+    assert "drive 10% of the customers away, and it did: 2.0 points more" in said
+    assert "a credit for the trouble**: The plan counts with the same share" in said
+    groups = page.dataframe[1].value
+    assert groups["group"].tolist() == ["persuadable", "woken up", "segment: steady"]
+    assert groups["customers"].tolist() == [900, 100, 1_000]
+
+
+def test_without_contacts_that_tell_customers_apart_nothing_is_said_of_it(
+    home: Settings, opened: Open
+) -> None:
+    page = opened(home, "campaign")
+    assert "Whom does an offer change?" not in [heading.value for heading in page.subheader]
+
+
+def test_the_customer_page_tells_what_the_offer_changes(home: Settings, opened: Open) -> None:
+    said = text(opened(home, "customer", customer=OUT[0]["customer_key"])).replace("\\", "")
+    keeps = "The offer is expected to keep 2 of 100 customers like this one"
+    assert f"{keeps} (an assumed effect of the offer at this customer's risk)." in said
+    held = next(row for row in plan_rows(SCORED) if row["arm"] == "holdout")
+    assert keeps not in text(opened(home, "customer", customer=held["customer_key"]))
 
 
 def test_without_a_plan_a_sentence_says_why(tmp_path: Path, opened: Open) -> None:

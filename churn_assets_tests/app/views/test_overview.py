@@ -14,6 +14,7 @@ from churn_assets_tests.app.conftest import Open
 from churn_assets_tests.app.scored_months import BUSINESS, DAYS, all_tables, incident, status
 from churn_assets_tests.app.views.conftest import Made
 from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
+from churn_assets_tests.serving.release.campaigns import campaign_tables
 
 
 def test_it_tells_what_is_at_stake_and_since_when_it_changed(months_home: Settings, opened: Open) -> None:
@@ -33,6 +34,15 @@ def test_it_tells_what_is_at_stake_and_since_when_it_changed(months_home: Settin
     good = [box.value for box in page.success]
     assert good[0].startswith("**The model: all well.** Yes. ")
     assert good[1].startswith("**The data: all well.** ")
+
+
+def test_it_tells_what_offers_keep(made: Made, opened: Open, months_home: Settings) -> None:
+    offers = campaign_tables([f"{number:016x}" for number in range(10)])["offer_effects"]
+    page = opened(made(status(), offer_effects=offers), "overview")
+    no_errors(page)
+    said = text(page).replace("\\", "")
+    assert "\u201c10 % off for 6 months\u201d is expected to keep 20 (-44 to 56, assumed)" in said
+    assert "is expected to keep" not in text(opened(months_home, "overview"))
 
 
 def test_a_first_scored_month_says_that_there_is_none_before(made: Made, opened: Open) -> None:

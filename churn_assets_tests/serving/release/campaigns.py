@@ -111,6 +111,32 @@ def campaign_tables(keys: Sequence[str], state: str = "planned") -> dict[str, pa
     }
 
 
+def uplift_tables() -> dict[str, pa.Table]:
+    """Effects by customer are used of the first offer, and cannot be learned of the second."""
+    own: dict[str, Any] = {"as_of_date": DAY, "offer": OFFERS[0]}
+    figures = {"contacts": 900, "controls": 400, "judged_contacts": 500, "trust": 0.8, "contacts_needed": 300}
+    used = own | {"used": True, "told": "effects by customer", "learner": "doubly robust, linear"} | figures
+    few = {"as_of_date": DAY, "offer": OFFERS[1], "used": False, "contacts": 9, "controls": 8}
+    few |= {"told": "constant effect: 9 contacts and 8 controls are known; 100 of each are needed."}
+
+    def group(grouping: str, name: str, customers: int, seen: float) -> dict[str, Any]:
+        told = {
+            "grouping": grouping,
+            "group_value": name,
+            "contacts": customers // 2,
+            "controls": customers // 2,
+        }
+        ends = {"seen": seen, "seen_low": seen - 0.01, "seen_high": seen + 0.01}
+        return own | told | ends | {"woken": float(seen < 0), "estimated": seen}
+
+    groups = [group("kind", "persuadable", 900, 0.05), group("kind", "woken up", 100, -0.02)]
+    groups += [group("segment", "steady", 1_000, 0.01)]
+    return {
+        "offer_uplift": tables.OFFER_UPLIFT.rows([used, few]),
+        "effect_groups": tables.EFFECT_GROUPS.rows(groups),
+    }
+
+
 def result_rows() -> list[dict[str, Any]]:
     """One campaign that is measured after 30 days and not decidable after 90, and all together; a few were biased."""
     names = ("again", "accepted", "unplanned", "matched_by_time", "treated_left", "control_left")

@@ -13,6 +13,7 @@ import pytest
 
 from churn_assets.extracts.asking import asker_of
 from churn_assets.sources.databases import reading
+from churn_assets.sources.live import attempts
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.extract import CannotAskAgain, extract_month, extract_new
 from churn_assets_tests.serving.publication.postgresql_server import PASSWORD, SUPERUSER
@@ -261,7 +262,7 @@ def test_a_lost_connection_is_tried_again_and_a_refused_login_is_not(
     monkeypatch.setenv("SHOP_URL", postgresql)
     Orders(postgresql).add((1, "2026-03-01 10:00:00"))
     waits: list[float] = []
-    monkeypatch.setattr(reading.time, "sleep", waits.append)
+    monkeypatch.setattr(attempts.time, "sleep", waits.append)
     user, place = f"{SUPERUSER}:{PASSWORD}", postgresql.rpartition("@")[2]
     canary = "Kanarienvogel/4711@x"
     for address, told, tries in (

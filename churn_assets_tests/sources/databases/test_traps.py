@@ -12,8 +12,8 @@ from churn_assets.drafting.databases import DatabaseToDraft, _declared, find_tab
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.extracts.asking import asker_of
 from churn_assets.sources.databases import address as addresses
-from churn_assets.sources.databases import reading
 from churn_assets.sources.databases.address import address_of
+from churn_assets.sources.live import attempts
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.records import KEY
 from churn_assets_tests.sources.databases.shop import EVENING, Shop, contract, files, landed, numbers
@@ -26,7 +26,7 @@ POSTGRESQL = pytest.mark.parametrize("shop", ["postgresql"], indirect=True)
 def _no_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Attempts do not wait; the waits that were asked for."""
     waits: list[float] = []
-    monkeypatch.setattr(reading.time, "sleep", waits.append)
+    monkeypatch.setattr(attempts.time, "sleep", waits.append)
     return waits
 
 
@@ -193,7 +193,7 @@ def test_a_server_that_does_not_speak_is_given_up(tmp_path: Path, monkeypatch: p
 
     _no_waits(monkeypatch)
     monkeypatch.setitem(addresses.DRIVERS["postgresql"].connect, "connect_timeout", 2)  # type: ignore[arg-type]
-    monkeypatch.setattr(reading, "WAITS", ())
+    monkeypatch.setattr(attempts, "WAITS", ())
     with socket.create_server(("127.0.0.1", 0)) as silent:
         environ = {"SHOP_URL": f"postgresql://reader:{CANARY}@127.0.0.1:{silent.getsockname()[1]}/shop"}
         source = contract(tmp_path, "${SHOP_URL}", "postgresql")

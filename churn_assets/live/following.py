@@ -1,0 +1,176 @@
+"""The loop of `churn-assets live`: what has arrived, whom it touches, their scores, their alerts; again and again.
+
+The landing zone is the only place that keeps what was seen. After a restart all files are looked at again that the lake
+has not ingested: scores are the same, and an alert is known by its id.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from churn_assets.alerts.store import Row
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.live.alerting import alert, put_out
+from churn_assets.live.figures import LiveFigures
+from churn_assets.live.scoring import LiveScorer, in_charge
+from churn_assets.live.state import Arrived, LiveState, live_day
+from churn_assets.live.topics import TopicThread, topics_of
+from churn_assets.operations.log.writing import event
+from churn_assets.sources.landing import ExtractFile
+from churn_assets.tracking.tracking import Tracking
+
+PAUSE = 0.5  # seconds between two looks at the landing zone that found nothing
+MOST_FILES = 500  # of a source that are read in one step
+
+
+class NothingDeliveredError(RuntimeError):
+    """The landing zone is empty, so there is no day to score."""
+
+
+@dataclass(frozen=True)
+class LiveStep:
+    """What one step did.
+
+    Attributes:
+        at: its end.
+        arrived: what was new.
+        scores: customer_key -> probability now.
+        alerts: that are told.
+        seconds: from the arrival of the oldest of the files to the end of the step.
+    """
+
+    at: datetime
+    arrived: Arrived
+    scores: Mapping[str, float]
+    alerts: Sequence[Row]
+    seconds: float
+
+
+@dataclass
+class Follower:
+    """Follows the landing zone of a home.
+
+    Attributes:
+        lakehouse: the lake.
+        business: whose contracts, features and rules count.
+        tracking: where the champions are.
+        figures: what is told of it.
+        now: the clock, UTC.
+    """
+
+    lakehouse: Lakehouse
+    business: Business
+    tracking: Tracking
+    figures: LiveFigures
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    _scorer: LiveScorer | None = None
+
+    @property
+    def scorer(self) -> LiveScorer:
+        """Who scores, with a state of the present day and the champion in charge.
+
+        Raises:
+            NothingDeliveredError: there is no day.
+            NoModelError: nobody is in charge.
+            LakehouseError: the lake lacks a table.
+        """
+        day = live_day(self.lakehouse, self.business, self.now().date())
+        if day is None:
+            raise NothingDeliveredError(
+                f"{self.lakehouse.settings.landing_uri} holds no extract yet. Deliver and ingest the history first."
+            )
+        now = self._scorer
+        if now is None or now.state.day != day:
+            now = self._loaded(day)
+        by = in_charge(now.state, self.tracking, now.by)
+        if by is not now.by:
+            told = f"Version {by.champion.model_version} scores from now on."
+            event("live.model", told, model_version=by.champion.model_version)
+            now = LiveScorer(now.state, by)
+        self._scorer = now
+        return now
+
+    def _loaded(self, day: date) -> LiveScorer:
+        self.figures.ready, begin = False, time.monotonic()
+        state = LiveState(self.lakehouse, self.business, day)
+        scorer = LiveScorer(state, in_charge(state, self.tracking))
+        seconds = time.monotonic() - begin
+        self.figures.loaded.set(seconds)
+        self.figures.ready = True
+        event("live.loaded", f"Follows as of {day}.", as_of_date=str(day), seconds=round(seconds, 1))
+        return scorer
+
+    def step(self) -> LiveStep | None:
+        """Scores whom new rows touch, and puts the alerts out; None if nothing has arrived."""
+        scorer = self.scorer
+        waiting = {name: files[:MOST_FILES] for name, files in scorer.state.waiting().items()}
+        files = [file for some in waiting.values() for file in some]
+        oldest = min((file.modified_ns for file in files), default=None)
+        self.figures.waiting.set(len(files))
+        self.figures.lag.set(0 if oldest is None else max(0.0, time.time() - oldest / 1e9))
+        if oldest is None:
+            return None
+        arrived = scorer.state.take(waiting)
+        touched = scorer.state.related(arrived.touched)
+        scores, told = {}, list[Row]()
+        if touched:
+            found = scorer.score(touched)
+            columns = (found.scores[name].to_pylist() for name in ("customer_key", "probability"))
+            scores = dict(zip(*columns, strict=True))
+            told = alert(self.lakehouse, self.business, found, datetime.now(UTC).replace(microsecond=0))
+            put_out(self.lakehouse, self.business, datetime.now(UTC))
+        done = LiveStep(datetime.now(UTC), arrived, scores, told, max(0.0, time.time() - oldest / 1e9))
+        self._tell(done, files)
+        return done
+
+    def run(self, stop: threading.Event, tell: Callable[[LiveStep], None]) -> None:
+        """Lands what topics bring, and takes steps, until `stop` is set; tells of each step."""
+        topics = [TopicThread(self.lakehouse, s, self.now, stop) for s in topics_of(self.business.sources)]
+        for topic in topics:
+            topic.start()
+        try:
+            while not stop.is_set():
+                done = self.step()
+                if done is not None:
+                    tell(done)
+                elif failed := next((topic.failed for topic in topics if topic.failed), None):
+                    raise failed
+                else:
+                    stop.wait(PAUSE)
+        finally:
+            stop.set()
+            for topic in topics:
+                topic.join()
+
+    def catch_up(self, tell: Callable[[LiveStep], None]) -> None:
+        """Takes steps until nothing waits in the landing zone; reads no topic."""
+        while (done := self.step()) is not None:
+            tell(done)
+
+    def _tell(self, done: LiveStep, files: Sequence[ExtractFile]) -> None:
+        """Metrics and log of a step."""
+        figures = self.figures
+        for name, taken in done.arrived.by_source.items():
+            figures.rows.labels(name).inc(sum(taken.rows.values()))
+            for rule, count in taken.refused.items():
+                figures.refused.labels(name, rule).inc(count)
+            figures.unread.labels(name).inc(len(taken.unread))
+            for refused in taken.unread:
+                event("live.unread", str(refused.error), level=30, source=name)
+        figures.scored.inc(len(done.scores))
+        for row in done.alerts:
+            figures.alerts.labels(row["rule"]).inc()
+        for file in files:
+            figures.to_alert.observe(max(0.0, done.at.timestamp() - file.modified_ns / 1e9))
+        facts: dict[str, Any] = {
+            "rows": done.arrived.rows,
+            "refused": done.arrived.refused,
+            "customers": len(done.scores),
+            "alerts": len(done.alerts),
+            "seconds": round(done.seconds, 2),
+        }
+        event("live.step", f"{done.arrived.rows} rows touched {len(done.scores)} customers.", **facts)

@@ -1,0 +1,87 @@
+"""Rows in memory that are asked for by customer."""
+
+from collections.abc import Iterable, Sequence, Set
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEY = "customer_key"
+
+
+class ByCustomer:
+    """Rows in the order of their customer, so that those of a few customers are found without a look at all others."""
+
+    def __init__(self, rows: "pa.Table") -> None:
+        """Sorts the rows by customer_key."""
+        import pyarrow.compute as pc
+
+        self.rows = rows.sort_by(KEY).combine_chunks()
+        self._places: dict[str, tuple[int, int]] = {}
+        start = 0
+        counts = pc.value_counts(self.rows[KEY])  # in the order of the first of each
+        for key, count in zip(
+            counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True
+        ):
+            self._places[key] = (start, count)
+            start += count
+
+    def of(self, keys: Iterable[str]) -> "pa.Table":
+        """The rows of these customers."""
+        import pyarrow as pa
+
+        places = [self._places[key] for key in sorted({*keys}) if key in self._places]
+        return pa.concat_tables([self.rows.schema.empty_table(), *(self.rows.slice(*p) for p in places)])
+
+
+def where_in(rows: "pa.Table", column: str, values: Iterable[object]) -> "pa.Table":
+    """The rows whose column has one of these values."""
+    return rows.filter(_is_in(rows, column, values))
+
+
+def where_not_in(rows: "pa.Table", column: str, values: Iterable[object]) -> "pa.Table":
+    """The rows whose column has none of these values; a missing value is none of them."""
+    import pyarrow.compute as pc
+
+    return rows.filter(pc.invert(_is_in(rows, column, values)))
+
+
+def _is_in(rows: "pa.Table", column: str, values: Iterable[object]) -> "pa.ChunkedArray":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.is_in(rows[column], value_set=pa.array(sorted({*values}), rows.schema.field(column).type))  # type: ignore[type-var]
+
+
+def nullable(rows: "pa.Table") -> "pa.Table":
+    """The rows in columns that may be null: the engine calls those never null that are constant in one answer."""
+    import pyarrow as pa
+
+    return rows.cast(pa.schema([column.with_nullable(True) for column in rows.schema]))
+
+
+def added(rows: "pa.Table", more: "pa.Table") -> "pa.Table":
+    """Both, in the types of the first."""
+    import pyarrow as pa
+
+    return pa.concat_tables([rows, more.select(rows.column_names).cast(rows.schema)])
+
+
+def same_keys(rows: "pa.Table", few: "pa.Table", key: Sequence[str]) -> "pa.Table":
+    """The rows that have the key of one of a few."""
+    import numpy as np
+    import pyarrow as pa
+
+    names = list(key)
+    numbered = rows.select(names).append_column("_row", pa.array(np.arange(rows.num_rows)))
+    found = numbered.join(few.select(names).group_by(names).aggregate([]), keys=names, join_type="left semi")
+    return rows.take(found["_row"])
+
+
+def components(pairs: Iterable[tuple[str, str]]) -> dict[str, Set[str]]:
+    """Member -> all that are connected with it by pairs, itself included."""
+    groups: dict[str, set[str]] = {}
+    for one, other in pairs:
+        joined = groups.get(one, {one}) | groups.get(other, {other})
+        groups |= dict.fromkeys(joined, joined)
+    return dict(groups)

@@ -1,0 +1,163 @@
+"""Scores customers as of now, by the functions that score every customer in the morning."""
+
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from churn_assets.features.current_snapshot import sources_told
+from churn_assets.features.snapshots import customer_snapshots
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import frame_of
+from churn_assets.live.overlay import Overlay
+from churn_assets.live.rows import KEY, nullable, where_in
+from churn_assets.live.state import DAY, LiveState
+from churn_assets.models.champions import Champion, champion_at
+from churn_assets.models.decisions import decided
+from churn_assets.scores.current_scores import earlier_snapshots, require_declared, scored
+from churn_assets.scores.in_charge import model_of
+from churn_assets.tracking.tracking import Tracking
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from churn_assets.ml.portable.model import PortableModel
+
+SINCE = timedelta(days=62)  # how far back alerts and scores look
+
+
+@dataclass(frozen=True)
+class InCharge:
+    """The champion of a day, and its model."""
+
+    champion: Champion
+    model: "PortableModel"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Customers as of now.
+
+    Attributes:
+        lake: the lake as of now, narrowed to these customers, with their snapshots and scores of the day.
+        scores: as scores/current_scores, a row per eligible customer of those that were asked for.
+    """
+
+    lake: Overlay
+    scores: "pa.Table"
+
+
+class NoModelError(RuntimeError):
+    """Nobody is in charge of the day, so nothing can be scored."""
+
+
+def in_charge(state: LiveState, tracking: Tracking, present: InCharge | None = None) -> InCharge:
+    """The model in charge of the day of the state; the `present` one if it still is.
+
+    Raises:
+        NoModelError: there is none.
+        CheckFailed: it was deleted in MLflow, or needs features that churn.yaml no longer declares.
+    """
+    champion = champion_at(decided(state.lakehouse), state.day)
+    if champion is None:
+        raise NoModelError(f"No model is in charge of {state.day}. Train one: `churn-assets run monthly`.")
+    if present is not None and present.champion == champion:
+        return present
+    model = model_of(state.lakehouse, tracking, champion)
+    require_declared(state.business, model, champion, state.day)
+    return InCharge(champion, model)
+
+
+class LiveScorer:
+    """Scores customers as of now.
+
+    Deciles and tiers are shares of all customers. The others count with what the model gives the newest snapshot of the
+    lake, or with their score of today if they were touched.
+
+    Attributes:
+        state: what is known.
+        by: the model in charge.
+    """
+
+    def __init__(self, state: LiveState, by: InCharge) -> None:
+        self.state, self.by = state, by
+        self._others = self._of_the_lake()
+        self._today: pa.Table | None = None
+
+    def score(self, keys: Set[str]) -> Scored:
+        """Scores of those of these customers who are eligible now."""
+        import pyarrow as pa
+
+        state, business, day = self.state, self.state.business, self.state.day
+        lake = state.lake_of(state.related(keys))
+        built = customer_snapshots(lake, business, [day], state.now)
+        told = sources_told(business, state.now, day)
+        snapshots = where_in(nullable(told.beside(built.snapshots).toArrow()), KEY, keys)
+        built.release()
+        lake = lake.with_tables({tables.CURRENT_SNAPSHOT.path: self._with_earlier(lake, snapshots)})
+        names = self.by.model.transformation.features
+        frame = scored(
+            lake,
+            business,
+            day,
+            earlier_snapshots(lake, day, names),
+            self.by.model,
+            self.by.champion,
+            told,
+            frame_of(lake.spark, self._all_but(keys)),
+        )
+        found = nullable(frame.toArrow())
+        self._remember(keys, found)
+        scores = pa.concat_tables([self._earlier_scores(keys), found], promote_options="permissive")
+        return Scored(lake.with_tables({tables.CURRENT_SCORES.path: scores}), found)
+
+    def _of_the_lake(self) -> "pa.Table":
+        """customer_key, as_of_date (that of now), raw and value by the newest snapshot of each customer in the lake."""
+        import pyarrow as pa
+
+        scored_day, value = self.state.scored_day, self.state.business.file.segments.value.feature
+        schema = pa.schema(
+            [(KEY, pa.string()), (DAY, pa.date32()), ("raw", pa.float64()), ("value", pa.float64())]
+        )
+        if scored_day is None:
+            return schema.empty_table()
+        rows = self.state.snapshots(scored_day)
+        frame = rows.select(self.by.model.transformation.features).to_pandas()
+        days = pa.array([self.state.day] * rows.num_rows, pa.date32())
+        raw = pa.array(self.by.model.score(frame)["raw"].to_numpy())
+        return pa.Table.from_arrays([rows[KEY], days, raw, rows[value].cast(pa.float64())], schema=schema)
+
+    def _all_but(self, keys: Set[str]) -> "pa.Table":
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        others = pc.invert(pc.is_in(self._others[KEY], pa.array(sorted(keys), pa.string())))
+        return self._others.filter(others)
+
+    def _remember(self, keys: Set[str], found: "pa.Table") -> None:
+        import pyarrow as pa
+
+        new = found.select(self._others.column_names).cast(self._others.schema)
+        self._others = pa.concat_tables([self._all_but(keys), new]).combine_chunks()
+
+    def _with_earlier(self, lake: Overlay, snapshots: "pa.Table") -> "pa.Table":
+        """The snapshots of now below those of earlier days of the same customers."""
+        import pyarrow as pa
+
+        table = tables.CURRENT_SNAPSHOT
+        if not lake.exists(table):
+            return snapshots
+        earlier = lake.arrow(table)
+        return pa.concat_tables([earlier, snapshots], promote_options="permissive")
+
+    def _earlier_scores(self, keys: Set[str]) -> "pa.Table":
+        """What the lake holds of earlier days, of an older release perhaps fewer columns; empty without the table."""
+        lake, day, table = self.state.lakehouse, self.state.day, tables.CURRENT_SCORES
+        if not lake.exists(table):
+            return table.rows([])
+        known: list[tuple[str, str, object]] = [
+            (DAY, ">=", day - SINCE),
+            (DAY, "<", day),
+            (KEY, "in", sorted(keys)),
+        ]
+        return lake.arrow(table, None, known)

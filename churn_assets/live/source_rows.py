@@ -1,0 +1,154 @@
+"""What is held of one source: its silver rows, and the typed rows of the open month that its versions are made of."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from churn_assets.bronze.reading import bronze_frame
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
+from churn_assets.history.periods import Periods
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.engine.frames import frame_of
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.live.rows import KEY, ByCustomer, added, nullable, same_keys, where_in, where_not_in
+from churn_assets.months import month_of
+from churn_assets.silver.conform import conform
+from churn_assets.silver.customer_keys import MERGED_INTO, with_customer_key
+from churn_assets.silver.load import silver_columns
+from churn_assets.silver.versions import to_versions, with_known_keys
+from churn_assets.sources.landing import ExtractFile, RefusedFile
+from churn_assets.sources.readers.staging import stage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LIVE = "live"  # who writes, where the lake names a run
+MONTH = "extract_month"
+
+
+@dataclass
+class Taken:
+    """What some files of a source brought.
+
+    Attributes:
+        rows: files -> rows that were read.
+        unread: files that cannot be read, each with the reason; bronze leaves them out, too.
+        refused: rule -> rows that break the contract by it; silver will put them into the quarantine.
+        touched: customers whom the rows are about, or were about before.
+        strangers: ids that have no customer_key yet; the next ingest gives them one.
+    """
+
+    rows: dict[str, int] = field(default_factory=dict)
+    unread: list[RefusedFile] = field(default_factory=list)
+    refused: dict[str, int] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    strangers: int = 0
+
+
+class SourceRows:
+    """Silver of one source in memory, with what has arrived since.
+
+    Attributes:
+        source: whose rows.
+        files: names of the files that are in it, of the open month.
+    """
+
+    def __init__(
+        self, source: Source, earlier: "pa.Table", opened: "pa.Table", conformed: "pa.Table"
+    ) -> None:
+        """Holds the rows.
+
+        Args:
+            source: whose rows.
+            earlier: silver rows of the months before the open one, as far back as features look.
+            opened: silver rows of the open month.
+            conformed: the rows of the open month as `silver.conform` makes them of bronze.
+        """
+        self.source = source
+        self.files: set[str] = {str(name) for name in conformed["source_file"].unique().to_pylist()}
+        self._earlier, self._opened, self._conformed = ByCustomer(earlier), opened, conformed
+
+    @classmethod
+    def load(cls, lakehouse: Lakehouse, business: Business, source: Source, day: date) -> "SourceRows":
+        """Reads from the lake what the features of a day need."""
+        month, silver = month_of(day), tables.silver(source)
+        known: list[tuple[str, str, object]] = [(MONTH, "<", month)]
+        if (reach := business.history_months(source)) is not None and source.role in ("event", "treatment"):
+            periods = Periods.that_end_on(day)
+            begin = periods.end(periods.index(day) - reach) + timedelta(days=1)
+            known.append((MONTH, ">=", month_of(begin)))
+        bronze = lakehouse.read(tables.bronze(source)).where(f"{MONTH} = '{month}'")
+        return cls(
+            source,
+            lakehouse.arrow(silver, filters=known),
+            lakehouse.arrow(silver, filters=[(MONTH, "=", month)]),
+            nullable(conform(bronze, source).toArrow()),
+        )
+
+    def of(self, keys: Set[str]) -> "pa.Table":
+        """The silver rows of these customers."""
+        return added(self._earlier.of(keys), where_in(self._opened, KEY, keys))
+
+    def merged(self) -> list[tuple[str, str]]:
+        """Pairs of customers of whom one was ever merged into the other."""
+        if self.source.merged_into is None:
+            return []
+        both = [rows.select([KEY, MERGED_INTO]).drop_null() for rows in (self._earlier.rows, self._opened)]
+        return [(str(r[KEY]), str(r[MERGED_INTO])) for rows in both for r in rows.to_pylist()]
+
+    def take(self, lakehouse: Lakehouse, files: Sequence[ExtractFile], keys: Mapping[str, str]) -> Taken:
+        """Adds the rows of files of the open month; `keys`: id -> customer_key."""
+        with lakehouse.staging(tables.bronze(self.source), run_id=LIVE) as folder:
+            staged = stage(self.source, files, folder)
+            new = nullable(conform(bronze_frame(lakehouse.spark, self.source, staged), self.source).toArrow())
+        self.files |= {file.name for file in files}
+        taken = Taken(dict(staged.rows), list(staged.refused))
+        for rule in new["refused_rule"].drop_null().to_pylist():
+            taken.refused[rule] = taken.refused.get(rule, 0) + 1
+        self._conformed = added(self._conformed, new)
+        rows, ids = self._about(new)
+        named = {str(keys[i]) for i in ids if i in keys}
+        taken.strangers = len(ids) - len(named)
+        if named:
+            self._opened = added(
+                where_not_in(self._opened, KEY, named), self._versions(lakehouse, rows, keys)
+            )
+        taken.touched = named
+        return taken
+
+    def _about(self, new: "pa.Table") -> "tuple[pa.Table, set[str]]":
+        """The rows of the open month of all customers whom new rows are about, and the ids of these customers.
+
+        A row may tell that its key belongs to somebody else now; then both are touched.
+        """
+        source, customer = self.source, self.source.customer
+        moving = customer not in source.key
+        known = new
+        ids: set[str] = set()
+        while True:
+            if moving:
+                known = same_keys(self._conformed, known, source.key)
+            found = {str(i) for i in known[customer].drop_null().unique().to_pylist()}
+            if found == ids:
+                return known, ids
+            ids = found
+            known = where_in(self._conformed, customer, ids)
+
+    def _versions(self, lakehouse: Lakehouse, rows: "pa.Table", keys: Mapping[str, str]) -> "pa.Table":
+        """Silver of these rows."""
+        import pyarrow as pa
+
+        source, spark = self.source, lakehouse.spark
+        named = [source.customer, *([source.merged_into] if source.merged_into else [])]
+        ids = sorted(
+            {str(i) for name in named for i in rows[name].drop_null().unique().to_pylist()} & keys.keys()
+        )
+        texts = pa.schema([("customer_id", pa.string()), (KEY, pa.string())])
+        known = pa.Table.from_arrays(
+            [pa.array(ids, pa.string()), pa.array([keys[i] for i in ids], pa.string())], schema=texts
+        )
+        versions = to_versions(with_known_keys(frame_of(spark, rows), source), source)
+        silver = with_customer_key(versions, frame_of(spark, known), source)
+        return silver.select(silver_columns(source)).toArrow()

@@ -1,0 +1,217 @@
+"""What is held in memory to score any customer as of now, loaded from the lake, and kept up with what arrives."""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from churn_assets.contracts.business import Business
+from churn_assets.contracts.source import Source
+from churn_assets.graph.as_of_day import newest_day
+from churn_assets.history.earlier_days import days_before
+from churn_assets.history.known_days import PassedExtracts, passed_until_now
+from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.live.overlay import Overlay
+from churn_assets.live.rows import KEY, ByCustomer, components
+from churn_assets.live.source_rows import SourceRows, Taken
+from churn_assets.months import month_end, month_of
+from churn_assets.silver.audit import DeliveredFile, is_whole, rows_by_extract, rows_by_month
+from churn_assets.silver.load import delivered_files
+from churn_assets.sources.landing import ExtractFile, list_everything, newest_extract
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DAY = "as_of_date"
+
+
+def live_day(lakehouse: Lakehouse, business: Business, clock: date) -> date | None:
+    """The day that scores of now are as of: today, which is not over yet; None before the first extract.
+
+    Of a calendar that has ended it is the day of the newest extract.
+    """
+    end = business.file.calendar.end
+    newest = newest_extract(
+        lakehouse.settings.landing_uri, business.sources, month_end(end) if end else clock
+    )
+    return newest_day(business.file.calendar, [newest] if newest else [], clock + timedelta(days=1))
+
+
+@dataclass
+class Arrived:
+    """What some files of all sources brought.
+
+    Attributes:
+        by_source: source -> what its files brought.
+        files: the files.
+    """
+
+    by_source: dict[str, Taken]
+    files: list[ExtractFile]
+
+    @property
+    def rows(self) -> int:
+        """Rows that were read."""
+        return sum(sum(one.rows.values()) for one in self.by_source.values())
+
+    @property
+    def refused(self) -> int:
+        """Rows that break their contract."""
+        return sum(sum(one.refused.values()) for one in self.by_source.values())
+
+    @property
+    def touched(self) -> set[str]:
+        """Customers whom the rows are about."""
+        return {key for one in self.by_source.values() for key in one.touched}
+
+
+class LiveState:
+    """The rows of a lake that a day needs, and those that have arrived since.
+
+    A new day needs a new state: what the lake has ingested meanwhile is read again, and windows move.
+
+    Attributes:
+        lakehouse: the lake.
+        business: whose sources.
+        day: the day that scores are as of.
+    """
+
+    def __init__(self, lakehouse: Lakehouse, business: Business, day: date) -> None:
+        """Loads what the day needs.
+
+        Raises:
+            LakehouseError: a table does not exist yet; the message names it.
+        """
+        self.lakehouse, self.business, self.day = lakehouse, business, day
+        keys = lakehouse.arrow(tables.CUSTOMER_KEYS)
+        self._keys: Mapping[str, str] = dict(
+            zip(keys["customer_id"].to_pylist(), keys[KEY].to_pylist(), strict=True)
+        )
+        self._sources = {s.name: SourceRows.load(lakehouse, business, s, day) for s in business.sources}
+        self._delivered = {
+            s.name: {f.name: f for f in delivered_files(lakehouse, s, [self.month])} for s in business.sources
+        }
+        self._groups: Mapping[str, Set[str]] = {}
+        self._connect()
+        self._days = self._snapshots()
+        self.reconciliation = self._reconciled()
+        self._now: PassedExtracts | None = None
+
+    @property
+    def month(self) -> str:
+        """The open month."""
+        return month_of(self.day)
+
+    @property
+    def scored_day(self) -> date | None:
+        """The newest day before this one of which there are snapshots."""
+        return max((d for d in self._days if d < self.day), default=None)
+
+    @property
+    def now(self) -> PassedExtracts:
+        """What has passed silver, as if what arrived had passed."""
+        if self._now is None:
+            held = {tables.RECONCILIATION.path: self.reconciliation}
+            self._now = passed_until_now(Overlay(self.lakehouse, held), self.business)
+        return self._now
+
+    def snapshots(self, day: date) -> "pa.Table":
+        """The snapshots that the lake holds of an earlier day."""
+        return self._days[day].rows
+
+    def waiting(self) -> dict[str, list[ExtractFile]]:
+        """Source -> files of the open month in the landing zone that are not in here yet, and of no later day."""
+        found = {}
+        for name, held in self._sources.items():
+            listing = list_everything(self.lakehouse.settings.landing_uri, held.source, [self.month])
+            new = [f for f in listing.files if f.name not in held.files | self._delivered[name].keys()]
+            if new := [f for f in new if f.extract_date <= self.day]:
+                found[name] = new
+        return found
+
+    def take(self, files: Mapping[str, Sequence[ExtractFile]]) -> Arrived:
+        """Adds the rows of files; what it returns tells whom they touch."""
+        arrived = Arrived({}, [file for some in files.values() for file in some])
+        for name, some in files.items():
+            held = self._sources[name]
+            taken = held.take(self.lakehouse, some, self._keys)
+            arrived.by_source[name] = taken
+            read = {n: DeliveredFile(n, self.month, rows) for n, rows in taken.rows.items()}
+            self._delivered[name] |= read
+            if held.source.merged_into and taken.touched:
+                self._connect()
+        reconciled = self._reconciled()
+        if not reconciled.equals(self.reconciliation):
+            self.reconciliation, self._now = reconciled, None
+        return arrived
+
+    def related(self, keys: Iterable[str]) -> set[str]:
+        """These customers, and all who were ever merged with them."""
+        return {other for key in keys for other in self._groups.get(key, {key})}
+
+    def lake_of(self, keys: Set[str]) -> Overlay:
+        """The lake as of now, narrowed to these customers."""
+        held = {tables.silver(held.source).path: held.of(keys) for held in self._sources.values()}
+        held[tables.RECONCILIATION.path] = self.reconciliation
+        of_days = {day: rows.of(keys) for day, rows in self._days.items()}
+        held |= _concatenated(tables.CURRENT_SNAPSHOT.path, of_days)
+        return Overlay(self.lakehouse, held)
+
+    def _connect(self) -> None:
+        self._groups = components(pair for held in self._sources.values() for pair in held.merged())
+
+    def _snapshots(self) -> "dict[date, ByCustomer]":
+        """The snapshots of the days that scores compare with, and of the newest."""
+        table = tables.CURRENT_SNAPSHOT
+        if not self.lakehouse.exists(table):
+            return {}
+        there = [d for d in self.lakehouse.slices(table, DAY) if d < self.day]
+        wanted = {*there[-1:], *(d for d in days_before(self.day).values() if d in there)}
+        wanted |= {d for d in there if any(rule.sql for rule in self.business.file.alerts.rules)}
+        return {d: ByCustomer(self.lakehouse.arrow(table, None, [(DAY, "=", d)])) for d in sorted(wanted)}
+
+    def _reconciled(self) -> "pa.Table":
+        """silver/reconciliation as it will be when silver has taken what arrived.
+
+        A month that silver has refused stays refused.
+        """
+        table, month = tables.RECONCILIATION, self.month
+        rows = self.lakehouse.arrow(table).to_pylist()
+        others = [row for row in rows if row["extract_month"] != month]
+        here = {row["source"]: row for row in rows if row["extract_month"] == month}
+        for held in self._sources.values():
+            source: Source = held.source
+            before = here.get(source.name)
+            files = list(self._delivered[source.name].values())
+            mine = [f for f in files if f.month == month]
+            if not mine or (before is not None and before["refused_by"]):
+                continue
+            volumes = rows_by_month(files)
+            row: dict[str, Any] = before or {
+                "source": source.name,
+                "extract_month": month,
+                "refused_by": None,
+            }
+            counts = {
+                "delivered": volumes[month],
+                "accepted": volumes[month],
+                "duplicate": 0,
+                "quarantined": 0,
+            }
+            here[source.name] = (
+                row
+                | counts
+                | {
+                    "extract_dates": sorted({f.extract_date for f in mine}),
+                    "whole": is_whole(source, month, volumes, rows_by_extract(files)),
+                    "balances": True,
+                }
+            )
+        return table.rows([*others, *here.values()])
+
+
+def _concatenated(path: str, of_days: "Mapping[date, pa.Table]") -> "dict[str, pa.Table]":
+    import pyarrow as pa
+
+    return {path: pa.concat_tables(of_days.values(), promote_options="default")} if of_days else {}

@@ -1,0 +1,147 @@
+"""Foreign folders: how fsspec reaches each kind of store, secrets from the environment, and errors that tell none."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from churn_assets.contracts.folder import SourceFolder
+from churn_assets.contracts.odcs import FolderKind
+from churn_assets.contracts.source import Source
+from churn_assets.settings import without_secrets
+from churn_assets.sources.live.errors import ExtractError
+from churn_assets.sources.live.secrets import hidden, long_enough, with_secrets
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+SECONDS = 60  # for an answer
+
+
+@dataclass(frozen=True)
+class StoreDriver:
+    """How fsspec reaches a kind of store.
+
+    Attributes:
+        protocol: its name in fsspec.
+        module: package of the driver.
+        install: command that installs it.
+        login: names of the arguments for user and password; none where nobody logs in.
+        version: names under which a listing tells the version of a file, the best first.
+        whole: a file is visible only when it is whole.
+    """
+
+    protocol: str
+    module: str
+    install: str
+    login: tuple[str, ...]
+    version: tuple[str, ...]
+    whole: bool
+
+
+DRIVERS: dict[FolderKind, StoreDriver] = {
+    "folder": StoreDriver("file", "fsspec", "pip install fsspec", (), ("mtime",), False),
+    "s3": StoreDriver(
+        "s3", "s3fs", "pip install 'churn-assets[s3]'", ("key", "secret"), ("ETag", "LastModified"), True
+    ),
+    "gcs": StoreDriver("gcs", "gcsfs", "pip install gcsfs", (), ("md5Hash", "etag", "updated"), True),
+    "azure": StoreDriver(
+        "abfs", "adlfs", "pip install adlfs", ("account_name", "account_key"), ("etag", "last_modified"), True
+    ),
+    "sftp": StoreDriver(
+        "sftp", "paramiko", "pip install paramiko", ("username", "password"), ("mtime",), False
+    ),
+    "http": StoreDriver("http", "aiohttp", "pip install aiohttp", (), ("ETag", "Last-Modified"), False),
+}
+
+
+@dataclass(frozen=True)
+class FolderAddress:
+    """A folder to look into.
+
+    Attributes:
+        driver: of its kind.
+        location: with the values of its variables.
+        options: of the filesystem of fsspec.
+        shown: the location as the contract has it.
+        secrets: texts that no message may hold.
+    """
+
+    driver: StoreDriver
+    location: str
+    options: dict[str, Any]
+    shown: str
+    secrets: tuple[str, ...]
+
+    def connect(self) -> "tuple[AbstractFileSystem, str]":
+        """Returns the filesystem, and the path of the folder in it without a slash at its end.
+
+        Raises:
+            ExtractError: the store refuses, or does not answer.
+        """
+        import fsspec
+
+        try:
+            fs = fsspec.filesystem(self.driver.protocol, skip_instance_cache=True, **self.options)
+        except Exception as error:  # noqa: BLE001 (each driver raises its own)
+            raise self.error(error) from None
+        return fs, str(fs._strip_protocol(self.location)).rstrip("/")
+
+    def error(self, error: BaseException) -> ExtractError:
+        """Returns the error for what a store or its driver has said, without a secret."""
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        return ExtractError(
+            f"{self.shown} cannot be read: {hidden(without_secrets(said), self.secrets).rstrip('.')}. Look whether the "
+            "location is right, and whether this user may list and read it."
+        )
+
+
+def folder_of(source: Source) -> SourceFolder:
+    """The folder of a source; ValueError if it has none."""
+    if not isinstance(source.origin, SourceFolder):
+        raise ValueError(f"{source.name} is no folder")
+    return source.origin
+
+
+def folder_address(source: Source, environ: Mapping[str, str] = os.environ) -> FolderAddress:
+    """Returns the folder to look into; connects to nothing.
+
+    Raises:
+        ExtractError: a variable is not set, or the driver is not installed.
+    """
+    folder = folder_of(source)
+    driver = DRIVERS[folder.kind]
+    if find_spec(driver.module) is None:
+        raise ExtractError(
+            f"{driver.module}, the driver of {folder.kind}, is not installed. Run `{driver.install}`."
+        )
+    location, secrets = with_secrets(folder.location, environ)
+    options: dict[str, Any] = {"use_listings_cache": False}
+    if folder.user is not None and folder.password is not None:
+        user, _ = with_secrets(folder.user, environ)
+        password, more = with_secrets(folder.password, environ)
+        secrets += more
+        options |= _login(driver, user, password)
+    if folder.kind == "s3":
+        options["config_kwargs"] = {"connect_timeout": SECONDS / 4, "read_timeout": SECONDS}
+        if folder.endpoint is not None:
+            options["endpoint_url"] = folder.endpoint
+    if folder.kind == "sftp":
+        options |= _host_of(location)
+    return FolderAddress(driver, location, options, folder.location, long_enough(secrets))
+
+
+def _login(driver: StoreDriver, user: str, password: str) -> dict[str, Any]:
+    if driver.protocol == "http":
+        from aiohttp import BasicAuth
+
+        return {"client_kwargs": {"auth": BasicAuth(user, password)}}
+    return dict(zip(driver.login, (user, password), strict=True))
+
+
+def _host_of(location: str) -> dict[str, Any]:
+    from urllib.parse import urlsplit
+
+    found = urlsplit(location)
+    return {"host": found.hostname, "port": found.port or 22, "timeout": SECONDS}

@@ -1,0 +1,271 @@
+"""Copies what is new in a foreign folder; the name of each copy tells which file it is, which version, what content."""
+
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
+from hashlib import blake2s
+from typing import TYPE_CHECKING, Any
+
+from churn_assets.contracts.source import Source
+from churn_assets.progress import note
+from churn_assets.settings import filesystem
+from churn_assets.sources.folders.address import FolderAddress, folder_address, folder_of
+from churn_assets.sources.landing import EXTRACT
+from churn_assets.sources.live.errors import ExtractError
+from churn_assets.sources.live.landing_files import publish, remove_unfinished
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+CHUNK = 2**20  # bytes
+SETTLED_SECONDS = 60.0  # a younger file may still grow, where files are visible before they are whole
+SHOWN = 5  # names in a message
+NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
+# sales_march.002-0f3a51c2b9-77aa01be45.csv: the second version of the file; its place and version; its content
+COPY = re.compile(r"(.+)\.(\d{3,})-([0-9a-f]{10})-([0-9a-f]{10})\.[a-z.]+")
+
+
+@dataclass(frozen=True)
+class ForeignFile:
+    """A file in a foreign folder: its name below the folder, the date in it, its size and version."""
+
+    name: str
+    path: str
+    day: date
+    size: int
+    version: str
+    changed: datetime | None
+
+    @property
+    def token(self) -> str:
+        """What tells this version of this file from others."""
+        return _digest(f"{self.name}|{self.size}|{self.version}".encode())
+
+
+@dataclass
+class CopiedFiles:
+    """What a look into a folder gave.
+
+    Attributes:
+        copied: names of the copies below the landing zone -> their bytes.
+        redelivered: names of files that have changed since they were copied before.
+        growing: names of files that are still being written.
+        future: names of files whose date is in the future.
+        others: number of files whose names are not of the pattern.
+        seconds: from the first look to the last copy.
+    """
+
+    copied: dict[str, int] = field(default_factory=dict)
+    redelivered: list[str] = field(default_factory=list)
+    growing: list[str] = field(default_factory=list)
+    future: list[str] = field(default_factory=list)
+    others: int = 0
+    seconds: float = 0.0
+
+
+def copy_new(
+    source: Source,
+    landing: str,
+    folder: str,
+    first: date,
+    last: date,
+    now: datetime,
+    environ: Mapping[str, str] = os.environ,
+) -> CopiedFiles:
+    """Copies the files that are not in the landing zone yet, each under the extract date that its name tells.
+
+    Args:
+        source: with a folder.
+        landing: landing zone.
+        folder: an empty folder for drafts.
+        first, last: only files with a date in this time.
+        now: moment of UTC.
+        environ: where the secrets are.
+
+    Raises:
+        ExtractError: the store does not answer, or no name in it is of the pattern and nothing was copied before.
+    """
+    started, done, address = time.monotonic(), CopiedFiles(), folder_address(source, environ)
+    remove_unfinished(landing, source)
+    known = _copies(landing, source)
+    fs, root = address.connect()
+    for file in _files(source, address, fs, root, done, bool(known)):
+        if file.day > now.date():
+            done.future.append(file.name)
+        elif first <= file.day <= last and not known.has(file):
+            _copy(source, landing, folder, address, fs, file, now, known, done)
+    done.seconds = time.monotonic() - started
+    return done
+
+
+class _Copies:
+    """The copies in the landing zone: tokens of files, and per extract date and stem the contents in their order."""
+
+    def __init__(self) -> None:
+        self.tokens: set[str] = set()
+        self.contents: dict[tuple[date, str], dict[int, str]] = {}
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def has(self, file: ForeignFile) -> bool:
+        """Whether this version of the file was copied."""
+        return file.token in self.tokens
+
+    def add(self, day: date, stem: str, number: int, token: str, content: str) -> None:
+        """Adds a copy."""
+        self.tokens.add(token)
+        self.contents.setdefault((day, stem), {})[number] = content
+
+
+def _copies(landing: str, source: Source) -> _Copies:
+    import pyarrow.fs as pafs
+
+    fs, root = filesystem(f"{landing}/{source.path}")
+    found = _Copies()
+    for info in fs.get_file_info(pafs.FileSelector(root, recursive=True, allow_not_found=True)):
+        folder, _, name = info.path.rpartition("/")
+        day = EXTRACT.fullmatch(folder.rpartition("/")[2])
+        copy = COPY.fullmatch(name)
+        if info.is_file and day and copy:
+            found.add(date.fromisoformat(day[1]), copy[1], int(copy[2]), copy[3], copy[4])
+    return found
+
+
+def _files(
+    source: Source,
+    address: FolderAddress,
+    fs: "AbstractFileSystem",
+    root: str,
+    done: CopiedFiles,
+    copied: bool,
+) -> Iterator[ForeignFile]:
+    """The files whose names are of the pattern, by date and name."""
+    pattern, found, others = folder_of(source).pattern, [], []
+    try:
+        listed: Mapping[str, Mapping[str, Any]] = fs.find(root, detail=True)
+    except Exception as error:  # noqa: BLE001 (each driver raises its own)
+        raise address.error(error) from None
+    for path, info in listed.items():
+        name = path.removeprefix(root).lstrip("/")
+        try:
+            day = pattern.date_of(name)
+        except ValueError as error:
+            raise ExtractError(
+                f"{address.shown}: the name {name} tells a day that does not exist ({error}). Have the file renamed."
+            ) from None
+        if day is None:
+            others.append(name)
+        else:
+            found.append(
+                _file(
+                    address,
+                    name,
+                    path,
+                    day,
+                    info if info.get("size") is not None else _info(address, fs, path),
+                )
+            )
+    if not found and not copied:
+        seen = (
+            f"It has {len(others):,} others, such as {', '.join(sorted(others)[:SHOWN])}."
+            if others
+            else "It is empty."
+        )
+        raise ExtractError(
+            f"{address.shown} has no file whose name is {pattern.text}. {seen} Correct the pattern or the location."
+        )
+    done.others = len(others)
+    yield from sorted(found, key=lambda file: (file.day, file.name))
+
+
+def _file(address: FolderAddress, name: str, path: str, day: date, info: Mapping[str, Any]) -> ForeignFile:
+    version = next((str(info[key]) for key in address.driver.version if info.get(key)), "")
+    changed = info.get("mtime")
+    if isinstance(changed, (int, float)):
+        changed = datetime.fromtimestamp(changed, UTC)
+    elif isinstance(told := info.get("Last-Modified"), str):
+        changed = parsedate_to_datetime(told)
+    changed = changed if isinstance(changed, datetime) else None
+    return ForeignFile(name, path, day, int(info.get("size") or 0), version, changed)
+
+
+def _info(address: FolderAddress, fs: "AbstractFileSystem", path: str) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = fs.info(path)
+    except Exception as error:  # noqa: BLE001 (each driver raises its own)
+        raise address.error(error) from None
+    return found
+
+
+def _copy(
+    source: Source,
+    landing: str,
+    folder: str,
+    address: FolderAddress,
+    fs: "AbstractFileSystem",
+    file: ForeignFile,
+    now: datetime,
+    known: _Copies,
+    done: CopiedFiles,
+) -> None:
+    """Copies a file, unless it is still growing, or has the content of a copy."""
+    if not address.driver.whole and file.changed and (now - file.changed).total_seconds() < SETTLED_SECONDS:
+        done.growing.append(file.name)
+        return
+    note(f"{source.name}: copying {file.name}")
+    draft, content, size = _drafted(folder, address, fs, file)
+    if not address.driver.whole:
+        after = _file(address, file.name, file.path, file.day, _info(address, fs, file.path))
+        if (after.size, after.version) != (file.size, file.version) or size != after.size:
+            done.growing.append(file.name)
+            return
+    stem, ending = _stem_and_ending(source, file.name)
+    before = known.contents.get((file.day, stem), {})
+    if before and content == before[max(before)]:
+        known.tokens.add(file.token)
+        return
+    number = max(before, default=0) + 1
+    name = f"{stem}.{number:03d}-{file.token}-{content}{ending}"
+    publish(draft, landing, source, file.day, name)
+    known.add(file.day, stem, number, file.token, content)
+    done.copied[f"{source.path}/extract_date={file.day}/{name}"] = size
+    if before:
+        done.redelivered.append(file.name)
+
+
+def _drafted(
+    folder: str, address: FolderAddress, fs: "AbstractFileSystem", file: ForeignFile
+) -> tuple[str, str, int]:
+    """Reads a file into the folder of drafts; returns the draft's path, the digest of its content, and its size."""
+    draft, content, size = f"{folder}/{file.token}", blake2s(digest_size=5), 0
+    to, path = filesystem(draft)
+    with to.open_output_stream(path, compression=None) as out:
+        try:
+            with fs.open(file.path, "rb") as read:
+                while chunk := read.read(CHUNK):
+                    out.write(chunk)
+                    content.update(chunk)
+                    size += len(chunk)
+        except Exception as error:  # noqa: BLE001 (each driver raises its own)
+            raise address.error(error) from None
+    return draft, content.hexdigest(), size
+
+
+def _stem_and_ending(source: Source, name: str) -> tuple[str, str]:
+    """The name of a copy without what tells its version, and the ending that readers expect."""
+    flat, compressed = name.replace("/", "_"), ""
+    for ending in (".gz", ".zst"):
+        if flat.lower().endswith(ending):
+            flat, compressed = flat[: -len(ending)], ending
+    if flat.lower().endswith(f".{source.format}"):
+        flat = flat[: -len(source.format) - 1]
+    return NOT_IN_NAMES.sub("_", flat).lstrip("_") or "file", f".{source.format}{compressed}"
+
+
+def _digest(text: bytes) -> str:
+    return blake2s(text, digest_size=5).hexdigest()

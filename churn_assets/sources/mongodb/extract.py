@@ -1,0 +1,109 @@
+"""How a collection of MongoDB is asked: what is new since the cursor's value, as a draft of JSON documents."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from churn_assets.contracts.mongodb import SourceCollection
+from churn_assets.contracts.source import Source
+from churn_assets.contracts.words import closest, listed
+from churn_assets.sources.live.attempts import again_if_lost
+from churn_assets.sources.live.cursors import Cursor
+from churn_assets.sources.live.documents import DocumentDraft
+from churn_assets.sources.live.errors import ExtractError
+from churn_assets.sources.live.extract import Answer, Question, announced, newer
+from churn_assets.sources.live.records import digest_of
+from churn_assets.sources.mongodb.address import MongoAddress, mongo_address, opened
+from churn_assets.sources.mongodb.values import as_json
+
+BATCH = 2_000  # documents
+
+
+@dataclass(frozen=True)
+class CollectionAsker:
+    """Asks a collection; see `Asker`."""
+
+    source: Source
+    collection: SourceCollection
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+
+    def digest(self) -> str:
+        """See `Asker`."""
+        return digest_of(self.collection, mongo_address(self.collection, self.environ).shown)
+
+    def some_cursor(self) -> Cursor | None:
+        """See `Asker`."""
+        address = mongo_address(self.collection, self.environ)
+        return again_if_lost(lambda: self._some_cursor(address))
+
+    def read(self, folder: str, question: Question) -> Answer:
+        """See `Asker`; a lost connection is tried again, each time with a draft of its own."""
+        address, attempts = mongo_address(self.collection, self.environ), iter(range(1, 100))
+        return again_if_lost(lambda: self._read(address, f"{folder}/{next(attempts)}", question))
+
+    def _some_cursor(self, address: MongoAddress) -> Cursor | None:
+        cursor = str(self.collection.cursor)
+        with opened(address) as database:
+            wanted = {"$and": [self.collection.filter, {cursor: {"$ne": None}}]}
+            found = database[self.collection.collection].find_one(wanted, {cursor: 1})
+        return None if found is None else Cursor.of(member(found, cursor), cursor)
+
+    def _read(self, address: MongoAddress, folder: str, question: Question) -> Answer:
+        cursor, newest = self.collection.cursor, None
+        start = question.start
+        if start is not None and question.month is None:
+            start = start.before(self.collection.overlap)
+        wanted = filter_of(self.collection, start, question.before)
+        draft = DocumentDraft(folder)
+        try:
+            with opened(address) as database:
+                found = database[self.collection.collection].find(wanted, batch_size=BATCH)
+                for documents in announced(self.source, _batches(found)):
+                    for document in documents if cursor else ():
+                        if (raw := member(document, str(cursor))) is not None:
+                            newest = newer(Cursor.of(raw, str(cursor)), newest, str(cursor))
+                    draft.add([as_json(document) for document in documents])
+                if draft.rows == 0:
+                    self._require_collection(database)
+        except BaseException:
+            draft.close()
+            raise
+        return Answer(draft, newest, question)
+
+    def _require_collection(self, database: Any) -> None:
+        """Does nothing if the collection exists: the server gives no documents of one that does not."""
+        name = self.collection.collection
+        known = database.list_collection_names(authorizedCollections=True)
+        if name not in known:
+            meant = closest(name, known)
+            raise ExtractError(
+                f"There is no collection {name}. "
+                + (f"Did you mean {meant}? " if meant else "")
+                + (f"There are {listed(sorted(known))}." if known else "This user sees none: see its rights.")
+            )
+
+
+def filter_of(collection: SourceCollection, start: Cursor | None, before: Cursor | None) -> dict[str, Any]:
+    """The filter of what is asked; documents without a cursor value come each time, but not for a month alone."""
+    parts: list[dict[str, Any]] = [collection.filter] if collection.filter else []
+    bounds = ({"$gte": start.bound()} if start else {}) | ({"$lt": before.bound()} if before else {})
+    if bounds and collection.cursor:
+        within: dict[str, Any] = {collection.cursor: bounds}
+        only = start is not None and before is not None
+        parts.append(within if only else {"$or": [within, {collection.cursor: None}]})
+    return parts[0] if len(parts) == 1 else {"$and": parts} if parts else {}
+
+
+def member(document: Mapping[str, Any], path: str) -> Any:
+    """What stands at a path such as meta.updated_at; None if there is nothing."""
+    found: Any = document
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def _batches(found: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    while some := [*islice(found, BATCH)]:
+        yield some

@@ -1,0 +1,103 @@
+"""The loop: restarts, a new champion, files that cannot be read, what the process tells of itself."""
+
+import json
+import urllib.error
+import urllib.request
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import pytest
+
+from churn_assets.alerts.store import alerts
+from churn_assets.live.figures import LiveFigures, answering
+from churn_assets.live.following import Follower, NothingDeliveredError
+from churn_assets.live.scoring import NoModelError
+from churn_assets.ml.portable.model import PortableModel
+from churn_assets_tests.lakes import write_jsonl
+from churn_assets_tests.live.world import TODAY, World, model, ticket_of, tracking_of
+
+pytestmark = pytest.mark.one_engine(reason="the parity of what it computes is tested on the lake of a job")
+
+
+def _follower(world: World, models: dict[str, PortableModel] | None = None, today: date = TODAY) -> Follower:
+    tracking = tracking_of(models or {"7": model()})
+    return Follower(
+        world.house, world.business, tracking, LiveFigures(), lambda: datetime.combine(today, time(12), UTC)
+    )
+
+
+def _tickets(world: World, name: str, *rows: Any) -> None:
+    write_jsonl(world.settings.landing_uri, "tickets", str(TODAY), rows, name)
+
+
+def test_a_restart_scores_the_same_again_and_tells_nobody_twice(world: World) -> None:
+    _tickets(world, "a", ticket_of(10, 6, f"{TODAY}T08:00:00Z"), ticket_of(11, 6, f"{TODAY}T09:00:00Z"))
+    first = _follower(world)
+    done = first.step()
+    assert done is not None and [row["rule"] for row in done.alerts] == ["third_ticket"]
+    assert first.step() is None, "nothing waits any more"
+    again = _follower(world).step()
+    assert again is not None and again.scores == done.scores and not again.alerts
+    assert len(alerts(world.house)) == 1
+
+
+def test_a_new_champion_scores_without_a_restart(world: World) -> None:
+    models = {"7": model(), "8": model(per_ticket=1.0)}
+    follower = _follower(world, models)
+    _tickets(world, "a", ticket_of(10, 6, f"{TODAY}T08:00:00Z"))
+    before = follower.step()
+    world.promote("8", date(2025, 3, 5))
+    _tickets(world, "b", ticket_of(10, 6, f"{TODAY}T08:00:00Z"))
+    after = follower.step()
+    key = world.key(6)
+    assert before is not None and after is not None
+    assert after.scores[key] > before.scores[key] and after.arrived.rows == 1
+
+
+def test_what_cannot_be_used_is_counted(world: World) -> None:
+    follower = _follower(world)
+    _tickets(
+        world,
+        "a",
+        {"ticket_id": "T12", "customer_id": "NATID0001"},
+        ticket_of(13, 1, f"{TODAY}T08:00:00Z"),
+        "{",
+    )
+    (world.folder / "landing" / "tickets" / f"extract_date={TODAY}" / "b.jsonl").write_bytes(
+        b"PAR1 is no text"
+    )
+    done = follower.step()
+    assert done is not None and done.arrived.refused >= 2 and world.key(1) in done.scores
+    text = follower.figures.text().decode()
+    assert 'churn_live_rows_refused_total{rule="required:opened_at",source="tickets"} 1.0' in text
+    assert "churn_live_customers_scored_total 1.0" in text and "churn_live_files_waiting 2.0" in text
+    assert follower.step() is None, "a broken file is not looked at for ever"
+
+
+def test_without_a_champion_or_a_file_it_says_what_to_do(world: World) -> None:
+    with pytest.raises(NoModelError, match="No model is in charge of 2025-02-27"):
+        _ = _follower(world, today=date(2025, 2, 27)).scorer
+    for file in (world.folder / "landing").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    with pytest.raises(NothingDeliveredError, match="holds no extract yet"):
+        _ = _follower(world).scorer
+
+
+def test_health_and_metrics_answer_while_it_follows() -> None:
+    figures = LiveFigures()
+
+    def asked(path: str) -> tuple[int, bytes]:
+        try:
+            with urllib.request.urlopen(f"{address}{path}", timeout=5) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    with answering(figures, "127.0.0.1", 0) as address:
+        assert asked("/v2/health/live") == (200, json.dumps({"live": True}).encode())
+        assert asked("/v2/health/ready")[0] == 503
+        figures.ready = True
+        assert asked("/v2/health/ready")[0] == 200
+        assert b"churn_live_event_to_alert_seconds_bucket" in asked("/metrics")[1]
+        assert asked("/else")[0] == 404
