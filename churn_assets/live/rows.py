@@ -28,10 +28,12 @@ class ByCustomer:
 
     def of(self, keys: Iterable[str]) -> "pa.Table":
         """The rows of these customers."""
-        import pyarrow as pa
+        import numpy as np
 
         places = [self._places[key] for key in sorted({*keys}) if key in self._places]
-        return pa.concat_tables([self.rows.schema.empty_table(), *(self.rows.slice(*p) for p in places)])
+        if not places:
+            return self.rows.schema.empty_table()
+        return self.rows.take(np.concatenate([np.arange(start, start + count) for start, count in places]))
 
 
 def where_in(rows: "pa.Table", column: str, values: Iterable[object]) -> "pa.Table":
