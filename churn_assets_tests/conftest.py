@@ -12,6 +12,7 @@ import pytest
 
 from churn_assets.lakehouse.engine.session import start_session, stop_session
 from churn_assets.settings import Settings
+from churn_assets_tests.databases import quick_databases
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -90,6 +91,13 @@ def _main_module() -> Iterator[None]:
     """Streamlit puts each script that it runs in place of the main module, which processes of later tests would run."""
     yield
     sys.modules["__main__"] = MAIN
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """See `churn_assets_tests.databases.quick_databases`."""
+    with quick_databases(tmp_path_factory.mktemp("databases")):
+        yield
 
 
 @pytest.fixture(scope="session")

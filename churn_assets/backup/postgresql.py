@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def dagster_address(home: Path) -> PostgresqlAddress | None:
     if not file.is_file():
         return None
     try:
-        content: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        content = _content(file.read_text(encoding="utf-8"))
     except yaml.YAMLError:
         raise NotDumped(f"{file} cannot be read") from None
     found = None
@@ -105,6 +106,13 @@ def dagster_address(home: Path) -> PostgresqlAddress | None:
         if "postgres" not in section and not str(section.get("module", "")).startswith("dagster_postgres"):
             raise NotDumped("dagster.yaml names a storage that is no PostgreSQL: back it up where it lies")
         found = _stated(stated)
+    return found
+
+
+@cache
+def _content(text: str) -> Mapping[str, Any]:
+    """Of a file in YAML; a backup asks several times."""
+    found: Mapping[str, Any] = yaml.safe_load(text) or {}
     return found
 
 

@@ -248,17 +248,25 @@ def _stage_audit(settings: Settings, folder: Path) -> None:
 
 def uncovered(home: Path, business: Business, held: Iterable[str]) -> list[str]:
     """Files of a home that are neither held nor declared as not worth it. Old versions of tables are left out."""
-    known, every = set(held), stores(business)
-    declared = [store.path.split("/") for store in every if store.kind == TABLE or not store.backup]
-    found = []
+    known = set(held)
+    declared = [s.path.split("/") for s in stores(business) if s.kind == TABLE or not s.backup]
+    found, fitting = list[str](), {"": declared}  # folder -> what is declared below it
     for parent, folders, names in os.walk(home, onerror=_cannot_be_listed):
-        above = Path(parent).relative_to(home).parts
-        fitting = [one for one in declared if all(map(fnmatchcase, above, one))]
-        folders[:] = [one for one in folders if not _fits((*above, one), fitting)]
-        for name in [*names, *(one for one in folders if _leads_to_more(Path(parent, one), home, known))]:
-            path = "/".join((*above, name))
-            if not (path in known or name.endswith(JOURNALS) or _fits((*above, name), fitting)):
-                found.append(path)
+        above = "/".join(Path(parent).relative_to(home).parts)
+        depth = above.count("/") + 1 if above else 0
+        patterns = fitting.pop(above)
+        below = f"{above}/" if above else ""
+        folders[:] = [one for one in folders if not _is_one(one, patterns, depth)]
+        for one in folders:
+            fitting[f"{below}{one}"] = [
+                p for p in patterns if len(p) > depth + 1 and fnmatchcase(one, p[depth])
+            ]
+        linked = [one for one in folders if _leads_to_more(Path(parent, one), home, known)]
+        found += [
+            f"{below}{name}"
+            for name in [*names, *linked]
+            if not (f"{below}{name}" in known or name.endswith(JOURNALS) or _is_one(name, patterns, depth))
+        ]
     return sorted(found)
 
 
@@ -275,9 +283,9 @@ def _leads_to_more(folder: Path, home: Path, known: set[str]) -> bool:
     return bool(files) and known.isdisjoint(files)
 
 
-def _fits(parts: Sequence[str], patterns: Iterable[Sequence[str]]) -> bool:
-    """Whether a path is that of a pattern; what lies below one is not looked at."""
-    return any(len(parts) == len(one) and all(map(fnmatchcase, parts, one)) for one in patterns)
+def _is_one(name: str, patterns: Iterable[Sequence[str]], depth: int) -> bool:
+    """Whether a name at this depth ends one of the patterns, whose parts above it fit."""
+    return any(len(one) == depth + 1 and fnmatchcase(name, one[depth]) for one in patterns)
 
 
 def stamps(folder: Path) -> Stamps:

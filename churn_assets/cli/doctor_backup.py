@@ -25,8 +25,11 @@ def check_backup(settings: Settings) -> Finding:
         what, _, remedy = str(error).partition(". ")
         return Finding(NAME, "warn", what, remedy)
     if is_uri(settings.lake_uri):
+        what = (
+            f"the lake is elsewhere, so no backup holds it; restic {version}, {place}; its age was not read"
+        )
         return Finding(
-            NAME, "ok", f"restic {version}, {place}; its age was not read, as the lake is elsewhere"
+            NAME, "warn", what, "Turn on versioning and replication of its bucket: see docs/backup.md."
         )
     age = age_of(Lakehouse(settings), now := datetime.now(UTC))
     wrong = [

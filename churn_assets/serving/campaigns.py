@@ -90,7 +90,9 @@ def uplift_tables(lakehouse: Lakehouse) -> "dict[str, pa.Table | str]":
 
 
 def _of_day(lakehouse: Lakehouse, table: Table, day: date) -> "pa.Table":
-    names = [column.name for column in table.columns]
+    """The rows of a day; a table that an earlier version wrote may lack columns until it is written again."""
+    known = set(lakehouse.columns(table))
+    names = [column.name for column in table.columns if column.name in known]
     return lakehouse.arrow(table, names, [("as_of_date", "=", day)])
 
 

@@ -15,16 +15,23 @@ from churn_assets_tests.automation.world import ALL, COHORTS, World
 from churn_assets_tests.worlds import AGAIN, MONTHS
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """Ingested, made and looked at once: nothing is due."""
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Ingested, made and looked at once: nothing is due. Tests change copies of it."""
     with dg.DagsterInstance.ephemeral() as instance:
-        found = World(tmp_path, instance)
+        found = World(tmp_path_factory.mktemp("whole"), instance)
         found.ingest(ALL[0], ALL[-1])
         found.month_end(COHORTS[0], COHORTS[-1])
         assert found.tick() == []
         assert "Every cohort is newer" in found.told
         yield found
+
+
+@pytest.fixture
+def world(whole: World, tmp_path: Path) -> Iterator[World]:
+    """A copy of `whole`."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield whole.copied(tmp_path, instance)
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,25 @@ from churn_assets.automation.refresh_cohorts_sensor import COHORT_TABLES
 from churn_assets.lakehouse import tables
 from churn_assets_tests.automation.world import SETTLED, Request, World
 
+JUNE = ("settle", "2025-06", "2025-06")
 
-@pytest.fixture
-def quiet(tmp_path: Path) -> Iterator[World]:
-    """Everything until July is there, cohorts from March on, and nothing is to be done."""
+
+@pytest.fixture(scope="module")
+def july(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Everything until July is there, cohorts from March on, and nothing is to be done. Tests change copies of it."""
     with dg.DagsterInstance.ephemeral() as instance:
-        found = World(tmp_path, instance)
+        found = World(tmp_path_factory.mktemp("july"), instance)
         found.ingest("2025-01", "2025-07")
         found.month_end("2025-03", "2025-07")
         assert found.tick() == []
         yield found
+
+
+@pytest.fixture
+def quiet(july: World, tmp_path: Path) -> Iterator[World]:
+    """A copy of `july`."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield july.copied(tmp_path, instance)
 
 
 @pytest.fixture
@@ -30,9 +39,6 @@ def asked(quiet: World) -> World:
     assert quiet.tick() == [("month_end", "2025-08", "2025-08"), JUNE]
     quiet.month_end("2025-08")
     return quiet
-
-
-JUNE = ("settle", "2025-06", "2025-06")
 
 
 # The cohort of June: as_of 2025-06-30 + 7 + 30 + 3 days is 2025-08-09.

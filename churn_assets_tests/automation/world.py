@@ -1,6 +1,8 @@
 """A lake and an event log without steps: tests tell what happened, and see what the daemon would launch."""
 
+import shutil
 from collections.abc import Sequence
+from copy import copy
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,17 @@ class World:
         self.launched: set[str] = set()
         self.told = ""
         self.now = datetime.now(UTC)
+
+    def copied(self, folder: Path, instance: dg.DagsterInstance) -> "World":
+        """The same world in another folder, with the same events in another instance in memory."""
+        other = copy(self)
+        other.lakehouse, other.instance = Lakehouse(settings_for(folder)), instance
+        shutil.copytree(self.lakehouse.settings.lake_uri, other.lakehouse.settings.lake_uri)
+        events, empty = (i.event_log_storage._held_conn.connection for i in (self.instance, instance))
+        events.driver_connection.backup(empty.driver_connection)
+        other.files, other.extracts = dict(self.files), dict(self.extracts)
+        other.launched = set(self.launched)
+        return other
 
     def deliver(self, source: str, month: str, content: str, extracts: Sequence[date] | None = None) -> None:
         """Other files of a month than before."""

@@ -139,6 +139,9 @@ def test_the_doctor_tells_the_backup(mine: SmallHome, monkeypatch: pytest.Monkey
     without = check_backup(Settings(home=str(mine.home)))
     assert (without.status, without.what) == ("warn", "none is set up: what is lost stays lost")
     assert check_backup(mine.settings).what == "no backup was taken yet"
+    own = {name: getattr(mine.settings, name) for name in Settings.model_fields}
+    bucket = check_backup(Settings(**own | {"lake": "s3a://bucket/lake"}))
+    assert bucket.status == "warn" and "no backup holds it" in bucket.what and "versioning" in bucket.remedy
     take(mine.house, mine.business, "anna")
     found = check_backup(mine.settings)
     assert found.status == "ok" and "never verified; restic 0." in found.what

@@ -10,9 +10,11 @@ import pytest
 
 from churn_assets.backup import databases
 from churn_assets.backup.assets import COMPLETE
+from churn_assets.backup.drills.run import run_drill
 from churn_assets.backup.manifest import DAGSTER_DUMP, MLFLOW_DUMP
 from churn_assets.backup.postgresql import NotDumped, dagster_address, mlflow_address, rows_of, table_of
 from churn_assets.backup.proving import prove
+from churn_assets.backup.records import NOT_VERIFIED
 from churn_assets.backup.restoring import restore
 from churn_assets.settings import Settings
 from churn_assets_tests.backup.conftest import SmallHome
@@ -89,6 +91,8 @@ def test_what_lies_in_postgresql_is_held_and_proved(
     columns, rows = table_of(done.home / DAGSTER_DUMP, "instigators")
     assert dict(zip(columns, rows[0], strict=True))["instigator_body"] == ODD
     assert PASSWORD not in (done.home / "restored/settings.env").read_text()
+    drilled = run_drill(home.house, "dagster-database-lost", "anna")
+    assert drilled.record.verdict == NOT_VERIFIED and "lie in PostgreSQL" in drilled.told
     dump = done.home / DAGSTER_DUMP
     dump.write_bytes(dump.read_bytes()[: dump.stat().st_size * 2 // 3])
     [failed] = prove(home.settings, done.home, done.manifest, names=("databases",))

@@ -66,10 +66,13 @@ def test_no_secret_is_in_what_is_backed_up_or_shown(mine: SmallHome, monkeypatch
 def test_every_file_of_a_home_is_held_or_declared_as_not_worth_it(mine: SmallHome) -> None:
     held = read_manifest((mine.home / FOLDER / LAST).read_bytes()).files
     assert uncovered(mine.home, mine.business, held) == []
-    (mine.home / "notes").mkdir()
-    (mine.home / "notes/mine.txt").touch()
+    places = ("notes/mine.txt", ".hidden/mine.txt", "api/mine.txt", "serving/mine.txt", "log/not/mine.txt")
+    for place in places:
+        (mine.home / place).parent.mkdir(parents=True, exist_ok=True)
+        (mine.home / place).touch()
     done = mine.back_up()
-    assert done.manifest.not_held == {"notes/mine.txt": "it is not in the catalogue of stores"}
+    assert set(done.manifest.not_held) == set(places[:4])
+    assert set(done.manifest.not_held.values()) == {"it is not in the catalogue of stores"}
 
 
 def test_old_versions_and_files_of_nobody_are_left_out(mine: SmallHome) -> None:

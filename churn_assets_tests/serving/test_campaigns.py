@@ -1,5 +1,6 @@
 """What a release tells of campaigns."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,17 @@ def test_effects_are_those_of_the_newest_knowledge(tmp_path: Path) -> None:
     for name, table in held.items():
         told = found[name]
         assert not isinstance(told, str) and told.sort_by("offer").equals(table.sort_by("offer"))
+
+
+def test_a_table_of_an_earlier_version_is_told_without_its_new_columns(tmp_path: Path) -> None:
+    house, held = Lakehouse(settings_for(tmp_path)), made_uplift()["offer_uplift"]
+    before = replace(
+        tables.OFFER_UPLIFT, columns=tuple(c for c in tables.OFFER_UPLIFT.columns if c.name != "trust")
+    )
+    house.append_rows(before, before.rows(held.drop_columns(["trust"]).to_pylist()), run_id="earlier")
+    found = uplift_tables(house)["offer_uplift"]
+    assert not isinstance(found, str)
+    assert found.num_rows == held.num_rows and "trust" not in found.column_names
 
 
 def test_results_are_those_of_the_newest_knowledge(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from churn_assets.backup import databases
 from churn_assets.backup.drills.site import Practised, Site, noticed, now
-from churn_assets.backup.manifest import BUSINESS
+from churn_assets.backup.manifest import BUSINESS, DAGSTER_DUMP, MLFLOW_DUMP
 from churn_assets.backup.proving import Proof, prove, table_differs
 from churn_assets.backup.restic import BackupError
 from churn_assets.backup.restoring import restore
@@ -43,6 +43,7 @@ def corrupted_log(site: Site) -> Practised:
 
 def registry_deleted(site: Site) -> Practised:
     """MLflow's database and all its files are gone."""
+    _require_here(site, MLFLOW_DUMP)
     for place in REGISTRY:
         _remove(site.home / place)
     declared, manifest = now(), site.copy.manifest
@@ -59,6 +60,7 @@ def registry_deleted(site: Site) -> Practised:
 
 def dagster_database_lost(site: Site) -> Practised:
     """Dagster's runs, events and the states of its schedules are gone."""
+    _require_here(site, DAGSTER_DUMP)
     for place in DAGSTER:
         _remove(site.home / place)
     declared, manifest = now(), site.copy.manifest
@@ -89,6 +91,7 @@ def whole_site(site: Site) -> Practised:
 
 def wrong_promotion(site: Site) -> Practised:
     """A model that should not be in charge is promoted; the champion before takes over again. No backup is needed."""
+    _require_here(site, MLFLOW_DUMP)
     house, manifest = Lakehouse(site.own), site.copy.manifest
     line = decided(house)
     if not line or not manifest.models:
@@ -115,6 +118,19 @@ def wrong_promotion(site: Site) -> Practised:
         *prove(site.settings, site.home, manifest, names=("models",)),
     ]
     return Practised(declared, None, restored_at, now(), 0, proofs)
+
+
+def _require_here(site: Site, dump: str) -> None:
+    """Checks that the scratch copy has these records itself.
+
+    Raises:
+        BackupError: they lie in PostgreSQL, so that losing them here would practise nothing.
+    """
+    if dump in site.copy.manifest.dumps:
+        raise BackupError(
+            f"These records lie in PostgreSQL. Practise there that {dump} comes back: see docs/backup.md, Databases in "
+            "PostgreSQL."
+        )
 
 
 def _another(site: Site, house: Lakehouse, tracking: Tracking, present: str) -> str:
