@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo announce test test-spark test-python oracle lint docs tables ui serve app bench parity clean clean-all jars
+.PHONY: help demo demo-sources announce test test-spark test-python oracle lint docs tables ui serve app bench parity clean clean-all jars
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -32,6 +32,9 @@ help:  ## show this text
 
 demo: announce $(VENV)/.stamp  ## simulate a telecom operator, run the whole pipeline over it, and tell what came out
 	@$(BIN)/churn-assets demo $(ARGS)
+
+demo-sources: announce $(VENV)/.stamp  ## the demo from a PostgreSQL database and a REST service, which it starts and stops
+	@$(BIN)/churn-assets demo --sources $(ARGS)
 
 # First of all, and only when there is something to install: the demo itself says what it does and how long that takes.
 announce:

@@ -12,9 +12,8 @@ from churn_assets.alerts.conditions import NoCondition
 from churn_assets.alerts.crm import push
 from churn_assets.alerts.delivery import note_deliveries, tell_alerts
 from churn_assets.alerts.from_the_page import take_in
-from churn_assets.alerts.judging import SUPPRESSED
 from churn_assets.alerts.outcomes import with_outcomes
-from churn_assets.alerts.quality import RuleQuality, leaving_rates, rule_qualities
+from churn_assets.alerts.quality import leaving_rates
 from churn_assets.alerts.raising import (
     Raised,
     late_scores,
@@ -25,6 +24,7 @@ from churn_assets.alerts.raising import (
 )
 from churn_assets.alerts.store import Row, alerts, change, now_utc
 from churn_assets.alerts.words import QUALITY_HEAD, quality_cells
+from churn_assets.contracts.alerts import SUPPRESSED
 from churn_assets.contracts.business import Business
 from churn_assets.counts import counted
 from churn_assets.graph.as_of_day import AskedDay
@@ -33,6 +33,7 @@ from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.table_asset import materialized, table_asset
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.ml.metrics.rule_quality import RuleQuality, rule_qualities
 from churn_assets.operations.channels.outbox import Outbox
 
 WITHIN_CAPS = "alerts_within_their_limits"

@@ -7,11 +7,11 @@ Like is compared with like: with days as of which the same windows were known. I
 probabilities fall while it is silent and rise when it comes. Such a change is found, too, and held back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.alerts import AlertRule
 from churn_assets.contracts.segments import When
@@ -28,6 +28,9 @@ READ = (KEY, DAY, "model_version", "probability", *COMPARED, UNKNOWN, "risk_tier
 UNLIKE = "sources differ"
 FOUND = (KEY, "rule", "compared_with", "old_value", "new_value", "held")
 RANKS = {"low": 0, "elevated": 1, "high": 2}
+# Days before the former day among which one is looked for as of which the same windows were known: a source that was
+# silent for longer has hidden changes of too long ago.
+LIKE_WITHIN = 35
 TINY = 1e-9  # 0.3 - 0.2 is less than 0.1
 
 
@@ -84,8 +87,11 @@ class Days:
 
     def unlike(self, then: date) -> str:
         """Why a day cannot be compared with an earlier one, in words."""
-        here, there = self.unknown(self.day) or "nothing", self.unknown(then) or "nothing"
-        return f"{UNLIKE}: not known on {self.day} is {here}, on {then} {there}"
+        return f"{self.was_unlike(self.day)}, on {then} {self.unknown(then) or 'nothing'}"
+
+    def was_unlike(self, day: date) -> str:
+        """How `unlike` begins of another day as of which the same windows were known."""
+        return f"{UNLIKE}: not known on {day} is {self.unknown(self.day) or 'nothing'}"
 
     @property
     def is_first(self) -> bool:
@@ -203,7 +209,7 @@ def risen(days: Days, rose: float, within: int, like: bool = True) -> "pd.DataFr
         days: the scores.
         rose: the least rise.
         within: days to look back.
-        like: only days count as of which the same windows were known.
+        like: only days count as of which the same windows were known; the last such day, if there is none within.
     """
     import pandas as pd
 
@@ -213,6 +219,8 @@ def risen(days: Days, rose: float, within: int, like: bool = True) -> "pd.DataFr
     told = scores[inside & (scores["model_version"] == days.version(days.day))]
     if like:
         told = told[told[UNKNOWN].fillna("") == (days.unknown(days.day) or "")]
+        if told.empty and inside.any() and days.like is not None:  # a source was silent for longer
+            told = scores[scores[DAY] == days.like]
     lows = [told[[KEY, DAY, "probability"]].rename(columns={"probability": "low"})]
     for column, day in zip(COMPARED, days_before(days.day).values(), strict=True):
         if day >= first and not (like and days.unknown(day) != days.unknown(days.day)):
@@ -223,6 +231,45 @@ def risen(days: Days, rose: float, within: int, like: bool = True) -> "pd.DataFr
     lowest = all_lows.drop_duplicates(KEY).set_index(KEY)
     found = now[["probability"]].join(lowest.rename(columns={DAY: "since"}), how="inner")
     return found[found["probability"] - found["low"] >= rose - TINY]
+
+
+def settled(days: Days, rules: Sequence[AlertRule], former: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
+    """Changes that were held back LIKE_WITHIN days before the day or the former one, and still hold; columns FOUND.
+
+    They were held back because only unlike days told of them. No later day can settle them: none that is like the one
+    before them is near enough any more. So they are told, of the same model and with the same windows known as then.
+
+    Args:
+        days: current scores of the day.
+        rules: of churn.yaml.
+        former: alerts: customer_key, rule, as_of_date, why, model_version, probability, compared_with and old_value.
+    """
+    import pandas as pd
+
+    found, by_name = [], {rule.name: rule for rule in rules}
+    now, wait = days.of(days.day), timedelta(days=LIKE_WITHIN)
+    for row in former:
+        rule, since = by_name.get(row["rule"]), row["as_of_date"]
+        is_due = days.before is not None and days.before <= since + wait < days.day
+        is_same = (row["why"] or "").startswith(f"{days.was_unlike(since)},")
+        if not (is_due and is_same and rule is not None and row["customer_key"] in now.index):
+            continue
+        one = now.loc[row["customer_key"]]
+        value = _still(one, rule, row["probability"])
+        fits = _fits(now.loc[[row["customer_key"]]], rule.when).all()
+        if one["model_version"] == row["model_version"] and fits and value is not None:
+            told = (row["customer_key"], rule.name, row["compared_with"], row["old_value"], value, None)
+            found.append(dict(zip(FOUND, told, strict=True)))
+    return pd.DataFrame(found, columns=list(FOUND))
+
+
+def _still(now: "pd.Series", rule: AlertRule, probability: float) -> str | None:
+    """What a rule's change has led to, if it still holds; else None."""
+    if rule.rose is not None:
+        return percent(now["probability"]) if now["probability"] >= probability - TINY else None
+    if rule.entered is not None:
+        return str(now["risk_tier"]) if RANKS[now["risk_tier"]] >= RANKS[rule.entered] else None
+    return str(now["driver"]) if now["driver"] == rule.driver else None
 
 
 def _fits(rows: "pd.DataFrame", when: When) -> "pd.Series":

@@ -6,10 +6,9 @@ from threading import Lock
 from typing import Any
 
 from churn_assets.alerts.from_the_page import take_in
-from churn_assets.alerts.judging import ACKNOWLEDGED, DELIVERED, NEW, SUPPRESSED
 from churn_assets.alerts.messages import alert_message
 from churn_assets.alerts.store import Row, alerts, change, now_utc
-from churn_assets.contracts.alerts import TOPIC
+from churn_assets.contracts.alerts import ACKNOWLEDGED, DELIVERED, NEW, SUPPRESSED, TOPIC
 from churn_assets.contracts.business import Business
 from churn_assets.history.people import objections
 from churn_assets.lakehouse import tables

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from churn_assets.alerts.judging import ACKNOWLEDGED, SUPPRESSED
 from churn_assets.alerts.store import Row, alerts, change
+from churn_assets.contracts.alerts import ACKNOWLEDGED, SUPPRESSED
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.acknowledgements.files import acknowledgements, forget

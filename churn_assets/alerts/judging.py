@@ -8,12 +8,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.alerts.changes import UNLIKE
-from churn_assets.contracts.alerts import AlertRule, Alerts
+from churn_assets.contracts.alerts import NEW, SUPPRESSED, AlertRule, Alerts
 
 if TYPE_CHECKING:
     import pandas as pd
-
-NEW, DELIVERED, ACKNOWLEDGED, SUPPRESSED = "new", "delivered", "acknowledged", "suppressed"
 
 
 def alert_id(day: date, rule: str, customer_key: str) -> str:

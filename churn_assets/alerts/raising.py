@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from churn_assets.alerts.changes import DAY, KEY, READ, UNKNOWN, Days, changes
+from churn_assets.alerts.changes import DAY, KEY, LIKE_WITHIN, READ, UNKNOWN, Days, changes, settled
 from churn_assets.alerts.conditions import became_true
 from churn_assets.alerts.delivery import BETWEEN
 from churn_assets.alerts.importance import importance
-from churn_assets.alerts.judging import NEW, judged
+from churn_assets.alerts.judging import judged
 from churn_assets.alerts.messages import model_notice
-from churn_assets.alerts.store import Row
+from churn_assets.alerts.store import Row, alerts
+from churn_assets.contracts.alerts import NEW, SUPPRESSED
 from churn_assets.contracts.business import Business
 from churn_assets.history.people import objections
 from churn_assets.lakehouse import tables
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LATE_DAYS = 7  # a day that is computed again and lies further back is history, and nobody is told of it
-# Days before the former day among which one is looked for as of which the same windows were known: a source that was
-# silent for longer has hidden changes of too long ago.
-LIKE_WITHIN = 35
 COPIED = ("model_version", "probability", "reason_1", "reason_2", "reason_3", "action")
 
 
@@ -114,8 +112,13 @@ def late_scores(
 
 def raise_alerts(lakehouse: Lakehouse, business: Business, days: Days) -> Raised:
     """The changes of the day, with what the customers of current scores have; nobody who objects to profiling."""
+    import pandas as pd
+
     rules = business.file.alerts.rules
     found = changes(days, rules, _became_true(lakehouse, business, days))
+    overdue = settled(days, rules, _held_back(lakehouse, days))
+    if len(overdue):
+        found = pd.concat([found, overdue], ignore_index=True).drop_duplicates([KEY, "rule"])
     objected = objections(lakehouse, business).keys if len(found) else frozenset[str]()
     told = found[~found[KEY].isin(list(objected))]
     scores = days.of(days.day)
@@ -123,6 +126,12 @@ def raise_alerts(lakehouse: Lakehouse, business: Business, days: Days) -> Raised
     rows = told.merge(scores[[*COPIED, "segment"]].join(worth), left_on=KEY, right_index=True, how="left")
     rows = _with_action(rows.astype(object).where(rows.notna(), None), business)
     return Raised(days, rows, found[KEY].isin(list(objected)).sum())
+
+
+def _held_back(lakehouse: Lakehouse, days: Days) -> list[Row]:
+    """The suppressed alerts that could be due."""
+    first = (days.before or days.day) - timedelta(days=LIKE_WITHIN)
+    return alerts(lakehouse, [("state", "=", SUPPRESSED), ("as_of_date", ">=", first)])
 
 
 def _with_action(rows: "pd.DataFrame", business: Business) -> "pd.DataFrame":

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from churn_assets.alerts.judging import ACKNOWLEDGED, SUPPRESSED
+from churn_assets.contracts.alerts import ACKNOWLEDGED, SUPPRESSED
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Commit, Lakehouse
 from churn_assets.operations.audit.chain import record

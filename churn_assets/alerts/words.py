@@ -1,7 +1,7 @@
 """The quality of rules for people: as cells of a table, and as a sentence."""
 
-from churn_assets.alerts.quality import RuleQuality
 from churn_assets.counts import counted
+from churn_assets.ml.metrics.rule_quality import RuleQuality
 
 QUALITY_HEAD = ("rule", "told", "suppressed", "acknowledged", "outcome known", "left", "precision", "lift")
 

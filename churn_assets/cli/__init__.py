@@ -4,6 +4,6 @@ result.
 No module here computes a feature, a label, a score or a figure that another package could need.
 
 May import: access, alerts, app, backup, churn_assets, api, contracts, deployment, drafting, extracts, graph, history,
-lakehouse, live, metrics, ml, models, monitoring, operations, replay, reporting, retention, serving, silver, simulator,
-sources, study, tracking.
+lakehouse, live, local_servers, metrics, ml, models, monitoring, operations, replay, reporting, retention, serving,
+silver, simulator, sources, sources_demo, study, tracking.
 """

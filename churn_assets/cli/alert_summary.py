@@ -1,23 +1,24 @@
 """What the summary tells of alerts: how many, the most important with their reasons, and how good each rule is."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table as RichTable
-from rich.text import Text
 
-from churn_assets.alerts.judging import ACKNOWLEDGED, SUPPRESSED
 from churn_assets.alerts.messages import reasons_of, told_change
-from churn_assets.alerts.quality import leaving_rates, rule_qualities
+from churn_assets.alerts.quality import leaving_rates
 from churn_assets.alerts.store import Row, alerts, newest_day
 from churn_assets.alerts.words import QUALITY_HEAD, quality_cells
+from churn_assets.cli.customer_grid import customer_grid
+from churn_assets.contracts.alerts import ACKNOWLEDGED, SUPPRESSED
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.ml.metrics.rule_quality import rule_qualities
 
 MOST_IMPORTANT = 3
 LINES_AN_ALERT = 2
-INDENT = 2
 
 
 def newest_alerts(lakehouse: Lakehouse) -> list[Row]:
@@ -43,25 +44,14 @@ def most_important(rows: Sequence[Row], business: Business, width: int, count: i
     told = [row for row in rows if row["state"] != SUPPRESSED][:count]
     if not told:
         return None
-    grid = RichTable(
-        title=f"The most important alerts as of {told[0]['as_of_date']}",
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        show_header=False,
-        pad_edge=False,
-        padding=(0, INDENT, 0, 0),
-    )
-    grid.add_column(no_wrap=True)
-    grid.add_column()
     rules = {rule.name: rule for rule in business.file.alerts.rules}
-    room = width - max(len(row["customer_key"]) for row in told) - 2 * INDENT
-    for row in told:
+
+    def lines(row: Mapping[str, Any], room: int) -> list[str]:
         why = "; ".join(reasons_of(row)) or "no single reason stands out"
         said = f"{told_change(row, rules.get(row['rule']))}: {why}."
-        lines = textwrap.wrap(said, room, max_lines=LINES_AN_ALERT, placeholder=" ...")
-        grid.add_row(row["customer_key"], Text("\n".join(lines)))
-    return grid
+        return textwrap.wrap(said, room, max_lines=LINES_AN_ALERT, placeholder=" ...")
+
+    return customer_grid(f"The most important alerts as of {told[0]['as_of_date']}", told, width, lines)
 
 
 def rule_grid(lakehouse: Lakehouse) -> RichTable | None:

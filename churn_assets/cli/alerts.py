@@ -32,10 +32,10 @@ def alerts() -> None:
 def list_alerts(everything: bool, day: "datetime | None", rule: str | None) -> None:
     """Show the alerts that nobody has acknowledged, the most important first."""
     from churn_assets.alerts.from_the_page import take_in
-    from churn_assets.alerts.judging import DELIVERED, NEW
     from churn_assets.alerts.store import alerts as all_alerts
     from churn_assets.alerts.store import newest_day, now_utc
     from churn_assets.cli.current_days import days_scored
+    from churn_assets.contracts.alerts import DELIVERED, NEW
     from churn_assets.contracts.loader import load_business
     from churn_assets.counts import counted
 
@@ -136,9 +136,10 @@ def ack(ids: tuple[str, ...], note: str) -> None:
 @alerts.command("rules")
 def show_rules() -> None:
     """Show how many alerts each rule raised, and which share of their customers left."""
-    from churn_assets.alerts.quality import leaving_rates, rule_qualities
+    from churn_assets.alerts.quality import leaving_rates
     from churn_assets.alerts.store import alerts as all_alerts
     from churn_assets.alerts.words import quality_sentence
+    from churn_assets.ml.metrics.rule_quality import rule_qualities
 
     lakehouse = lakehouse_of_process()
     found = rule_qualities(all_alerts(lakehouse), leaving_rates(lakehouse))

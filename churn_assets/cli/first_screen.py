@@ -2,7 +2,7 @@
 
 import shlex
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,13 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from churn_assets.alerts.messages import reasons_of
 from churn_assets.cli.alert_summary import MOST_IMPORTANT, alerts_in_short, most_important, newest_alerts
+from churn_assets.cli.customer_grid import customer_grid
 from churn_assets.cli.findings import open_findings
 from churn_assets.cli.known_until import not_known, states_of
 from churn_assets.cli.options import command
-from churn_assets.cli.summary import is_empty, latest, reasons_of, riskiest, training_in_charge, trainings
+from churn_assets.cli.summary import is_empty, latest, riskiest, training_in_charge, trainings
 from churn_assets.contracts.business import Business
 from churn_assets.counts import counted
 from churn_assets.lakehouse import tables
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
 RISKIEST = 5
 LINES_A_CUSTOMER = 3
-INDENT = 2
 FINDING_WIDTH = 164  # characters, so that findings take two lines
 FACT_LINES = 9  # above five customers of three lines each
 LABEL_WIDTH = 10
@@ -222,24 +223,11 @@ def _customers(rows: Sequence[dict[str, Any]], business: Business, width: int) -
     day = rows[0]["as_of_date"]
     first = day + timedelta(days=windows.gap_days + 1)
     last = day + timedelta(days=windows.gap_days + windows.outcome_days)
-    grid = RichTable(
-        title=f"The riskiest customers, and how likely each is to leave from {first} to {last}",
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        show_header=False,
-        pad_edge=False,
-        padding=(0, INDENT, 0, 0),
-    )
-    grid.add_column(no_wrap=True)
-    grid.add_column()
-    room = width - max(len(row["customer_key"]) for row in rows) - 2 * INDENT
-    for row in rows:
-        grid.add_row(row["customer_key"], Text("\n".join(sentence(row, room))))
-    return grid
+    title = f"The riskiest customers, and how likely each is to leave from {first} to {last}"
+    return customer_grid(title, rows, width, sentence)
 
 
-def sentence(row: dict[str, Any], width: int) -> list[str]:
+def sentence(row: Mapping[str, Any], width: int) -> list[str]:
     """One sentence about a scored customer, as lines, with as many reasons as fit in LINES_A_CUSTOMER lines.
 
     Args:

@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 31),
     help="Let the last month come day by day, so many days: new extracts, scores of the morning, alerts.",
 )
-def demo(customers: int, months: int, seed: int, days: int | None) -> None:
+@click.option(
+    "--sources",
+    is_flag=True,
+    help="Keep customers and subscriptions in PostgreSQL, tickets and invoices behind a REST service, and ask them.",
+)
+def demo(customers: int, months: int, seed: int, days: int | None, sources: bool) -> None:
     """Simulate extracts, run all jobs for all months, tell what came out."""
+    if sources and days:
+        raise click.UsageError("--sources and --days do not go together.")
     started, console = time.monotonic(), output()
     # before the imports below, which take time
     console.print(
@@ -49,6 +56,10 @@ def demo(customers: int, months: int, seed: int, days: int | None) -> None:
         display.go_on("engine")
         prepare(settings)
     try:
+        if sources:
+            from churn_assets.cli.demo_sources import with_sources
+
+            settings = with_sources(settings, customers, months, seed, console)
         run_demo(settings, customers, months, seed, console, started, days or 0)
     except SimulationError as error:
         raise click.UsageError(str(error)) from error

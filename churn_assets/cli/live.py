@@ -54,7 +54,7 @@ def live(host: str, port: int, once: bool) -> None:
 
         def tell(step: "LiveStep") -> None:
             for line in _lines(step):
-                console.print(line, highlight=False)
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
 
         if once:
             follower.catch_up(tell)

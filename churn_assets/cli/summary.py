@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from churn_assets.alerts.messages import reasons_of
 from churn_assets.cli.alert_summary import alerts_in_short, most_important, newest_alerts, rule_grid
 from churn_assets.cli.findings import earlier_findings, open_findings, print_findings
 from churn_assets.cli.known_until import delivered_once, not_known, states_of, told
@@ -243,11 +244,6 @@ def riskiest(lakehouse: Lakehouse, line: Sequence[Champion], count: int) -> list
     by = champion.model_version if champion and champion.model_version in versions else max(versions, key=int)
     rows = newest.sort_by([("raw", "descending")]).to_pylist()
     return [row for row in rows if row["model_version"] == by][:count]
-
-
-def reasons_of(row: dict[str, Any]) -> list[str]:
-    """The reasons of a scored customer, strongest first."""
-    return [row[name] for name in ("reason_1", "reason_2", "reason_3") if row[name]]
 
 
 def _riskiest(rows: Sequence[dict[str, Any]]) -> RichTable:

@@ -19,6 +19,8 @@ from churn_assets.contracts.words import closest, listed
 
 TOPIC: Topic = "alerts"
 USUAL_RISE = 0.05  # what counts as a rise where no rule says so
+# States of an alert.
+NEW, DELIVERED, ACKNOWLEDGED, SUPPRESSED = "new", "delivered", "acknowledged", "suppressed"
 CHANGES = ("rose", "entered", "driver", "sql")  # the keys of a rule that name a change
 
 

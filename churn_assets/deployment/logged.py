@@ -57,16 +57,19 @@ def run(command: str, arguments: list[str], settings: Settings) -> int | None:
 
 
 def _noted_interrupts() -> list[int]:
-    """Each Ctrl-C that comes before Dagster handles them itself; click makes an exit code of it that says nothing."""
+    """Each Ctrl-C or SIGTERM that comes before Dagster handles them itself; click makes an exit code of it that says
+    nothing.
+
+    A shell lets what it starts in the background ignore Ctrl-C. Dagster treats SIGTERM as it finds Ctrl-C, in its
+    children, too, so the process could only be killed. It listens to both instead.
+    """
     found: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         found.append(number)
         signal.default_int_handler(number, frame)
 
-    if (
-        signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    ):  # a shell's background process ignores it
+    if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_IGN):
         signal.signal(signal.SIGINT, note)
     return found
 

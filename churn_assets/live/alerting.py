@@ -7,9 +7,9 @@ cool-downs count alerts of both.
 from datetime import datetime
 
 from churn_assets.alerts.delivery import note_deliveries, outdated, tell_alerts
-from churn_assets.alerts.judging import SUPPRESSED
 from churn_assets.alerts.raising import new_rows, newest_scores, raise_alerts
 from churn_assets.alerts.store import Row, change
+from churn_assets.contracts.alerts import SUPPRESSED
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live.scoring import Scored

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.features.current_snapshot import sources_told
 from churn_assets.features.snapshots import customer_snapshots
+from churn_assets.graph.checks import CheckFailed
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.frames import frame_of
 from churn_assets.live.overlay import Overlay
@@ -48,23 +49,25 @@ class Scored:
 
 
 class NoModelError(RuntimeError):
-    """Nobody is in charge of the day, so nothing can be scored."""
+    """Nobody is in charge of the day, or the model cannot be used, so nothing can be scored."""
 
 
 def in_charge(state: LiveState, tracking: Tracking, present: InCharge | None = None) -> InCharge:
     """The model in charge of the day of the state; the `present` one if it still is.
 
     Raises:
-        NoModelError: there is none.
-        CheckFailed: it was deleted in MLflow, or needs features that churn.yaml no longer declares.
+        NoModelError: there is none; or it was deleted in MLflow, or needs features that churn.yaml no longer declares.
     """
     champion = champion_at(decided(state.lakehouse), state.day)
     if champion is None:
         raise NoModelError(f"No model is in charge of {state.day}. Train one: `churn-assets run monthly`.")
     if present is not None and present.champion == champion:
         return present
-    model = model_of(state.lakehouse, tracking, champion)
-    require_declared(state.business, model, champion, state.day)
+    try:
+        model = model_of(state.lakehouse, tracking, champion)
+        require_declared(state.business, model, champion, state.day)
+    except CheckFailed as error:
+        raise NoModelError(str(error)) from error
     return InCharge(champion, model)
 
 

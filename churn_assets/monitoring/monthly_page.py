@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from churn_assets.alerts.quality import RuleQuality
 from churn_assets.alerts.words import QUALITY_HEAD, quality_cells
 from churn_assets.counts import counted, form
 from churn_assets.ml.metrics.classification import ONE_CLASS, TOO_FEW
+from churn_assets.ml.metrics.rule_quality import RuleQuality
 from churn_assets.monitoring.drift import BASE_RATE, FEATURE, SHIFT, STABLE, VOLUME
 from churn_assets.monitoring.monthly_page_figure import quality_figure
 from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE

@@ -4,13 +4,14 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.access.visits import visits_since
-from churn_assets.alerts.quality import leaving_rates, rule_qualities
+from churn_assets.alerts.quality import leaving_rates
 from churn_assets.alerts.store import alerts
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.churn_rates import EVERYBODY
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
+from churn_assets.ml.metrics.rule_quality import rule_qualities
 from churn_assets.models.champions import Champion
 from churn_assets.models.decisions import decided
 from churn_assets.monitoring.drift import BASE_RATE

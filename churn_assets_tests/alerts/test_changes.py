@@ -163,6 +163,15 @@ def test_like_is_compared_with_like_so_that_news_of_a_week_are_told() -> None:
     assert held(rows, 7, ROSE) == {}
 
 
+def test_after_a_silence_longer_than_its_days_a_rise_is_seen_from_the_last_like_day() -> None:
+    silent = [score("a", n, 0.05, **SILENT) for n in range(1, 13)]
+    rows = [score("a", 0, 0.1), *silent, score("a", 13, 0.3), score("a", 14, 0.3)]
+    assert found(rows, 13, ROSE) == [("a", "10.0%", "30.0%", 13)]
+    assert found(rows, 14, ROSE) == [] and held(rows, 14, ROSE) == {}
+    only_silent = [score("a", 0, 0.3), *silent, score("a", 13, 0.3)]
+    assert found(only_silent, 13, ROSE) == [] and list(held(only_silent, 13, ROSE)) == ["a"]
+
+
 def test_while_a_source_is_silent_days_of_the_same_silence_are_compared() -> None:
     rows = weekly({0: 0.1, 1: 0.1, 2: 0.1, 7: 0.1, 8: 0.3})
     assert found(rows, 8, ROSE) == [("a", "10.0%", "30.0%", 6)]

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from churn_assets.alerts.importance import importance
-from churn_assets.alerts.judging import NEW, SUPPRESSED, alert_id, judged
-from churn_assets.contracts.alerts import Alerts
+from churn_assets.alerts.judging import alert_id, judged
+from churn_assets.contracts.alerts import NEW, SUPPRESSED, Alerts
 from churn_assets.contracts.economics import Economics
 from churn_assets_tests.alerts.days import day, rule, section
 

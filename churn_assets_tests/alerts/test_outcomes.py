@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.alerts.outcomes import with_outcomes
-from churn_assets.alerts.quality import leaving_rates, rule_qualities
+from churn_assets.alerts.quality import leaving_rates
 from churn_assets.alerts.words import quality_cells, quality_sentence
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.ml.metrics.rule_quality import rule_qualities
 from churn_assets_tests.alerts.lake import business_of, lake
 
 if TYPE_CHECKING:

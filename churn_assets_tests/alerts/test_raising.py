@@ -3,8 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from churn_assets_tests.alerts.days import score
-from churn_assets_tests.alerts.lake import business_of, lake, put_scores, raised, states
+import pytest
+
+from churn_assets.alerts.store import alerts
+from churn_assets.contracts.business import Business
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets_tests.alerts.days import day, score
+from churn_assets_tests.alerts.lake import RULES, business_of, lake, put_scores, raised, states
 
 SILENT: dict[str, Any] = {"unknown_windows": "usage: recency, 7d"}
 
@@ -29,12 +34,48 @@ def test_what_changed_in_a_long_silence_is_told_when_the_source_is_back(tmp_path
     assert states(house) == {("b", "high"): ("new", None)}
 
 
-def test_after_a_silence_of_more_than_the_search_a_change_is_held_back(tmp_path: Path) -> None:
-    house = lake(tmp_path, [row for n in range(2) for row in _both(n)])
-    business = business_of(tmp_path)
+FALSE_ALARM, STILL = {"probability": 0.1, "risk_tier": "low"}, {"probability": 0.4, "risk_tier": "high"}
+
+
+def _held_back(folder: Path) -> tuple[Lakehouse, Business]:
+    """On day 60 a source is back after more than 35 days, and customer b has risen since the day before."""
+    house = lake(folder, [row for n in range(2) for row in _both(n)])
+    business = business_of(folder, alerts=RULES | {"cool_down_days": 0})
     for number in (58, 59):
         put_scores(house, [score("a", number, **SILENT), score("b", number, **SILENT)])
-    put_scores(house, _both(60, risk_tier="high"))
+    put_scores(house, _both(60, **STILL))
     raised(house, business)
-    [(state, why)] = states(house).values()
-    assert state == "suppressed" and str(why).startswith("sources differ")
+    return house, business
+
+
+def test_after_a_silence_of_more_than_the_search_a_change_is_held_back(tmp_path: Path) -> None:
+    house, _ = _held_back(tmp_path)
+    assert {key: state for key, (state, _) in states(house).items()} == {
+        ("b", "rose"): "suppressed",
+        ("b", "high"): "suppressed",
+    }
+    assert all(str(why).startswith("sources differ") for _, why in states(house).values())
+
+
+def test_what_was_held_back_is_told_when_no_day_can_settle_it_any_more(tmp_path: Path) -> None:
+    house, business = _held_back(tmp_path)
+    for number in (90, 95, 96, 97):
+        put_scores(house, _both(number, **STILL))
+        raised(house, business)
+    told = [row for row in alerts(house) if row["state"] == "new"]
+    assert sorted((row["rule"], row["as_of_date"], row["compared_with"]) for row in told) == [
+        ("high", day(96), day(59)),
+        ("rose", day(96), day(59)),
+    ]
+
+
+@pytest.mark.parametrize("later", [FALSE_ALARM, STILL | SILENT, STILL | {"model_version": "2"}])
+def test_what_was_held_back_is_not_told_if_it_is_over_or_cannot_be_compared(
+    tmp_path: Path, later: dict[str, Any]
+) -> None:
+    house, business = _held_back(tmp_path)
+    for number in (95, 96):
+        rows = [score("a", number), score("b", number)]
+        put_scores(house, [row | later for row in rows])
+        raised(house, business)
+    assert {row["state"] for row in alerts(house) if row["customer_key"] == "b"} == {"suppressed"}

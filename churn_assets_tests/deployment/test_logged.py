@@ -1,10 +1,12 @@
 """A process of Dagster writes the structured log, although Dagster and uvicorn configure logging later."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -42,6 +44,11 @@ def main():
     if sys.argv[1:] == ["interrupt"]:
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(60)
+    if sys.argv[1:] == ["terminate"]:
+        from dagster._utils.interrupts import setup_interrupt_handlers
+        setup_interrupt_handlers()  # as each of Dagster's processes does: SIGTERM becomes what SIGINT is
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
     if sys.argv[1:] == ["refuse"]:
         raise click.UsageError("Zaphod Canary")
 
@@ -57,7 +64,9 @@ sys.exit(logged.run("dagster-webserver", sys.argv[1:], Settings()))
 """
 
 
-def _run(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def _run(
+    home: Path, *arguments: str, before: Callable[[], object] | None = None
+) -> "subprocess.CompletedProcess[str]":
     environment = module_environment(CHURN_HOME=str(home), DAGSTER_HOME="")
     return subprocess.run(
         [sys.executable, "-c", SCRIPT, *arguments],
@@ -65,6 +74,7 @@ def _run(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         text=True,
         timeout=120,
+        preexec_fn=before,
     )
 
 
@@ -114,6 +124,13 @@ def test_ctrl_c_before_dagster_handles_it_is_no_failure(tmp_path: Path, when: st
     assert "process.failed" not in {record.get("event.name") for record in found}
     assert (found[-1]["event.name"], found[-1]["severity_text"]) == ("process.interrupted", "INFO")
     assert found[-1]["body"] == "dagster-webserver was interrupted."
+
+
+def test_a_process_that_a_shell_started_in_the_background_ends_by_sigterm(tmp_path: Path) -> None:
+    """Such a shell lets it ignore SIGINT, and Dagster treats SIGTERM as it finds SIGINT."""
+    done = _run(tmp_path, "terminate", before=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    assert done.returncode != 0
+    assert read_log(tmp_path / "log").records[-1]["body"] == "dagster-webserver was interrupted."
 
 
 CODE_SERVER = [sys.executable, "-m", "dagster", "api", "grpc", "-m", "churn_assets.definitions"]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_assets.alerts.quality import RuleQuality
 from churn_assets.ml.metrics.classification import OK
+from churn_assets.ml.metrics.rule_quality import RuleQuality
 from churn_assets.monitoring.drift import MODERATE, SHIFT, STABLE
 from churn_assets.monitoring.monthly_page import Facts, monthly_page, nobody_scored, outcome_days
 from churn_assets.monitoring.performance import IMMATURE, INCOMPLETE

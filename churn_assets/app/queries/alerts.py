@@ -1,21 +1,19 @@
 """Alerts: what changed, who takes care of it, and how good each rule is."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from churn_assets.app.queries.contacts import share
 from churn_assets.app.store import ReleaseStore
+from churn_assets.contracts.alerts import ACKNOWLEDGED, SUPPRESSED
+from churn_assets.ml.metrics.rule_quality import LEFT, STAYED, RuleQuality, rule_qualities
 from churn_assets.reporting.words import short
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LEFT = ("churned", "ended_in_gap")  # outcomes of customers who left within gap and outcome window
-STAYED = "stayed"
 # state of an alert, or several -> what people read
-STATES = {"open": "waits", "acknowledged": "acknowledged", "suppressed": "suppressed"}
-_NO_RATES = "(SELECT NULL::DATE AS as_of_date, NULL::DOUBLE AS rate WHERE false)"
+STATES = {"open": "waits", ACKNOWLEDGED: "acknowledged", SUPPRESSED: "suppressed"}
 # `shown`: a key of STATES; `became`: left, stayed, not counted, or null while it is not known. Takes one parameter.
 _SHOWN = f"""
     SELECT *,
@@ -57,42 +55,6 @@ class AlertList:
 
     total: int
     rows: "pd.DataFrame"
-
-
-@dataclass(frozen=True)
-class RuleResults:
-    """What became of the customers of a rule.
-
-    Attributes:
-        rule: its name.
-        told, suppressed, acknowledged: alerts; suppressed ones are not among the told.
-        known: told alerts whose customers are known to have left or stayed.
-        left: those who left.
-        precision, low, high: left / known with its interval of 95 % (Wilson); None of nothing.
-        base_rate: share of all customers who left, at the month ends before these alerts; None where it is not known.
-    """
-
-    rule: str
-    told: int
-    suppressed: int
-    acknowledged: int
-    known: int
-    left: int
-    base_rate: float | None
-    precision: float | None = field(init=False)
-    low: float | None = field(init=False)
-    high: float | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Computes the precision."""
-        told = share(self.left, self.known) or (None, None, None)
-        for name, value in zip(("precision", "low", "high"), told, strict=True):
-            object.__setattr__(self, name, value)
-
-    @property
-    def lift(self) -> float | None:
-        """Precision over the base rate; None where one of them is not known."""
-        return self.precision / self.base_rate if self.precision is not None and self.base_rate else None
 
 
 def counts_of(store: ReleaseStore, fresh: Collection[str] = ()) -> Counts | None:
@@ -149,24 +111,10 @@ def alert_list(
     return AlertList(int(count["n"]), rows)
 
 
-def rule_qualities(store: ReleaseStore, fresh: Collection[str] = ()) -> list[RuleResults]:
+def qualities_of(store: ReleaseStore, fresh: Collection[str] = ()) -> list[RuleQuality]:
     """The quality of each rule, by name; a suppressed alert told nobody, so its outcome judges nothing."""
     if not store.has("risk_alerts"):
         return []
-    rates = "leaving_rates" if store.has("leaving_rates") else _NO_RATES
-    rows = store.rows(
-        f"""
-        WITH alerts AS (
-          SELECT a.*, a.became IN ('left', 'stayed') AND a.shown <> 'suppressed' AS counts, r.rate
-          FROM ({_SHOWN}) a ASOF LEFT JOIN {rates} r ON a.as_of_date >= r.as_of_date
-        )
-        SELECT rule, count(*) FILTER (shown <> 'suppressed') AS told,
-            count(*) FILTER (shown = 'suppressed') AS suppressed,
-            count(*) FILTER (shown = 'acknowledged') AS acknowledged,
-            count(*) FILTER (counts) AS known, count(*) FILTER (counts AND became = 'left') AS "left",
-            CASE WHEN count(*) FILTER (counts AND rate IS NULL) = 0 THEN avg(rate) FILTER (counts) END AS base_rate
-        FROM alerts GROUP BY rule ORDER BY rule
-        """,
-        [list(fresh)],
-    )
-    return [RuleResults(**row) for row in rows]
+    rows = store.rows(f"SELECT rule, as_of_date, shown AS state, outcome FROM ({_SHOWN})", [list(fresh)])
+    known = store.rows("SELECT as_of_date, rate FROM leaving_rates") if store.has("leaving_rates") else []
+    return rule_qualities(rows, {row["as_of_date"]: row["rate"] for row in known})

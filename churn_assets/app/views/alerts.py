@@ -17,6 +17,7 @@ from churn_assets.app.queries.customer import objected
 from churn_assets.app.views.acknowledged import fresh_acknowledgements
 from churn_assets.app.views.acts_on_customers import acts_of_session, tell_unrecorded
 from churn_assets.counts import counted
+from churn_assets.ml.metrics.rule_quality import RuleQuality
 from churn_assets.operations.acknowledgements.files import AcknowledgementError, acknowledge
 from churn_assets.operations.audit.chain import AuditError
 from churn_assets.reporting.words import spoken
@@ -189,7 +190,7 @@ def _show_rules(page: Page, fresh: set[str]) -> None:
         help="What became of the customers of alerts that were told. Those whose outcome is not known yet, or who left "
         "the count, such as merged customers, are not among the known ones.",
     )
-    qualities = query.rule_qualities(page.store, fresh)
+    qualities = query.qualities_of(page.store, fresh)
     rows = pd.DataFrame([_quality(one) for one in qualities], columns=list(QUALITY))
     table(page, rows, "rules", QUALITY)
     st.caption(
@@ -197,9 +198,10 @@ def _show_rules(page: Page, fresh: set[str]) -> None:
     )
 
 
-def _quality(one: query.RuleResults) -> dict[str, Any]:
-    told = {name: getattr(one, name) for name in QUALITY if name != "rule"}
-    return told | {"rule": spoken(one.rule)}
+def _quality(one: RuleQuality) -> dict[str, Any]:
+    low, high = one.interval or (None, None)
+    told = {"rule": spoken(one.rule), "low": low, "high": high}
+    return told | {name: getattr(one, name) for name in QUALITY if name not in told}
 
 
 QUALITY = {

@@ -23,6 +23,14 @@ STORES = (
         setting="CHURN_LANDING",
     ),
     Store(
+        "sources_business",
+        "configuration",
+        "The business of `demo --sources`: the telecom business with sources that are asked.",
+        False,
+        UNTIL_DELETED,
+        True,
+    ),
+    Store(
         "mlflow.db",
         "SQLite",
         "MLflow: runs with parameters and figures, registered model versions, the alias `champion`.",

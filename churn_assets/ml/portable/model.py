@@ -137,16 +137,21 @@ class Scorer:
         factor, the secant of the logit between base and score, so that they add up on the log-odds scale. Sign and
         order stay the same.
         """
-        values = self.form.contributions(matrix, group)
+        return self.explained(matrix, group)[1]
+
+    def explained(
+        self, matrix: NDArray[np.float64], group: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Returns `probability` and `contributions`; predicts once."""
+        predicted, values = self.form.predict(matrix), self.form.contributions(matrix, group)
         if self.scale == "log_odds":
-            return values
-        raw, base = self.form.predict(matrix), self.form.expected()
-        distance = raw - base
+            return sigmoid(predicted), values
+        base = self.form.expected()
+        distance = predicted - base
         near = np.abs(distance) < 1e-12
         slope = 1 / max(base * (1 - base), 1e-12)
-        secant = (logit(raw) - self.expected()) / np.where(near, 1.0, distance)
-        stretched: NDArray[np.float64] = values * np.where(near, slope, secant)[:, None]
-        return stretched
+        secant = (logit(predicted) - self.expected()) / np.where(near, 1.0, distance)
+        return predicted, values * np.where(near, slope, secant)[:, None]
 
 
 @dataclass(frozen=True)
@@ -192,7 +197,10 @@ class PortableModel:
         Raises:
             KeyError: a feature is not a column of the frame.
         """
-        return self._scores(self.transformation.transform(frame), frame.index)
+        import pandas as pd
+
+        raw = self.scorer.probability(self.transformation.transform(frame))
+        return pd.DataFrame({"raw": raw, "probability": self.calibration.apply(raw)}, index=frame.index)
 
     def base_value(self) -> float:
         """Log-odds that contributions are relative to, see `Scorer.expected`."""
@@ -206,31 +214,30 @@ class PortableModel:
         or forest: its Shapley values scaled to log-odds, see `Scorer.contributions`. A blend: the weighted sum of its
         members' contributions. Contributions of the columns of one feature (missing indicator, categories) are summed.
         """
-        return self._contributions(self.transformation.transform(frame), frame.index)
+        matrix = self.transformation.transform(frame)
+        contributions = self.scorer.contributions(matrix, self.transformation.column_feature)
+        return self._by_feature(contributions, frame.index)
 
     def score_and_explain(self, frame: "pd.DataFrame") -> "tuple[pd.DataFrame, pd.DataFrame]":
-        """Returns `score` and `contributions`; transforms the frame once."""
-        matrix = self.transformation.transform(frame)
-        return self._scores(matrix, frame.index), self._contributions(matrix, frame.index)
+        """Returns `score` and `contributions`; transforms the frame and predicts once."""
+        import pandas as pd
+
+        found = self._explained(self.transformation.transform(frame))
+        scores = pd.DataFrame({"raw": found.raw, "probability": found.probability}, index=frame.index)
+        return scores, self._by_feature(found.contributions, frame.index)
 
     def evaluate(self, columns: Mapping[str, NDArray[Any]], rows: int) -> Explained:
         """Returns `score_and_explain` of arrays, see `Transformation.matrix`; needs no pandas."""
-        matrix = self.transformation.matrix(columns, rows)
-        raw = self.scorer.probability(matrix)
-        contributions = self.scorer.contributions(matrix, self.transformation.column_feature)
+        return self._explained(self.transformation.matrix(columns, rows))
+
+    def _explained(self, matrix: NDArray[np.float64]) -> Explained:
+        raw, contributions = self.scorer.explained(matrix, self.transformation.column_feature)
         return Explained(raw, self.calibration.apply(raw), contributions)
 
-    def _scores(self, matrix: NDArray[np.float64], index: "pd.Index") -> "pd.DataFrame":
+    def _by_feature(self, contributions: NDArray[np.float64], index: "pd.Index") -> "pd.DataFrame":
         import pandas as pd
 
-        raw = self.scorer.probability(matrix)
-        return pd.DataFrame({"raw": raw, "probability": self.calibration.apply(raw)}, index=index)
-
-    def _contributions(self, matrix: NDArray[np.float64], index: "pd.Index") -> "pd.DataFrame":
-        import pandas as pd
-
-        values = self.scorer.contributions(matrix, self.transformation.column_feature)
-        return pd.DataFrame(values, columns=self.transformation.features, index=index)
+        return pd.DataFrame(contributions, columns=self.transformation.features, index=index)
 
     def save(self, folder: Path) -> None:
         """Write `model.json` and `arrays.npz` into a folder; create the folder if it does not exist."""

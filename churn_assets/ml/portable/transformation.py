@@ -173,13 +173,16 @@ class Transformation:
                 array of objects with strings, and None where it is missing.
             rows: their number.
         """
-        matrix = np.empty((rows, len(self.columns)), dtype=np.float64, order="F")
+        matrix = np.zeros((rows, len(self.columns)), dtype=np.float64, order="F")
         for start in range(0, rows, ROWS_AT_ONCE):
             block = slice(start, start + ROWS_AT_ONCE)
             self._numbers.write(matrix[block], [columns[name][block] for name in self.numeric_features])
-        for at, feature, codes, other in self._codes:
-            code = np.fromiter((codes.get(value, other) for value in columns[feature]), np.intp, rows)
-            matrix[:, at : at + other + 1] = code[:, None] == np.arange(other + 1)
+        ones = [
+            [codes.get(value, other) for value in columns[feature].tolist()]
+            for feature, codes, other in self._ones
+        ]
+        if ones:
+            matrix[np.arange(rows), np.array(ones, dtype=np.intp)] = 1.0
         return matrix
 
     @cached_property
@@ -190,14 +193,16 @@ class Transformation:
         return starts
 
     @cached_property
-    def _codes(self) -> list[tuple[int, str, dict[str | None, int], int]]:
-        """For each categorical feature: its first matrix column, its name, category -> code, and the code of others."""
+    def _ones(self) -> list[tuple[str, dict[str | None, int], int]]:
+        """For each categorical feature: its name, category -> matrix column that is 1, and that column of others."""
         found = []
-        for at, part in zip(self._starts, self.parts, strict=True):
+        for start, part in zip(self._starts, self.parts, strict=True):
             if isinstance(part, CategoryColumn):
-                codes: dict[str | None, int] = {name: code for code, name in enumerate(part.categories)}
-                other = len(codes)
-                found.append((at, part.feature, codes | {None: codes.get(MISSING, other)}, other))
+                other = start + len(part.categories)
+                columns: dict[str | None, int] = {
+                    name: column for column, name in enumerate(part.categories, start=start)
+                }
+                found.append((part.feature, columns | {None: columns.get(MISSING, other)}, other))
         return found
 
     @cached_property

@@ -156,6 +156,10 @@ class Trees(Arrays):
 
     def expected(self) -> float:
         """Mean prediction over the training rows: leaves weighted by their share of their tree's cover."""
+        return self._expected
+
+    @cached_property
+    def _expected(self) -> float:
         roots_of = np.searchsorted(self.roots, np.arange(len(self.column)), side="right") - 1
         share = self.cover / self.cover[self.roots][roots_of]
         return self.start + float((self.value * share)[self.column == LEAF].sum())

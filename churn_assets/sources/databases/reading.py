@@ -10,6 +10,7 @@ from churn_assets.contracts.database import SourceDatabase
 from churn_assets.contracts.words import closest, listed
 from churn_assets.sources.databases.address import ANSWER_SECONDS, DRIVERS, NOT_UTF8, OF_VALUES, Address
 from churn_assets.sources.databases.endless import read_endless_days
+from churn_assets.sources.databases.patience import Patience, patience_with
 from churn_assets.sources.live.attempts import Lost
 from churn_assets.sources.live.cursors import Cursor
 from churn_assets.sources.live.errors import ExtractError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, FromClause, Select
 
 BATCH = 10_000  # rows
+LONGER = 60  # seconds, so that a server which runs tells its own limit first
 # A login that was refused is not tried again: three attempts may lock an account.
 FINAL = re.compile(
     r"password|authenti|access denied|login failed|does not exist|unknown database|no such", re.IGNORECASE
@@ -44,7 +46,8 @@ def snapshot(address: Address, database: SourceDatabase) -> "Iterator[DatabaseSn
                 options["postgresql_readonly"] = True
             connection = plain.execution_options(**options)
             _begin(connection, database)
-            yield DatabaseSnapshot(connection, database)
+            with patience_with(connection, ANSWER_SECONDS + LONGER) as patience:
+                yield DatabaseSnapshot(connection, database, patience)
             connection.rollback()
     except DBAPIError as error:
         raise _told(address, error) from None
@@ -96,8 +99,10 @@ def _told(address: Address, error: Exception) -> ExtractError:
 class DatabaseSnapshot:
     """The rows of a table or query at one moment."""
 
-    def __init__(self, connection: "Connection", database: SourceDatabase) -> None:
-        self.connection, self.database = connection, database
+    def __init__(
+        self, connection: "Connection", database: SourceDatabase, patience: Patience | None = None
+    ) -> None:
+        self.connection, self.database, self.patience = connection, database, patience
 
     def table_columns(self) -> list[str]:
         """Names of the columns of the table.
@@ -163,6 +168,8 @@ class DatabaseSnapshot:
         none = True
         for rows in result.partitions(BATCH):
             none = False
+            if self.patience is not None:
+                self.patience.renew()
             yield table_of(names, rows)
         if none:
             yield table_of(names, [])

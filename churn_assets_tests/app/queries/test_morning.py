@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from churn_assets.app.queries.alerts import AlertFilters, alert_list, counts_of, rule_qualities, rules_of
+from churn_assets.app.queries.alerts import AlertFilters, alert_list, counts_of, qualities_of, rules_of
 from churn_assets.app.queries.at_risk import (
     ORDERS,
     ORDERS_OF_THE_MORNING,
@@ -189,7 +189,7 @@ def test_without_current_scores_all_is_as_at_the_month_end(months_store: Release
     assert why_not(months_store).startswith("This morning is not scored: ")
     assert orders(months_store) == ORDERS
     assert counts_of(months_store) is None and rules_of(months_store) == []
-    assert rule_qualities(months_store) == []
+    assert qualities_of(months_store) == []
 
 
 def test_alerts_are_listed_and_counted_with_those_acknowledged_since(store: ReleaseStore) -> None:
@@ -221,26 +221,26 @@ def test_alerts_are_listed_and_counted_with_those_acknowledged_since(store: Rele
 def test_a_rule_is_judged_by_what_became_of_told_alerts(months: ReleaseStore) -> None:
     keys = [f"{number:016x}" for number in range(10, 70)]
     of = pd.DataFrame(alert_rows(keys))
-    found = {one.rule: one for one in rule_qualities(months)}
+    found = {one.rule: one for one in qualities_of(months)}
     for rule, one in found.items():
         told = of[(of["rule"] == rule) & (of["state"] != "suppressed")]
         known = told.dropna(subset="outcome")
         left = known[known["outcome"] == "churned"]
         assert (one.told, one.known, one.left) == (len(told), len(known), len(left))
         assert one.precision == len(left) / len(known)
-        assert (one.low, one.high) == wilson(len(left), len(known))
+        assert one.interval == wilson(len(left), len(known))
         assert one.base_rate == pytest.approx(0.1), "of the month end before 5 December"
         assert one.lift == pytest.approx(one.precision / 0.1)
     assert set(found) == {"entered_high", "rose_fast"}
 
 
 def test_without_rates_or_outcomes_a_rule_has_no_lift(store: ReleaseStore, tmp_path: Path) -> None:
-    for one in rule_qualities(store):
+    for one in qualities_of(store):
         assert one.precision is not None and one.base_rate is None and one.lift is None
     rows: list[dict[str, Any]] = [row | {"outcome": None} for row in alert_rows(CURRENT[:12])]
     publish_months(tmp_path, **(morning_tables() | {"risk_alerts": alert_table(rows)}))
-    for one in rule_qualities(opened_store(tmp_path)):
-        assert (one.known, one.precision, one.low, one.lift) == (0, None, None, None)
+    for one in qualities_of(opened_store(tmp_path)):
+        assert (one.known, one.precision, one.interval, one.lift) == (0, None, None, None)
 
 
 def test_on_the_day_of_the_month_end_nothing_is_compared_with_itself(tmp_path: Path) -> None:

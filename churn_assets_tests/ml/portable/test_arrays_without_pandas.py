@@ -51,6 +51,20 @@ def test_scores_reasons_and_drivers_are_the_same(model: PortableModel, frame: pd
     assert drivers.tolist() == main_drivers(contributions, DECLARED).tolist()
 
 
+def test_a_row_alone_is_said_as_among_others(frame: pd.DataFrame, model: PortableModel) -> None:
+    names = model.transformation.features
+    rows = frame[names].astype(object).where(frame[names].notna(), None).to_dict("records")[:60]
+    columns = columns_of(model.transformation, rows)
+    found = model.evaluate(columns, len(rows))
+    wording = Wording(names, DECLARED, {FEATURES[0]: 1.0})
+    together = wording.reasons(columns, found.contributions).tolist()
+    for at, row in enumerate(rows):
+        alone = columns_of(model.transformation, [row])
+        of_one = model.evaluate(alone, 1)
+        assert of_one.raw[0] == found.raw[at] and of_one.probability[0] == found.probability[at]
+        assert wording.reasons(alone, of_one.contributions).tolist() == [together[at]]
+
+
 def test_a_text_in_place_of_a_number_is_refused(model: PortableModel) -> None:
     number = next(part.feature for part in model.transformation.parts if hasattr(part, "median"))
     with pytest.raises(ValueError, match="could not convert"):

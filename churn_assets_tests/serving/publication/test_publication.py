@@ -16,13 +16,14 @@ import psycopg
 import pyarrow as pa
 import pytest
 
+from churn_assets.local_servers.postgresql import SUPERUSER, PostgresqlServer, programs
 from churn_assets.serving.publication.databases import READER
 from churn_assets.serving.publication.published_tables import PublishedTable, published_tables
 from churn_assets.serving.publication.publishing import publish, replace_rows
 from churn_assets.serving.publication.statements import PublicationError
 from churn_assets.serving.release.reading import Release, current_release, local_copy, open_release
-from churn_assets_tests.serving.publication.postgresql_server import PASSWORD, SUPERUSER, programs, server
 from churn_assets_tests.serving.release import made
+from churn_assets_tests.sources.databases.shop import PASSWORD
 
 Rows = list[tuple[Any, ...]]
 KEYS = made.KEYS[:3]
@@ -84,11 +85,10 @@ class Target:
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
-    folder = programs()
-    if folder is None:
+    if programs() is None:
         pytest.skip("no PostgreSQL server is installed on this machine")
-    with server(folder) as address:
-        yield address
+    with PostgresqlServer(PASSWORD) as server:
+        yield server.place
 
 
 @pytest.fixture(params=["duckdb", "postgresql"])

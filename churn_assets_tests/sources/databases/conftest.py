@@ -5,18 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from churn_assets_tests.serving.publication.postgresql_server import PASSWORD, SUPERUSER, programs, server
-from churn_assets_tests.sources.databases.shop import Orders, Shop, contract
+from churn_assets.local_servers.postgresql import SUPERUSER, PostgresqlServer, programs
+from churn_assets_tests.sources.databases.shop import PASSWORD, Orders, Shop, contract
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The address of a server with its password."""
-    folder = programs()
-    if folder is None:
+    if programs() is None:
         pytest.skip("no PostgreSQL server is installed here (initdb and pg_ctl)")
-    with server(folder) as place:
-        yield f"postgresql+psycopg://{SUPERUSER}:{PASSWORD}@{place}"
+    with PostgresqlServer(PASSWORD) as server:
+        yield f"postgresql+psycopg://{SUPERUSER}:{PASSWORD}@{server.place}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -14,6 +14,7 @@ from churn_assets.contracts.source import Source
 from churn_assets.extracts.asking import asker_of
 from churn_assets.sources.live.extract import Extract, extract_new
 
+PASSWORD = "Blaubeere-77"  # of the PostgreSQL server
 EVENING = datetime(2026, 3, 10, 23, 15, tzinfo=UTC)
 CONTRACT = """
 apiVersion: v3.1.0

@@ -12,12 +12,21 @@ import pyarrow as pa
 import pytest
 
 from churn_assets.extracts.asking import asker_of
+from churn_assets.local_servers.postgresql import SUPERUSER
 from churn_assets.sources.databases import reading
 from churn_assets.sources.live import attempts
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.extract import CannotAskAgain, extract_month, extract_new
-from churn_assets_tests.serving.publication.postgresql_server import PASSWORD, SUPERUSER
-from churn_assets_tests.sources.databases.shop import EVENING, Orders, Shop, contract, files, landed, numbers
+from churn_assets_tests.sources.databases.shop import (
+    EVENING,
+    PASSWORD,
+    Orders,
+    Shop,
+    contract,
+    files,
+    landed,
+    numbers,
+)
 
 KILLED = """
 import os, signal, sys

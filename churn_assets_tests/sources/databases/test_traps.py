@@ -2,10 +2,13 @@
 
 import socket
 import sqlite3
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
 from churn_assets.contracts.database import SourceDatabase
 from churn_assets.drafting.databases import DatabaseToDraft, _declared, find_tables
@@ -13,10 +16,11 @@ from churn_assets.drafting.doubt import DraftError
 from churn_assets.extracts.asking import asker_of
 from churn_assets.sources.databases import address as addresses
 from churn_assets.sources.databases.address import address_of
+from churn_assets.sources.databases.patience import patience_with
 from churn_assets.sources.live import attempts
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.records import KEY
-from churn_assets_tests.sources.databases.shop import EVENING, Shop, contract, files, landed, numbers
+from churn_assets_tests.sources.databases.shop import EVENING, Orders, Shop, contract, files, landed, numbers
 
 CANARY = "Kanarienvogel"
 SQLITE = pytest.mark.parametrize("shop", ["sqlite"], indirect=True)
@@ -252,3 +256,41 @@ def test_init_reads_tables_of_any_name_and_leaves_out_what_it_cannot_read(shop: 
     assert told["bad"].startswith("left out: ") and "not UTF-8" in told["bad"]
     with pytest.raises(DraftError, match="not UTF-8"):
         find_tables(DatabaseToDraft(f"sqlite:///{tmp_path / 'shop.db'}", ("bad",)), folder, EVENING.date())
+
+
+def test_a_server_that_stops_in_the_middle_is_broken_off(postgresql: str) -> None:
+    engine = create_engine(postgresql)
+    with pytest.raises(OperationalError), engine.connect() as connection, patience_with(connection, 0.3):
+        connection.exec_driver_sql("SELECT pg_sleep(0.1)")
+        began = time.monotonic()
+        connection.exec_driver_sql("SELECT pg_sleep(60)")
+    assert time.monotonic() - began < 20
+    with engine.connect() as connection, patience_with(connection, 0.2) as patience:
+        assert patience is not None
+        for _ in range(4):
+            connection.exec_driver_sql("SELECT pg_sleep(0.1)")
+            patience.renew()
+    engine.dispose()
+
+
+@SQLITE
+def test_another_database_under_the_same_variable_is_asked_for_everything(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.orders.add((1, "2026-03-01 10:00:00"))
+    shop.extract()
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    Orders(other).add((2, "2026-02-01 10:00:00"))
+    monkeypatch.setenv("SHOP_URL", other)
+    found = shop.extract(1)
+    assert (found.record.rows, found.before) == (1, None)
+    assert numbers(shop.landing) == [1, 2]
+
+
+def test_user_and_password_are_no_part_of_the_question(tmp_path: Path) -> None:
+    source = contract(tmp_path, "${SHOP_URL}", "postgresql")
+    told = {
+        asker_of(source, {"SHOP_URL": f"postgresql://{login}/{name}"}).digest()
+        for login, name in (("a:old@h", "x"), ("b:new@h", "x"), ("a:old@h", "y"))
+    }
+    assert len(told) == 2

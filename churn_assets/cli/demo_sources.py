@@ -1,0 +1,81 @@
+"""`churn-assets demo --sources`: the demo with sources that are asked, in place of files."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from churn_assets.contracts.loader import load_business
+from churn_assets.graph.partitions import last_ingest_month
+from churn_assets.local_servers.postgresql import INSTALL, programs
+from churn_assets.reporting.progress_display import display_on
+from churn_assets.settings import Settings
+from churn_assets.simulator.extracts import UNFINISHED, unfinished
+from churn_assets.simulator.simulate import SimulationError, simulate
+from churn_assets.sources_demo.business import write_business
+from churn_assets.sources_demo.feed import ask_day_by_day
+
+FOLDER = "sources_business"  # in CHURN_HOME
+
+
+def with_sources(settings: Settings, customers: int, months: int, seed: int, console: Console) -> Settings:
+    """Fills the landing zone from a database and a service, unless it holds extracts; returns the settings to go on.
+
+    Raises:
+        SimulationError: another business, a landing zone that is not on this machine, or no PostgreSQL server; nothing
+            was started.
+        ExtractError: a source does not answer.
+    """
+    landing, folder = Path(settings.landing_uri), settings.home_path / FOLDER
+    own = settings.model_copy(update={"business": str(folder)})
+    files = load_business(settings.business_path)
+    if files.name != "telecom" and settings.business_path != folder:
+        raise SimulationError("The demo of sources is about the telecom business. Unset CHURN_BUSINESS.")
+    if unfinished(landing) and folder.is_dir():
+        shutil.rmtree(landing)
+    if landing.is_dir() and any(landing.iterdir()):
+        if not folder.is_dir():
+            raise SimulationError(f"{landing} holds files already. Set CHURN_HOME to an empty folder.")
+        return own
+    if programs() is None:
+        raise SimulationError(f"No PostgreSQL server is installed here (initdb and pg_ctl). {INSTALL}")
+    files = load_business(Settings().business_path) if settings.business_path == folder else files
+    write_business(folder)
+    with tempfile.TemporaryDirectory(prefix="demo_sources_") as place:
+        company = settings.model_copy(update={"landing": f"{place}/delivered"})
+        last = last_ingest_month(files)
+        simulate(
+            company,
+            files,
+            customers=customers,
+            months=months,
+            last=last,
+            seed=seed,
+            console=console,
+            clean=True,
+        )
+        with display_on(console, "extract", 1) as display:
+            display.go_on("PostgreSQL and a REST service, evening by evening")
+            asked = ask_day_by_day(
+                files,
+                load_business(folder),
+                Path(company.landing_uri),
+                Path(place, "landing"),
+                Path(place, "drafts"),
+            )
+        landing.mkdir(parents=True, exist_ok=True)
+        (landing / UNFINISHED).touch()
+        shutil.copytree(Path(place, "landing"), landing, dirs_exist_ok=True)
+        (landing / UNFINISHED).unlink()
+    console.print(
+        f"{asked.extracts:,} extracts with {asked.rows:,} rows came from PostgreSQL (customers, subscriptions) and a "
+        f"REST service (tickets, invoices; {asked.pages:,} pages); the other sources are files. Both servers are "
+        "stopped.",
+        highlight=False,
+    )
+    console.print(
+        f"Their contracts: {escape(str(folder))}/contracts. Go on with CHURN_BUSINESS={escape(str(folder))}."
+    )
+    return own
