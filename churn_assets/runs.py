@@ -64,20 +64,21 @@ def dagster_instance(settings: Settings, console: Console | None = None) -> "Ite
         yield instance
 
 
-def _failure(result: "ExecuteInProcessResult") -> str:
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            text = error.message.strip() if error else "unknown error"
-            if DISK_FULL in text:
-                return f"{event.step_key}: {FREE_SPACE}"
-            described = event.step_failure_data.user_failure_data
-            return (
-                f"{event.step_key}: {described.description if described and described.description else text}"
-            )
-    return "the run failed before a step started; see its events in the UI"
+def _failures(result: "ExecuteInProcessResult") -> str:
+    """What every failed step says, one a line: sources fail each for a reason of its own."""
+    told = [_failure(event) for event in result.all_events if event.is_step_failure]
+    return "\n".join(told) or "the run failed before a step started; see its events in the UI"
+
+
+def _failure(event: dg.DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    text = error.message.strip() if error else "unknown error"
+    if DISK_FULL in text:
+        return f"{event.step_key}: {FREE_SPACE}"
+    described = event.step_failure_data.user_failure_data
+    return f"{event.step_key}: {described.description if described and described.description else text}"
 
 
 def _follow(instance: "DagsterInstance", run_id: str, worker: threading.Thread, display: Display) -> None:
@@ -250,5 +251,5 @@ def _run(
         if crash:
             raise crash[0]
         if not done[0].success:
-            raise RunError(f"{_failure(done[0])}\n(Dagster run {run_id}; `make ui` shows the whole run)")
+            raise RunError(f"{_failures(done[0])}\n(Dagster run {run_id}; `make ui` shows the whole run)")
     return done[0]

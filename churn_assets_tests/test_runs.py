@@ -78,3 +78,25 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         pytest.raises(runs.RunError, match=r"^writes: the disk is full"),
     ):
         runs.run_job(instance, settings, "ingest", ["2025-12"], None)
+
+
+def test_each_step_that_failed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources fail each for a reason of its own; who mends the first one only would run twice."""
+    months = dg.StaticPartitionsDefinition(["2025-12"])
+
+    @dg.asset(partitions_def=months)
+    def tickets() -> None:
+        raise dg.Failure("the token is wrong")
+
+    @dg.asset(partitions_def=months)
+    def usage() -> None:
+        raise dg.Failure("the broker does not answer")
+
+    defs = dg.Definitions([tickets, usage], jobs=[dg.define_asset_job("ingest", "*")])
+    monkeypatch.setattr(runs, "build_defs", lambda _: defs)
+    monkeypatch.setattr(runs, "prepare", lambda *_: None)
+    settings = settings_for(tmp_path)
+    with runs.dagster_instance(settings) as instance, pytest.raises(runs.RunError) as told:
+        runs.run_job(instance, settings, "ingest", ["2025-12"], None)
+    assert "tickets: the token is wrong" in str(told.value)
+    assert "usage: the broker does not answer" in str(told.value)

@@ -61,17 +61,17 @@ def _extract_asset(business: Business, source: Source) -> dg.AssetsDefinition:
     def extracts(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
-        done: list[Extract] = []
+        months, done = partition_range(context), list[Extract]()
         refused: dict[str, str] = {}
         with lakehouse.alone_with(table):
-            for month in partition_range(context):
+            for number, month in enumerate(months):
                 with lakehouse.staging(table, run_id=context.run.run_id) as folder:
                     try:
                         done.append(_asked(business, source, lakehouse, folder, month))
                     except CannotAskAgain as why:
                         refused[month] = str(why)
                     except ExtractError as error:
-                        raise not_answered(month, error) from None
+                        raise not_answered(months[number:], error) from None
         return dg.MaterializeResult(
             asset_key=table.key,
             metadata=_told(lakehouse, source, done),

@@ -21,10 +21,11 @@ AS_BEFORE = {
 }
 
 
-def not_answered(month: str, error: ExtractError) -> CheckFailed:
-    """The failed check `ANSWERED`."""
-    remedy = f"Then run `churn-assets run extract --from {month}`."
-    return CheckFailed(ANSWERED, str(error), remedy, {"month": month, "found": str(error)}, NONE_NEW)
+def not_answered(months: Sequence[str], error: ExtractError) -> CheckFailed:
+    """The failed check `ANSWERED`; `months` are those that are still to be asked, the first one failed."""
+    last = f" --to {months[-1]}" if len(months) > 1 else ""
+    remedy = f"Then run `churn-assets run extract --from {months[0]}{last}`."
+    return CheckFailed(ANSWERED, str(error), remedy, {"month": months[0], "found": str(error)}, NONE_NEW)
 
 
 def every_month(refused: Mapping[str, str]) -> dg.AssetCheckResult:

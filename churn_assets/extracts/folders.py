@@ -74,7 +74,7 @@ def _copied(
         try:
             return copy_new(source, lakehouse.settings.landing_uri, folder, first, last, now)
         except ExtractError as error:
-            raise not_answered(max(months), error) from None
+            raise not_answered(months, error) from None
 
 
 def _told(lakehouse: Lakehouse, source: Source, done: CopiedFiles) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _read(lakehouse: Lakehouse, source: Source, table: Table, run_id: str, month
         try:
             return extract_topic(source, lakehouse.settings.landing_uri, folder, datetime.now(UTC))
         except ExtractError as error:
-            raise not_answered(month, error) from None
+            raise not_answered([month], error) from None
 
 
 def _told(lakehouse: Lakehouse, source: Source, done: TopicExtract | None) -> dict[str, Any]:

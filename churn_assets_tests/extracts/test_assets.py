@@ -17,6 +17,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.extracts.asking import asker_of
 from churn_assets.extracts.assets import extract_assets
+from churn_assets.extracts.checks import not_answered
 from churn_assets.extracts.due import is_due
 from churn_assets.graph.partitions import range_tags
 from churn_assets.lakehouse import tables
@@ -28,6 +29,7 @@ from churn_assets.silver.conform import conform
 from churn_assets.simulator.plan import DirtRates, SimulationPlan
 from churn_assets.simulator.telecom import simulate_telecom
 from churn_assets.sources.landing import list_extracts
+from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.extract import extract_new
 from churn_assets.sources.live.records import Record, records
 from churn_assets_tests.checks import evaluations
@@ -238,3 +240,11 @@ def test_a_database_gives_the_same_rows_as_files(spark: "SparkSession", tmp_path
     of_files, of_database = both
     assert all(len(rows) > 60 for rows in of_files.values())
     assert of_files == of_database
+
+
+def test_the_remedy_names_all_months_that_are_still_to_be_asked() -> None:
+    several = str(not_answered(["2026-02", "2026-03", "2026-04"], ExtractError("No answer.")))
+    assert "`churn-assets run extract --from 2026-02 --to 2026-04`" in several
+    assert "`churn-assets run extract --from 2026-04`" in str(
+        not_answered(["2026-04"], ExtractError("No answer."))
+    )
