@@ -57,7 +57,8 @@ def live(host: str, port: int, once: bool) -> None:
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
 
         if once:
-            follower.catch_up(tell)
+            if follower.catch_up(tell) == 0:
+                console.print("Nothing waits in the landing zone that was not ingested yet.", highlight=False)
         else:
             follower.run(ended, tell)
 

@@ -146,10 +146,13 @@ class Follower:
             for topic in topics:
                 topic.join()
 
-    def catch_up(self, tell: Callable[[LiveStep], None]) -> None:
-        """Takes steps until nothing waits in the landing zone; reads no topic."""
+    def catch_up(self, tell: Callable[[LiveStep], None]) -> int:
+        """Takes steps until nothing waits in the landing zone, and returns how many; reads no topic."""
+        steps = 0
         while (done := self.step()) is not None:
             tell(done)
+            steps += 1
+        return steps
 
     def _tell(self, done: LiveStep, files: Sequence[ExtractFile]) -> None:
         """Metrics and log of a step."""

@@ -15,6 +15,7 @@ from churn_assets.live.rows import KEY, nullable, where_in
 from churn_assets.live.state import DAY, LiveState
 from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.decisions import decided
+from churn_assets.months import add_months, month_of
 from churn_assets.scores.current_scores import earlier_snapshots, require_declared, scored
 from churn_assets.scores.in_charge import model_of
 from churn_assets.tracking.tracking import Tracking
@@ -60,7 +61,10 @@ def in_charge(state: LiveState, tracking: Tracking, present: InCharge | None = N
     """
     champion = champion_at(decided(state.lakehouse), state.day)
     if champion is None:
-        raise NoModelError(f"No model is in charge of {state.day}. Train one: `churn-assets run monthly`.")
+        before = add_months(month_of(state.day), -1)
+        raise NoModelError(
+            f"No model is in charge of {state.day}. Train one: `churn-assets run train --from {before}`."
+        )
     if present is not None and present.champion == champion:
         return present
     try:

@@ -35,7 +35,7 @@ def test_a_restart_scores_the_same_again_and_tells_nobody_twice(world: World) ->
     first = _follower(world)
     done = first.step()
     assert done is not None and [row["rule"] for row in done.alerts] == ["third_ticket"]
-    assert first.step() is None, "nothing waits any more"
+    assert first.catch_up(lambda _: None) == 0, "nothing waits any more"
     again = _follower(world).step()
     assert again is not None and again.scores == done.scores and not again.alerts
     assert len(alerts(world.house)) == 1
@@ -75,7 +75,9 @@ def test_what_cannot_be_used_is_counted(world: World) -> None:
 
 
 def test_without_a_champion_or_a_file_it_says_what_to_do(world: World) -> None:
-    with pytest.raises(NoModelError, match="No model is in charge of 2025-02-27"):
+    with pytest.raises(
+        NoModelError, match=r"of 2025-02-27\. Train one: `churn-assets run train --from 2025-01`"
+    ):
         _ = _follower(world, today=date(2025, 2, 27)).scorer
     for file in (world.folder / "landing").rglob("*"):
         if file.is_file():

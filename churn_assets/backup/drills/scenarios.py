@@ -96,7 +96,7 @@ def wrong_promotion(site: Site) -> Practised:
     line = decided(house)
     if not line or not manifest.models:
         raise BackupError(
-            "No model is in charge yet, so no wrong one can be. Train first: churn-assets run train."
+            "No model is in charge yet, so no wrong one can be. Train first: `churn-assets run train --from YYYY-MM`."
         )
     present, name = line[-1], manifest.models[-1].name
     tracking = Tracking(
