@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from churn_assets.drafting.databases import first_asked
+from churn_assets.drafting.cursors import first_asked
 from churn_assets.drafting.doubt import Doubt
 from churn_assets.drafting.source import DraftSource
 from churn_assets.ml.training.split import NotEnoughHistory, temporal_split

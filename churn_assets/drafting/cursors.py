@@ -32,7 +32,8 @@ def with_cursor(source: DraftSource) -> DraftSource:
     if source.role in ("event", "treatment") and source.event_time:
         time = source.column(source.event_time)
         if _orders_rows(time.formats, time.is_time):
-            said = f"the cursor is the event time, {time.physical}: right if a row never changes, and comes within an hour"
+            hour = "right if a row never changes, and comes within an hour"
+            said = f"the cursor is the event time, {time.physical}: {hour}"
             return _as(source, "changes", time.physical, said, 1, others)
     said = "no column tells when a row was changed, so everything is read each time"
     return _as(source, "full", None, said, 3, others)

@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from churn_assets.contracts.folder import NamePattern
-from churn_assets.drafting.file_names import stem_of, without_counter
+from churn_assets.drafting.file_names import without_counter
 from churn_assets.drafting.names import source_name
 
 _YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
@@ -65,7 +65,7 @@ class DatedName:
                 continue
             if day is None:
                 continue
-            path = PurePosixPath(f"{before}{after}")
+            path = PurePosixPath(before + re.sub(r"^[T_-]?\d{4,6}(?!\d)", "", after))
             period = "day" if "dd" in letters else "month"
             short, long = _word(path.name), _word(str(path))
             return cls(
@@ -81,6 +81,6 @@ def _numberless(part: str) -> str:
 def _word(path: str) -> str:
     """The letters of a name without endings, numbers of parts and signs at its ends."""
     stem = re.sub(r"(^|/)[a-z_]+=(?=/|$)", "/", path)  # extract_date=, of which the date is cut out
-    stem = stem_of(Path(stem.strip("/").replace("/", "_")))
+    stem = re.sub(r"(\.[A-Za-z]{2,8}\d?){1,2}$", "", stem.strip("/").replace("/", "_"))
     word = without_counter(re.sub(r"[\s_.\-]+", "_", stem).strip("_"))
     return word if re.search(r"[^\W\d_]", word) else ""

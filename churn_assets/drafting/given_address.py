@@ -1,4 +1,4 @@
-"""An address after `--from`, taken apart: what a contract may hold of it, and what stands in the environment instead."""
+"""An address after `--from`, taken apart: what a contract may hold of it, and what the environment holds instead."""
 
 import re
 from collections.abc import Mapping

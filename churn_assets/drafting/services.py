@@ -125,7 +125,8 @@ def authentication_of(login: str) -> dict[str, str]:
     words = login.split()
     if len(words) != 2 or not FROM_ENVIRONMENT.fullmatch(words[1]):
         raise DraftError(
-            "--login has two words, and the second is a variable: 'bearer ${TOKEN}', or 'X-Api-Key ${KEY}' for a header."
+            "--login has two words, and the second is a variable: 'bearer ${TOKEN}', or 'X-Api-Key ${KEY}' for a "
+            "header."
         )
     if words[0].lower() == "bearer":
         return {"kind": "bearer", "token": words[1]}

@@ -41,7 +41,8 @@ class RefusedError(ExtractError):
     """The service answers with a status that is none of success."""
 
     def __init__(self, problem: str, status: int) -> None:
-        super().__init__(f"{problem}. {REMEDIES.get(status, "Correct the contract's server.")}")
+        remedy = REMEDIES.get(status, "Correct the contract's server.")
+        super().__init__(f"{problem}. {remedy}")
         self.problem, self.status = problem, status
 
 
