@@ -184,8 +184,8 @@ def _by_number(answer: _Answer, ask: Ask) -> PaginatorGuess | None:
         if ask({name: "0"}) != records or (following := ask({name: str(len(records))})) is None:
             continue
         if following != records:
-            found = {"kind": "offset", "parameter": name} | ({"total": total} if total else {})
-            return PaginatorGuess(found, f"another number in {name} gives other records", 3)
+            by_offset = {"kind": "offset", "parameter": name} | ({"total": total} if total else {})
+            return PaginatorGuess(by_offset, f"another number in {name} gives other records", 3)
     if total or (pages and int(told[pages]) > 1):
         said = f"choose: {total or pages} tells of further pages, but neither page nor offset gives them"
         told_by = {"pages": pages} if pages else {"total": total}
