@@ -6,12 +6,13 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -19,6 +20,7 @@ from churn_assets.cli.demo import make_world
 from churn_assets.cli.live import lines_of
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.source import Source
 from churn_assets.definitions import tracking_of
 from churn_assets.graph.partitions import last_ingest_month
 from churn_assets.lakehouse.engine.session import stop_session
@@ -32,6 +34,7 @@ from churn_assets.operations.log import writing as log
 from churn_assets.settings import COMING, Settings
 from churn_assets.simulator.coming import coming_days, coming_files, deliver_day
 from churn_assets.simulator.simulate import SimulationError
+from churn_assets.sources.live.records import records
 from churn_assets.sources_demo.business import BROKER, write_live_business
 from churn_assets.sources_demo.events import Feeder, events_of
 from churn_assets.tracking.tracking import Tracking
@@ -95,7 +98,8 @@ class LiveDay:
     """What the steps of a day did.
 
     Attributes:
-        rows: source -> rows.
+        rows: source -> rows that were read.
+        files: names of the files that were taken.
         scores: customer_key -> the newest probability.
         alerts: that were told.
         seconds: of each step that only took events, from the landing of the first to the end of its alerts.
@@ -104,6 +108,7 @@ class LiveDay:
     topics: Sequence[str]
 
     rows: Counter[str] = field(default_factory=Counter)
+    files: set[str] = field(default_factory=set)
     scores: dict[str, float] = field(default_factory=dict)
     alerts: int = 0
     seconds: list[float] = field(default_factory=list)
@@ -112,6 +117,7 @@ class LiveDay:
         """Counts a step."""
         for name, taken in step.arrived.by_source.items():
             self.rows[name] += sum(taken.rows.values())
+        self.files |= {file.name for file in step.arrived.files}
         self.scores |= step.scores
         self.alerts += len(step.alerts)
         if step.arrived.by_source.keys() <= {*self.topics}:
@@ -169,14 +175,13 @@ def follow_day(
             "scores. Ctrl-C stops all.\n",
             highlight=False,
         )
-        feeder = Feeder(broker.address, events, seconds, stop)
+        landed = _Landed(str(landing), topics_of(business.sources), steps)
+        feeder = Feeder(broker.address, events, seconds, stop, landed.reaches)
 
         def tell(step: LiveStep) -> None:
             steps.add(step)
             for line in (*lines_of(step), *_highest(step)):
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
-            if feeder.has_all(steps.rows):
-                stop.set()
 
         follower.catch_up(tell)
         if events:
@@ -199,6 +204,34 @@ def _highest(step: LiveStep) -> list[str]:
     highest = sorted(step.scores.items(), key=lambda item: -item[1])[:HIGHEST]
     told = ", ".join(f"{key} {100 * probability:.1f} %" for key, probability in highest)
     return [f"         highest now: {told}"] if told else []
+
+
+class _Landed:
+    """Tells whether messages have landed since the beginning, and the files that hold them were taken."""
+
+    def __init__(self, landing: str, sources: Sequence[Source], steps: LiveDay) -> None:
+        self._landing, self._sources, self._steps = landing, sources, steps
+        self._before = {source.name: self._now(source) for source in sources}
+
+    def reaches(self, sent: Mapping[str, int]) -> bool:
+        """Whether so many messages of each topic have."""
+        return all(self._has(source, sent.get(source.name, 0)) for source in self._sources)
+
+    def _has(self, source: Source, sent: int) -> bool:
+        before, now = self._before[source.name], self._now(source)
+        taken = sum(name.startswith(f"{source.path}/") for name in self._steps.files.copy())
+        return now.messages - before.messages >= sent and taken >= now.files - before.files
+
+    def _now(self, source: Source) -> "_Count":
+        found = records(self._landing, source)
+        return _Count(len(found), sum(record.rows for record in found))
+
+
+class _Count(NamedTuple):
+    """Files of a topic in the landing zone, and the messages in them."""
+
+    files: int
+    messages: int
 
 
 class DayInSeconds:

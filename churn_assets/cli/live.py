@@ -67,10 +67,13 @@ def lines_of(step: "LiveStep") -> list[str]:
     from churn_assets.counts import counted
 
     found = {name: sum(taken.rows.values()) for name, taken in step.arrived.by_source.items()}
-    sources = ", ".join(f"{name} {count:,}" for name, count in found.items() if count)
+    named = ", ".join(f"{name} {count:,}" for name, count in found.items() if count)
+    sources = f" ({named})" if named else ""
     refused = f", {step.arrived.refused} of them refused" if step.arrived.refused else ""
+    unread = sum(len(taken.unread) for taken in step.arrived.by_source.values())
+    refused += f", {counted(unread, 'file')} unread" if unread else ""
     first = (
-        f"{step.at:%H:%M:%S} {counted(step.arrived.rows, 'row')} ({sources or 'none'}){refused}; "
+        f"{step.at:%H:%M:%S} {counted(step.arrived.rows, 'row')} {sources}{refused}; "
         f"{counted(len(step.scores), 'customer')} scored, {counted(len(step.alerts), 'alert')}; "
         f"{step.seconds:.1f} s after the first arrived"
     )

@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-PATIENCE_SECONDS = 300.0  # after the last event, until whoever follows has seen all
+PATIENCE_SECONDS = 120.0  # after the last event, until whoever follows has seen all
 FLUSH_SECONDS = 30.0
 
 
@@ -40,45 +40,52 @@ def events_of(files: Iterable[Path]) -> list[Event]:
 
 
 class Feeder(threading.Thread):
-    """Sends events to a broker until all are sent, or `stop` is set.
+    """Sends events to a broker, waits until they have arrived, and sets `stop`; also when it fails.
 
     Attributes:
-        sent: topic -> messages that the broker has taken.
-        failed: why it ended early, None if it did not. It sets `stop` then, so that nobody waits for the rest.
+        failed: why it ended early; None if it did not.
     """
 
-    def __init__(self, address: str, events: Sequence[Event], seconds: float, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        address: str,
+        events: Sequence[Event],
+        seconds: float,
+        stop: threading.Event,
+        arrived: Callable[[Mapping[str, int]], bool],
+    ) -> None:
         """Prepares.
 
         Args:
             address: of the broker; the topics are there.
             events: in the order of their shares.
             seconds: how long the day takes.
-            stop: ends it.
+            stop: ends it; it sets it itself when all has arrived.
+            arrived: whether so many messages (topic -> number) have arrived, and all is done that follows from them.
         """
         super().__init__(name="feeder", daemon=True)
-        self._address, self._events, self._seconds, self._stopped = address, events, seconds, stop
-        self._all_sent = threading.Event()
-        self.sent: dict[str, int] = {}
+        self._address, self._events, self._seconds = address, events, seconds
+        self._stopped, self._arrived = stop, arrived
         self.failed: BaseException | None = None
 
-    def has_all(self, seen: Mapping[str, int]) -> bool:
-        """Whether all is sent, and `seen` (topic -> rows) holds as many."""
-        return self._all_sent.is_set() and all(seen.get(name, 0) >= n for name, n in self.sent.items())
-
     def run(self) -> None:
-        """Sends each event at its moment; then waits that somebody sets `stop`."""
+        """Sends each event at its moment; then waits until all have arrived."""
         try:
-            self._send()
-            self._all_sent.set()
-            if not self._stopped.wait(PATIENCE_SECONDS):
-                count = sum(self.sent.values())
-                raise FeedError(f"Not all of {count} events arrived within {PATIENCE_SECONDS:g} s.")
+            sent = self._send()
+            end = time.monotonic() + PATIENCE_SECONDS
+            while not self._stopped.is_set() and not self._arrived(sent):
+                if time.monotonic() > end:
+                    raise FeedError(
+                        f"Not all of {sum(sent.values())} events arrived within {PATIENCE_SECONDS:g} s."
+                    )
+                self._stopped.wait(0.5)
         except BaseException as error:  # noqa: BLE001 (whoever started it raises it)
             self.failed = error
+        finally:
             self._stopped.set()
 
-    def _send(self) -> None:
+    def _send(self) -> dict[str, int]:
+        """Topic -> messages that the broker has taken."""
         from confluent_kafka import Producer
 
         taken: list[str] = []
@@ -98,4 +105,4 @@ class Feeder(threading.Thread):
         producer.flush(FLUSH_SECONDS)
         if len(taken) < asked and not self._stopped.is_set():
             raise FeedError(f"The broker took {len(taken)} of {asked} events.")
-        self.sent = {name: taken.count(name) for name in sorted({*taken})}
+        return {name: taken.count(name) for name in sorted({*taken})}
