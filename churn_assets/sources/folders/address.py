@@ -1,6 +1,7 @@
 """Foreign folders: how fsspec reaches each kind of store, secrets from the environment, and errors that tell none."""
 
 import os
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -29,7 +30,7 @@ class StoreDriver:
         install: command that installs it.
         login: names of the arguments for user and password; none where nobody logs in.
         version: names under which a listing tells the version of a file, the best first.
-        whole: a file is visible only when it is whole.
+        whole: a file is visible only when it is whole, and folders are but parts of names.
     """
 
     protocol: str
@@ -134,9 +135,8 @@ def folder_address(source: Source, environ: Mapping[str, str] = os.environ) -> F
 
 def _login(driver: StoreDriver, user: str, password: str) -> dict[str, Any]:
     if driver.protocol == "http":
-        from aiohttp import BasicAuth
-
-        return {"client_kwargs": {"auth": BasicAuth(user, password)}}
+        both = b64encode(f"{user}:{password}".encode()).decode()
+        return {"headers": {"Authorization": f"Basic {both}"}}  # aiohttp sends it to no other host
     return dict(zip(driver.login, (user, password), strict=True))
 
 

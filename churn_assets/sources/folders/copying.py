@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
@@ -31,12 +32,12 @@ COPY = re.compile(r"(.+)\.(\d{3,})-([0-9a-f]{10})-([0-9a-f]{10})\.[a-z.]+")
 
 @dataclass(frozen=True)
 class ForeignFile:
-    """A file in a foreign folder: its name below the folder, the date in it, its size and version."""
+    """A file in a foreign folder: its name below the folder, the date in it, its size if it is told, and version."""
 
     name: str
     path: str
     day: date
-    size: int
+    size: int | None
     version: str
     changed: datetime | None
 
@@ -147,7 +148,7 @@ def _files(
     """The files whose names are of the pattern, by date and name."""
     pattern, found, others = folder_of(source).pattern, [], []
     try:
-        listed: Mapping[str, Mapping[str, Any]] = fs.find(root, detail=True)
+        listed = _listed(address, fs, root, pattern.text.count("/") + 1)
     except Exception as error:  # noqa: BLE001 (each driver raises its own)
         raise address.error(error) from None
     for path, info in listed.items():
@@ -167,7 +168,7 @@ def _files(
                     name,
                     path,
                     day,
-                    info if info.get("size") is not None else _info(address, fs, path),
+                    info if _is_told(info) else _info(address, fs, path),
                 )
             )
     if not found and not copied:
@@ -183,15 +184,46 @@ def _files(
     yield from sorted(found, key=lambda file: (file.day, file.name))
 
 
+def _listed(
+    address: FolderAddress, fs: "AbstractFileSystem", root: str, depth: int
+) -> Mapping[str, Mapping[str, Any]]:
+    """Path -> what is told of a file, as many levels deep as the pattern has.
+
+    `find` of fsspec passes over folders that cannot be listed, which then look empty.
+    """
+    if address.driver.whole:
+        found: Mapping[str, Mapping[str, Any]] = fs.find(root, detail=True)
+        return found
+    files, level = dict[str, Mapping[str, Any]](), [root]
+    for _ in range(depth):
+        listed = [(folder, info) for folder in level for info in fs.ls(folder, detail=True)]
+        files |= {info["name"]: info for _, info in listed if info["type"] != "directory"}
+        level = [
+            path
+            for folder, info in listed
+            if info["type"] == "directory" and (path := info["name"].rstrip("/")) != folder
+        ]
+    return files
+
+
+def _is_told(info: Mapping[str, Any]) -> bool:
+    """Whether a listing tells the size; of a link it tells the time of the link, not of its file."""
+    return info.get("size") is not None and not info.get("islink")
+
+
 def _file(address: FolderAddress, name: str, path: str, day: date, info: Mapping[str, Any]) -> ForeignFile:
     version = next((str(info[key]) for key in address.driver.version if info.get(key)), "")
     changed = info.get("mtime")
     if isinstance(changed, (int, float)):
         changed = datetime.fromtimestamp(changed, UTC)
     elif isinstance(told := info.get("Last-Modified"), str):
-        changed = parsedate_to_datetime(told)
+        with suppress(ValueError):  # some servers tell words
+            changed = parsedate_to_datetime(told)
     changed = changed if isinstance(changed, datetime) else None
-    return ForeignFile(name, path, day, int(info.get("size") or 0), version, changed)
+    if changed is not None and changed.tzinfo is None:
+        changed = changed.replace(tzinfo=UTC)
+    size = info.get("size")
+    return ForeignFile(name, path, day, None if size is None else int(size), version, changed)
 
 
 def _info(address: FolderAddress, fs: "AbstractFileSystem", path: str) -> Mapping[str, Any]:
@@ -214,14 +246,15 @@ def _copy(
     done: CopiedFiles,
 ) -> None:
     """Copies a file, unless it is still growing, or has the content of a copy."""
-    if not address.driver.whole and file.changed and (now - file.changed).total_seconds() < SETTLED_SECONDS:
+    age = (now - file.changed).total_seconds() if file.changed else None
+    if not address.driver.whole and age is not None and abs(age) < SETTLED_SECONDS:
         done.growing.append(file.name)
         return
     note(f"{source.name}: copying {file.name}")
     draft, content, size = _drafted(folder, address, fs, file)
     if not address.driver.whole:
         after = _file(address, file.name, file.path, file.day, _info(address, fs, file.path))
-        if (after.size, after.version) != (file.size, file.version) or size != after.size:
+        if (after.size, after.version) != (file.size, file.version) or after.size not in (size, None):
             done.growing.append(file.name)
             return
     stem, ending = _stem_and_ending(source, file.name)
@@ -264,7 +297,10 @@ def _stem_and_ending(source: Source, name: str) -> tuple[str, str]:
             flat, compressed = flat[: -len(ending)], ending
     if flat.lower().endswith(f".{source.format}"):
         flat = flat[: -len(source.format) - 1]
-    return NOT_IN_NAMES.sub("_", flat).lstrip("_") or "file", f".{source.format}{compressed}"
+    stem = NOT_IN_NAMES.sub("_", flat).lstrip("_") or "file"
+    if stem != flat:  # another name may become the same
+        stem = f"{stem}_{_digest(flat.encode(errors='surrogateescape'))[:6]}"
+    return stem, f".{source.format}{compressed}"
 
 
 def _digest(text: bytes) -> str:
