@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from churn_assets.backup.restoring import restore
+from churn_assets.backup.taking import Backup
 from churn_assets_tests.backup.conftest import SmallHome
 
 
@@ -27,7 +28,7 @@ def test_a_pipe_does_not_stop_the_backup_and_is_told(mine: SmallHome) -> None:
     folder = mine.settings.home_path / "landing" / "events"
     folder.mkdir(parents=True, exist_ok=True)
     os.mkfifo(folder / "pipe")
-    done = []
+    done: list[Backup] = []
     thread = threading.Thread(target=lambda: done.append(mine.back_up()), daemon=True)
     thread.start()
     thread.join(30)

@@ -97,7 +97,10 @@ def filter_of(collection: SourceCollection, start: Cursor | None, before: Cursor
     if bounds and collection.cursor:
         within: dict[str, Any] = {collection.cursor: bounds}
         own = TYPES.get((start or before).kind, "string")  # type: ignore[union-attr]
-        ways = [within, {collection.cursor: {"$type": [kind for kind in ALL_TYPES if kind != own]}}]
+        ways: list[dict[str, Any]] = [
+            within,
+            {collection.cursor: {"$type": [kind for kind in ALL_TYPES if kind != own]}},
+        ]
         if start is None or before is None:
             ways.append({collection.cursor: None})
         parts.append({"$or": ways})
