@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 SECONDS = 60  # for an answer
+DEEPEST = 8  # levels of folders, where no pattern tells them
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,34 @@ class FolderAddress:
             raise self.error(error) from None
         return fs, str(fs._strip_protocol(self.location)).rstrip("/")
 
+    def listed(
+        self, fs: "AbstractFileSystem", root: str, depth: int = DEEPEST
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Returns path -> what is told of each file below a folder, so many levels deep.
+
+        `find` of fsspec passes over folders that cannot be listed, which then look empty, and follows links of pages
+        without end.
+
+        Raises:
+            ExtractError: the store refuses, or does not answer.
+        """
+        try:
+            if self.driver.whole:
+                found: Mapping[str, Mapping[str, Any]] = fs.find(root, detail=True)
+                return found
+            files, level = dict[str, Mapping[str, Any]](), [root]
+            for _ in range(depth):
+                listed = [(folder, info) for folder in level for info in fs.ls(folder, detail=True)]
+                files |= {info["name"]: info for _, info in listed if info["type"] != "directory"}
+                level = [
+                    path
+                    for folder, info in listed
+                    if info["type"] == "directory" and (path := info["name"].rstrip("/")) != folder
+                ]
+        except Exception as error:  # noqa: BLE001 (each driver raises its own)
+            raise self.error(error) from None
+        return files
+
     def error(self, error: BaseException) -> ExtractError:
         """Returns the error for what a store or its driver has said, without a secret."""
         said = " ".join(f"{type(error).__name__}: {error}".split())
@@ -105,13 +134,12 @@ def folder_of(source: Source) -> SourceFolder:
     return source.origin
 
 
-def folder_address(source: Source, environ: Mapping[str, str] = os.environ) -> FolderAddress:
+def folder_address(folder: SourceFolder, environ: Mapping[str, str] = os.environ) -> FolderAddress:
     """Returns the folder to look into; connects to nothing.
 
     Raises:
         ExtractError: a variable is not set, or the driver is not installed.
     """
-    folder = folder_of(source)
     driver = DRIVERS[folder.kind]
     if find_spec(driver.module) is None:
         raise ExtractError(

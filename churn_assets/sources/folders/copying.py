@@ -90,7 +90,7 @@ def copy_new(
     Raises:
         ExtractError: the store does not answer, or no name in it is of the pattern and nothing was copied before.
     """
-    started, done, address = time.monotonic(), CopiedFiles(), folder_address(source, environ)
+    started, done, address = time.monotonic(), CopiedFiles(), folder_address(folder_of(source), environ)
     remove_unfinished(landing, source)
     known = _copies(landing, source)
     fs, root = address.connect()
@@ -147,11 +147,7 @@ def _files(
 ) -> Iterator[ForeignFile]:
     """The files whose names are of the pattern, by date and name."""
     pattern, found, others = folder_of(source).pattern, [], []
-    try:
-        listed = _listed(address, fs, root, pattern.text.count("/") + 1)
-    except Exception as error:  # noqa: BLE001 (each driver raises its own)
-        raise address.error(error) from None
-    for path, info in listed.items():
+    for path, info in address.listed(fs, root, pattern.text.count("/") + 1).items():
         name = path.removeprefix(root).lstrip("/")
         try:
             day = pattern.date_of(name)
@@ -182,28 +178,6 @@ def _files(
         )
     done.others = len(others)
     yield from sorted(found, key=lambda file: (file.day, file.name))
-
-
-def _listed(
-    address: FolderAddress, fs: "AbstractFileSystem", root: str, depth: int
-) -> Mapping[str, Mapping[str, Any]]:
-    """Path -> what is told of a file, as many levels deep as the pattern has.
-
-    `find` of fsspec passes over folders that cannot be listed, which then look empty.
-    """
-    if address.driver.whole:
-        found: Mapping[str, Mapping[str, Any]] = fs.find(root, detail=True)
-        return found
-    files, level = dict[str, Mapping[str, Any]](), [root]
-    for _ in range(depth):
-        listed = [(folder, info) for folder in level for info in fs.ls(folder, detail=True)]
-        files |= {info["name"]: info for _, info in listed if info["type"] != "directory"}
-        level = [
-            path
-            for folder, info in listed
-            if info["type"] == "directory" and (path := info["name"].rstrip("/")) != folder
-        ]
-    return files
 
 
 def _is_told(info: Mapping[str, Any]) -> bool:
