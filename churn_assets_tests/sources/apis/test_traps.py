@@ -118,7 +118,7 @@ def test_a_secret_in_the_path_is_in_no_message(api: Api, waits: list[float]) -> 
     ):
         source = api.source(location=location)
         with pytest.raises(ExtractError) as error:
-            api.extract(source, **environ)
+            api.extract(source, 0, **environ)
         assert api.service.asked[-1].path == f"/{CANARY}/v1/orders"
         assert CANARY not in str(error.value) and "/orders answers 404" in str(error.value)
         assert CANARY not in repr(asker_of(source, environ))
