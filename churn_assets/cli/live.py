@@ -74,7 +74,7 @@ def lines_of(step: "LiveStep") -> list[str]:
     unread = sum(len(taken.unread) for taken in step.arrived.by_source.values())
     refused += f", {counted(unread, 'file')} unread" if unread else ""
     first = (
-        f"{step.at:%H:%M:%S} {counted(step.arrived.rows, 'row')} {sources}{refused}; "
+        f"{step.at:%H:%M:%S} {counted(step.arrived.rows, 'row')}{sources}{refused}; "
         f"{counted(len(step.scores), 'customer')} scored, {counted(len(step.alerts), 'alert')}; "
         f"{step.seconds:.1f} s after the first arrived"
     )

@@ -154,9 +154,18 @@ class LiveState:
         """The lake as of now, narrowed to these customers."""
         held = {tables.silver(held.source).path: held.of(keys) for held in self._sources.values()}
         held[tables.RECONCILIATION.path] = self.reconciliation
-        of_days = {day: rows.of(keys) for day, rows in self._days.items()}
-        held |= _concatenated(tables.CURRENT_SNAPSHOT.path, of_days)
+        if self.lakehouse.exists(tables.CURRENT_SNAPSHOT):
+            held[tables.CURRENT_SNAPSHOT.path] = self._snapshots_of(keys)
         return Overlay(self.lakehouse, held)
+
+    def _snapshots_of(self, keys: Set[str]) -> "pa.Table":
+        """The snapshots of these customers as of the days before; never those of others, or of this day."""
+        import pyarrow as pa
+
+        parts = [rows.of(keys) for rows in self._days.values()]
+        if not parts:
+            parts = [self.lakehouse.arrow(tables.CURRENT_SNAPSHOT, None, [(DAY, "=", date.max)])]
+        return pa.concat_tables(parts, promote_options="default")
 
     def _connect(self) -> None:
         self._groups = components(pair for held in self._sources.values() for pair in held.merged())
@@ -209,9 +218,3 @@ class LiveState:
                 }
             )
         return table.rows([*others, *here.values()])
-
-
-def _concatenated(path: str, of_days: "Mapping[date, pa.Table]") -> "dict[str, pa.Table]":
-    import pyarrow as pa
-
-    return {path: pa.concat_tables(of_days.values(), promote_options="default")} if of_days else {}

@@ -14,7 +14,7 @@ from churn_assets.live.following import Follower, NothingDeliveredError
 from churn_assets.live.scoring import NoModelError
 from churn_assets.ml.portable.model import PortableModel
 from churn_assets_tests.lakes import write_jsonl
-from churn_assets_tests.live.world import TODAY, World, model, ticket_of, tracking_of
+from churn_assets_tests.live.world import MORNING, TODAY, World, model, ticket_of, tracking_of
 
 pytestmark = pytest.mark.one_engine(reason="the parity of what it computes is tested on the lake of a job")
 
@@ -26,8 +26,8 @@ def _follower(world: World, models: dict[str, PortableModel] | None = None, toda
     )
 
 
-def _tickets(world: World, name: str, *rows: Any) -> None:
-    write_jsonl(world.settings.landing_uri, "tickets", str(TODAY), rows, name)
+def _tickets(world: World, name: str, *rows: Any, day: date = TODAY) -> None:
+    write_jsonl(world.settings.landing_uri, "tickets", str(day), rows, name)
 
 
 def test_a_restart_scores_the_same_again_and_tells_nobody_twice(world: World) -> None:
@@ -52,6 +52,13 @@ def test_a_new_champion_scores_without_a_restart(world: World) -> None:
     key = world.key(6)
     assert before is not None and after is not None
     assert after.scores[key] > before.scores[key] and after.arrived.rows == 1
+
+
+def test_only_the_touched_are_scored_where_the_first_snapshots_are_of_the_same_day(world: World) -> None:
+    follower = _follower(world, today=MORNING)
+    _tickets(world, "a", ticket_of(10, 6, f"{MORNING}T08:00:00Z"), day=MORNING)
+    done = follower.step()
+    assert done is not None and set(done.scores) == {world.key(6)}
 
 
 def test_what_cannot_be_used_is_counted(world: World) -> None:
