@@ -81,7 +81,7 @@ def test_a_clock_that_is_ahead_deletes_nothing(days_old: tuple[float, ...]) -> N
     assert _forget(repository, clock_is_right=True) == sum(days > 35 for days in days_old[1:])
 
 
-def test_a_backup_of_the_future_is_told_and_never_the_newest(mine: SmallHome) -> None:
+def test_a_backup_of_the_future_is_told_and_never_the_newest() -> None:
     repository: Any = Deletions(-20, 0, 1)
     [_, present, future] = repository.found
     with pytest.raises(BackupError, match=rf"{future.name} is later than .* forget {future.name}"):
