@@ -177,10 +177,10 @@ def conclusion(found: CampaignResult) -> str:
     else:
         told.append("No campaign can be measured yet: too few customers left in the arms.")
     ours, risk, best = (found.of(name).profit for name in (PLAN, RISK, ORACLE))
-    share = f" ({ours / best:.0%} of the oracle's)" if best > 0 else ""
+    share = f" ({ours / best:.0%} of the oracle's)" if best > 0 and ours > 0 else ""
     told.append(
         f"By the truth our plans earn {ours:,.0f} {found.currency}{share}, highest risk first {risk:,.0f}, "
-        f"{OFF} 0."
+        f"the oracle {best:,.0f}, {OFF} 0."
     )
     if not found.plan.offers_work:
         claims = len({one.campaign_id for one in found.campaigns if one.claims and one.campaign_id != ALL})

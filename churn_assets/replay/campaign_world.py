@@ -28,7 +28,7 @@ from churn_assets.simulator.plan import SimulationPlan
 from churn_assets.simulator.telecom import Telecom
 
 HISTORY = 13  # months before the first plan: for the features, and for the cohorts of a training
-LEAST_CUSTOMERS = 500  # of fewer too few leave to train on
+LEAST_CUSTOMERS = 1_000  # of fewer, too few of the test cohort may leave to judge a model by
 LAST_ONES = 2  # months after the last plan, until its first outcomes are known
 FOLDER = "campaigns"
 SHIPPED_CUSTOMERS = 5_000  # for whom budget and capacities of the shipped business are meant
@@ -111,7 +111,8 @@ def make_campaign_home(settings: Settings, plan: CampaignPlan) -> Settings:
         raise ReplayError(str(error)) from error
     if plan.customers < LEAST_CUSTOMERS:
         raise ReplayError(
-            f"{plan.customers} customers are too few to train on; ask for at least {LEAST_CUSTOMERS} with --campaigns."
+            f"{plan.customers:,} customers are too few to train on; ask for at least {LEAST_CUSTOMERS:,} with "
+            "--campaigns."
         )
     home, told = home_of(settings), json.loads(json.dumps(asdict(plan)))
     file = home / FOLDER / "plan.json"

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from churn_assets.cli.main import cli
 from churn_assets.contracts.loader import load_business
+from churn_assets.graph.names import INGEST, SNAPSHOT, TRAIN
 from churn_assets.lakehouse.stores import unregistered
 from churn_assets.months import month_end
 from churn_assets.replay.campaign_report import campaigns_page, print_campaigns
@@ -33,7 +34,7 @@ from churn_assets.settings import Settings
 from churn_assets.simulator.dates import NEVER, to_day
 from churn_assets.simulator.living import LivingWorld
 
-SMALL = CampaignPlan(customers=500, months=16, seed=2)
+SMALL = CampaignPlan(customers=1_000, months=16, seed=2)
 NOTHING = {policy: {"contacts": 0.0, "saved": 0.0, "profit": 0.0} for policy in POLICIES}
 
 
@@ -57,8 +58,10 @@ def lived(own: Settings, plan: CampaignPlan, months: Sequence[str]) -> CampaignW
 def test_too_few_months_or_customers_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ReplayError, match="ask for at least 16"):
         make_campaign_home(settings(tmp_path), replace(SMALL, months=15))
-    with pytest.raises(ReplayError, match="499 customers are too few to train on"):
-        make_campaign_home(settings(tmp_path), replace(SMALL, customers=499))
+    with pytest.raises(
+        ReplayError, match="999 customers are too few to train on; ask for at least 1,000 with"
+    ):
+        make_campaign_home(settings(tmp_path), replace(SMALL, customers=999))
     with pytest.raises(ReplayError, match="seed=-1 must not be negative"):
         make_campaign_home(settings(tmp_path), replace(SMALL, seed=-1))
     assert not (tmp_path / "home").exists()
@@ -79,8 +82,8 @@ def test_budget_and_capacities_fit_the_number_of_customers(tmp_path: Path) -> No
     shipped = make_campaign_home(settings(tmp_path), SMALL)
     file = load_business(shipped.business_path).file
     assert file.campaigns is not None
-    assert (file.campaigns.budget, file.campaigns.capacity[0].contacts) == (300, 30)
-    assert [offer.capacity for offer in file.offers] == [None, None, 10, None]
+    assert (file.campaigns.budget, file.campaigns.capacity[0].contacts) == (600, 60)
+    assert [offer.capacity for offer in file.offers] == [None, None, 20, None]
 
 
 @pytest.mark.slow
@@ -205,3 +208,30 @@ def test_options_that_do_not_fit_are_refused(
     done = CliRunner().invoke(cli, ["replay", *options])
     assert done.exit_code == 2 and said in done.output
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.slow
+def test_the_command_goes_on_after_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[str, str, str]] = []
+
+    def until_the_training(_: object, own: Settings, job: str, months: Sequence[str], *__: object) -> None:
+        ran.append((job, months[0], months[-1]))
+        if job == TRAIN:
+            raise KeyboardInterrupt
+
+    monkeypatch.setenv("CHURN_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("churn_assets.replay.campaign_months.run_job", until_the_training)
+    command = ["replay", "--campaigns", "--customers", "1000", "--months", "16"]
+    for _ in ("at first", "again"):
+        done = CliRunner().invoke(cli, command)
+        assert done.exit_code == 1 and "Aborted!" in done.output
+        assert "Stopped in 2025-01. The same command goes on from there." in done.output
+    first = [
+        (INGEST, "2024-01", "2025-01"),
+        (SNAPSHOT, "2024-06", "2025-01"),
+        (TRAIN, "2025-01", "2025-01"),
+    ]
+    assert ran == first * 2, "a month that did not end is run again"
+    other = CliRunner().invoke(cli, [*command, "--seed", "5"])
+    assert other.exit_code == 2 and "holds another replay, with seed" in other.output
+    assert len(ran) == 6
