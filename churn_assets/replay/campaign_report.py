@@ -94,7 +94,9 @@ def campaigns_page(found: CampaignResult) -> str:
             ),
         ],
     )
-    pictures = {CHURN: _churn(found), EFFECTS: _effects(found), PROFIT: _profit(found)}
+    pictures = {CHURN: _churn(found), PROFIT: _profit(found)}
+    if any(one.holds is not None for one in found.campaigns):
+        pictures[EFFECTS] = _effects(found)
     return html_page(document, {name: as_png(figure, dpi=110) for name, figure in pictures.items()})
 
 
@@ -109,8 +111,10 @@ def _churn(found: CampaignResult) -> "Figure":
 
 
 def _effects(found: CampaignResult) -> "Figure":
+    from matplotlib.ticker import PercentFormatter
+
     figure, axes = blank("", "", "difference of the shares who left", width=9.5)
-    shown = [one for one in found.campaigns if one.measured is not None and one.truth is not None]
+    shown = [one for one in found.campaigns if one.holds is not None]
     at = list(range(len(shown)))
     ranges = [one.measured for one in shown if one.measured is not None]
     below_above = [[value - low for value, low, _ in ranges], [high - value for value, _, high in ranges]]
@@ -127,6 +131,7 @@ def _effects(found: CampaignResult) -> "Figure":
     axes.plot(at, [one.truth or 0.0 for one in shown], "D", color=ORANGE, ms=5, label="truth")
     names = [f"{one.campaign_id}\n{one.days} days" for one in shown]
     axes.set_xticks(at, names, rotation=60, ha="right", fontsize=7)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.legend(frameon=False)
     return figure
 

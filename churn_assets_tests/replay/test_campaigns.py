@@ -35,6 +35,7 @@ from churn_assets.simulator.dates import NEVER, to_day
 from churn_assets.simulator.living import LivingWorld
 
 SMALL = CampaignPlan(customers=1_000, months=16, seed=2)
+PICTURE = '<img src="data:image/png;base64,'
 NOTHING = {policy: {"contacts": 0.0, "saved": 0.0, "profit": 0.0} for policy in POLICIES}
 
 
@@ -180,7 +181,8 @@ def test_where_nothing_can_be_measured_nothing_is_claimed() -> None:
     found = _result(works=False, campaigns=[], left=[])
     said = conclusion(found)
     assert "No campaign can be measured yet" in said and "no effect is claimed" in said
-    assert "What campaigns did" in campaigns_page(found)
+    page = campaigns_page(found)
+    assert "What campaigns did" in page and page.count(PICTURE) == 2, "none of effects"
 
 
 def test_tables_and_page_tell_the_same() -> None:
@@ -189,7 +191,7 @@ def test_tables_and_page_tell_the_same() -> None:
     told, page = console.export_text(), campaigns_page(found)
     for said in ("retention-2025-02", "highest risk first", "-7.0% to -1.0%"):
         assert said in told and said in page, said
-    assert page.count('<img src="data:image/png;base64,') == 3
+    assert page.count(PICTURE) == 3
 
 
 @pytest.mark.parametrize(
