@@ -16,7 +16,7 @@ from churn_assets.replay.policies import true_difference
 from churn_assets.replay.replayed_months import progress_on
 from churn_assets.retention.contacts import AS_OF, KEY
 from churn_assets.retention.measure import FEWER, MORE
-from churn_assets.retention.results_told import CAMPAIGN, NOT_MATURED, PLAN, newest_results
+from churn_assets.retention.results_told import ALL, CAMPAIGN, NOT_MATURED, PLAN, newest_results
 from churn_assets.runs import dagster_instance
 from churn_assets.settings import Settings
 from churn_assets.simulator.dates import to_day
@@ -73,7 +73,7 @@ def _result(life: CampaignLife) -> CampaignResult:
 
 
 def _campaigns(life: CampaignLife, lakehouse: Lakehouse, business: Business) -> list[JudgedCampaign]:
-    """The campaigns of the newest results whose days are over, with the truth."""
+    """The campaigns of the newest results whose days are over, with the truth; all together at the end."""
     names = [KEY, AS_OF, "campaign_id", "holdout_id", "arm", "offer"]
     rows = lakehouse.arrow(tables.CAMPAIGN_PLAN, names).to_pandas()
     rows = rows[rows["arm"].notna() & rows["offer"].notna()].rename(columns={"holdout_id": "draw"})
@@ -96,4 +96,5 @@ def _campaigns(life: CampaignLife, lakehouse: Lakehouse, business: Business) -> 
         )
 
     whole = [r for r in newest_results(lakehouse) if (r["origin"], r["scope"]) == (PLAN, CAMPAIGN)]
-    return [judged(row) for row in whole if row["status"] != NOT_MATURED]
+    over = [row for row in whole if row["status"] != NOT_MATURED and row["treated"]]
+    return [judged(row) for row in sorted(over, key=lambda row: row["campaign_id"] == ALL)]
