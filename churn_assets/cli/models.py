@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from churn_assets.cli.options import SEED, customers_option, month_of_word, settings_of_process
@@ -174,8 +175,25 @@ def what_if(customer: str, month: str | None, wishes: tuple[tuple[str, str], ...
     is_flag=True,
     help="Ingest all months in one run before; the tables are the same, and it takes a fraction of the time.",
 )
+@click.option(
+    "--campaigns",
+    is_flag=True,
+    help="Instead plan, approve and measure a campaign each month, in two copies of a world that does not change.",
+)
+@click.option(
+    "--offers-do-nothing", is_flag=True, help="With --campaigns: offers are accepted, and change nothing."
+)
+@click.pass_context
 def replay_command(
-    customers: int, months: int, drift_from: str, no_drift: bool, seed: int, at_once: bool
+    context: click.Context,
+    customers: int,
+    months: int,
+    drift_from: str,
+    no_drift: bool,
+    seed: int,
+    at_once: bool,
+    campaigns: bool,
+    offers_do_nothing: bool,
 ) -> None:
     """Live through a simulated world month by month, with a change of regime in its middle.
 
@@ -186,13 +204,38 @@ def replay_command(
 
     \b
       CHURN_HOME=HOME/replay CHURN_BUSINESS=HOME/replay/telecom make ui
+
+    With --campaigns: do campaigns keep customers, and do we measure what they do? One copy of the world is left alone,
+    the other is treated by our plans. Tables, and with pictures CHURN_HOME/replay/campaigns.html, show churn without
+    and with, the measured effects against the true ones, and the profit of our plans against other policies. After an
+    interruption the same command goes on.
+
+    \b
+      churn-assets replay --campaigns --customers 1000 --months 18
     """
+    from churn_assets.replay.campaign_world import CampaignPlan
+    from churn_assets.replay.campaigns import replay_campaigns
     from churn_assets.replay.replay import ReplayError, replay
     from churn_assets.replay.world import Plan
     from churn_assets.simulator.simulate import SimulationError
 
-    plan = Plan(customers, months, None if no_drift else drift_from, seed, at_once)
+    _require_fitting(context, campaigns)
     try:
+        if campaigns:
+            ours = CampaignPlan(customers, months, seed, not offers_do_nothing)
+            replay_campaigns(settings_of_process(), ours, Console())
+            return
+        plan = Plan(customers, months, None if no_drift else drift_from, seed, at_once)
         replay(settings_of_process(), plan, Console())
     except (ReplayError, SimulationError) as error:
         raise click.UsageError(str(error)) from error
+
+
+def _require_fitting(context: click.Context, campaigns: bool) -> None:
+    """Refuses options that mean nothing with, or without, --campaigns."""
+    idle = ("drift_from", "no_drift", "at_once") if campaigns else ("offers_do_nothing",)
+    given = [name for name in idle if context.get_parameter_source(name) == ParameterSource.COMMANDLINE]
+    if given:
+        option = f"--{given[0].replace('_', '-')}"
+        when = "with" if campaigns else "without"
+        raise click.UsageError(f"{option} means nothing {when} --campaigns; leave it out.")

@@ -17,6 +17,24 @@ OF_A_REPLAY = (
         False,
         unneeded=OF_REPLAY,
     ),
+    Store(
+        "campaigns",
+        "files",
+        "The plan of a replay with campaigns, and of each month who was contacted and what each policy would bring.",
+        False,
+        UNTIL_DELETED,
+        False,
+        unneeded=OF_REPLAY,
+    ),
+    Store(
+        "campaigns.html",
+        "file",
+        "Page of a replay with campaigns.",
+        False,
+        UNTIL_DELETED,
+        False,
+        unneeded=OF_REPLAY,
+    ),
     Store("replay.html", "file", "Page of what came out.", False, UNTIL_DELETED, False, unneeded=OF_REPLAY),
 )
 ELSEWHERE = (

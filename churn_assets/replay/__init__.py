@@ -3,6 +3,6 @@ change and repairs the model.
 
 It uses the jobs and decisions of normal operation. Only the clock is simulated.
 
-May import: automation, churn_assets, contracts, graph, lakehouse, ml, models, reporting, retention,
+May import: automation, churn_assets, contracts, graph, lakehouse, ml, models, operations, reporting, retention,
 simulator.
 """

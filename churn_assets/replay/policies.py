@@ -20,6 +20,7 @@ from churn_assets.simulator.living import LivingWorld
 CONTACT_AFTER = 3  # days from the as_of_date to the contact: the plan, its approval and the list
 PLAN, RISK, RANDOM, ORACLE, OFF = "our plan", "highest risk first", "random", "oracle", "nobody"
 OF_A_CONTACT = ("expected", "expected_cost", "true_saved", "true_cost")
+POLICIES = (PLAN, OFF, RISK, RANDOM, ORACLE)
 
 
 Truth = Callable[[NDArray[np.bool_]], tuple[Floats, Floats]]

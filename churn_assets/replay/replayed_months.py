@@ -157,6 +157,18 @@ class Life:
         run_job(self.instance, self.settings, job, months, None, tags)
 
 
+def progress_on(console: Console) -> Progress:
+    """The display of a replay; its task has a field `month`."""
+    columns = (
+        TextColumn("[bold]replay {task.fields[month]}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    return Progress(*columns, console=console)
+
+
 def live_through(
     settings: Settings, business: Business, plan: Plan, console: Console
 ) -> list[ReplayedTraining]:
@@ -165,14 +177,7 @@ def live_through(
     Raises:
         RunError: a job other than a training failed; the Dagster instance in the home contains its run.
     """
-    columns = (
-        TextColumn("[bold]replay {task.fields[month]}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    with dagster_instance(settings) as instance, Progress(*columns, console=console) as progress:
+    with dagster_instance(settings) as instance, progress_on(console) as progress:
         life = Life(settings, business, plan, instance, progress)
         life.live()
         return life.trainings

@@ -1,8 +1,10 @@
 """Makes the world of a replay: its own home, a business with a longer calendar, simulated extracts."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.console import Console
@@ -50,11 +52,20 @@ class Plan:
         return month_range(START, add_months(START, self.months - 1))
 
 
-def business_between(folder: Path, first: str, last: str, candidates: tuple[str, ...] | None = None) -> Path:
+def business_between(
+    folder: Path,
+    first: str,
+    last: str,
+    candidates: tuple[str, ...] | None = None,
+    change: Callable[[dict[str, Any]], None] | None = None,
+) -> Path:
     """Copies the shipped business to `folder` with a calendar from `first` to `last`, and returns the folder.
 
     Args:
+        folder: that is made.
+        first, last: months.
         candidates: candidates of the copy; None: those of the shipped business.
+        change: changes the content of churn.yaml further.
     """
     shutil.copytree(SHIPPED_BUSINESSES / BUSINESS, folder)
     file = folder / "churn.yaml"
@@ -62,6 +73,8 @@ def business_between(folder: Path, first: str, last: str, candidates: tuple[str,
     content["calendar"] = {"start": first, "end": last}
     if candidates:
         content["training"]["candidates"] = list(candidates)
+    if change is not None:
+        change(content)
     file.write_text(yaml.safe_dump(content, sort_keys=False))
     return folder
 
@@ -73,7 +86,7 @@ def make_world(settings: Settings, plan: Plan, console: Console) -> Settings:
         ReplayError: the folder exists already, the plan has too few months, or its change is not in one of them.
         SimulationError: the plan cannot be simulated; the folder is removed.
     """
-    home = settings.home_path / "replay"
+    home = home_of(settings)
     if home.exists():
         raise ReplayError(
             f"{home} holds an earlier replay. Remove the folder, or choose another with CHURN_HOME."
@@ -86,15 +99,12 @@ def make_world(settings: Settings, plan: Plan, console: Console) -> Settings:
         raise ReplayError(
             f"--drift-from {plan.drift_from} is not one of the months {plan.calendar[0]} to {plan.calendar[-1]}."
         )
-    folder = business_between(home / BUSINESS, plan.calendar[0], plan.calendar[-1], plan.candidates)
-    places = {"home": str(home), "business": str(folder)}
-    # None: the defaults in `home`, so that the real landing zone, lake, MLflow and audit are not touched
-    elsewhere = dict.fromkeys(("landing", "lake", "tracking_uri", "artifacts", "audit_anchor"))
-    own = Settings(**(settings.model_dump() | places | elsewhere))
+    business_between(home / BUSINESS, plan.calendar[0], plan.calendar[-1], plan.candidates)
+    own = settings_in(settings, home)
     try:
         simulate(
             own,
-            load_business(folder),
+            load_business(own.business_path),
             customers=plan.customers,
             months=plan.months,
             last=plan.calendar[-1],
@@ -106,6 +116,19 @@ def make_world(settings: Settings, plan: Plan, console: Console) -> Settings:
         shutil.rmtree(home)  # the next call would take a partial world for an earlier replay
         raise
     return own
+
+
+def home_of(settings: Settings) -> Path:
+    """The home of a replay."""
+    return settings.home_path / "replay"
+
+
+def settings_in(settings: Settings, home: Path) -> Settings:
+    """The settings with all locations in the home of a replay."""
+    places = {"home": str(home), "business": str(home / BUSINESS)}
+    # None: the defaults in `home`, so that the real landing zone, lake, MLflow and audit are not touched
+    elsewhere = dict.fromkeys(("landing", "lake", "tracking_uri", "artifacts", "audit_anchor"))
+    return Settings(**(settings.model_dump() | places | elsewhere))
 
 
 def hazard_file(settings: Settings) -> Path:

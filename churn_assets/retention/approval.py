@@ -1,5 +1,7 @@
 """A person approves or closes a campaign: its record, and the change record."""
 
+from datetime import UTC, datetime
+
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.campaigns.record import (
@@ -21,7 +23,13 @@ SHOWN = 12  # digits of a digest
 
 
 def approve(
-    lakehouse: Lakehouse, campaign_id: str, by: str, note: str = "", *, seen: str | None = None
+    lakehouse: Lakehouse,
+    campaign_id: str,
+    by: str,
+    note: str = "",
+    *,
+    seen: str | None = None,
+    at: datetime | None = None,
 ) -> CampaignRecord:
     """A person approves a plan, which does not change any more.
 
@@ -31,6 +39,7 @@ def approve(
         by: the person.
         note: why.
         seen: digest of the plan that the person has seen; None: the plan as it is now.
+        at: when; None: now. Only a simulated clock tells another moment.
 
     Raises:
         CampaignError: nobody is named, there is no such campaign, it is not only planned, it was planned anew since it
@@ -72,7 +81,8 @@ def approve(
         approved_by=person,
     )
     with recorded(lakehouse, change, person):
-        return acted(lakehouse, last, by=person, what=APPROVED, state=APPROVED, note=note)
+        now = at or datetime.now(UTC)
+        return acted(lakehouse, last, by=person, what=APPROVED, state=APPROVED, note=note, at=now)
 
 
 def close(lakehouse: Lakehouse, campaign_id: str, by: str, note: str = "") -> CampaignRecord:

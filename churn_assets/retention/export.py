@@ -97,6 +97,7 @@ def export(
     kind: Format = "csv",
     with_identity: bool = False,
     note: str = "",
+    at: datetime | None = None,
 ) -> ExportedList:
     """Writes the list of an approved campaign: customers who consent at this moment, with their offers.
 
@@ -108,6 +109,7 @@ def export(
         kind: of file.
         with_identity: with the customer's id and contact columns; else customer keys only.
         note: why.
+        at: when; None: now. Only a simulated clock tells another moment.
 
     Raises:
         CampaignError: nobody is named, the campaign is not approved, its rows were changed, nobody's consent is known,
@@ -117,7 +119,7 @@ def export(
     person = require_person(by, "exports")
     found = approved_list(lakehouse, business, campaign_id, with_identity)
     last, rows = found.last, found.rows
-    now = datetime.now(UTC)
+    now = at or datetime.now(UTC)
     expires_on = now.date() + timedelta(days=found.days)
     file = _place(lakehouse.settings, f"{campaign_id}-{now:%H%M%S%f}{UNTIL}{expires_on}.{kind}")
     record(
@@ -143,6 +145,7 @@ def export(
                 exported=len(rows),
                 with_identity=with_identity,
                 expires_on=expires_on,
+                at=now,
             )
         except BaseException:
             file.unlink()  # no list without its record

@@ -30,7 +30,7 @@ class Landing:
     """The landing zone of one simulation; adds written rows and files to the summary.
 
     `later`, if given, decides by extract_date whether an extract is to come later; such extracts are written under
-    `coming`, in the same folders.
+    `coming`, in the same folders. With `keep`, files that are there already are left as they are.
     """
 
     def __init__(
@@ -39,11 +39,13 @@ class Landing:
         summary: SimulationSummary,
         coming: Path | None = None,
         later: Callable[[date], bool] | None = None,
+        keep: bool = False,
     ) -> None:
         self.root = root
         self.summary = summary
         self.coming = coming
         self.later = later
+        self.keep = keep
 
     def path(self, source: str, extract_date: date, part: int, extension: str) -> Path:
         """Path of the given part of an extract."""
@@ -107,7 +109,8 @@ class Landing:
         self._write(self.path(source, extract_date, part, "parquet"), source, table.num_rows, write)
 
     def _write(self, path: Path, source: str, rows: int, write: Callable[[BinaryIO], object]) -> None:
-        write_atomically(path, write)
+        if not (self.keep and path.exists()):
+            write_atomically(path, write)
         self.summary.rows[source] = self.summary.rows.get(source, 0) + rows
         self.summary.files[source] = self.summary.files.get(source, 0) + 1
 

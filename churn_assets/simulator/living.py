@@ -124,6 +124,11 @@ class LivingWorld:
         """A copy that lives on by itself, with the same random numbers."""
         return copy.deepcopy(self, {id(self.people): self.people})
 
+    def keep_nothing(self) -> None:
+        """Keeps no more contacts, invoices and tickets, of a copy of which nothing is delivered."""
+        for source in (self.retention, self.billing, self.helpdesk):
+            source.open_from = NEVER
+
     def agrees(self, slots: Array) -> Array:
         """Whether customers agree to contacts and do not object to profiling; no contact changes that."""
         told = objections(self.plan.seed, self.people.size, slots)

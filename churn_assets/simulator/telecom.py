@@ -11,13 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from churn_assets.months import month_of
-from churn_assets.simulator.dates import to_date, to_day
+from churn_assets.simulator.dates import month_end, to_date, to_day
 from churn_assets.simulator.dirt import CUT_SHARE, TRUNCATED_SHARE, Dirt
 from churn_assets.simulator.extracts import Landing
 from churn_assets.simulator.forecast import AHEAD
 from churn_assets.simulator.living import LivingWorld
 from churn_assets.simulator.plan import TELECOM_SOURCES, Progress, SimulationPlan, SimulationSummary
-from churn_assets.simulator.population import warm_up_start
 from churn_assets.simulator.state import NON_PAYMENT
 from churn_assets.simulator.state_extracts import (
     Columns,
@@ -60,35 +59,67 @@ def simulate_telecom(
     Raises FileExistsError, before it writes anything, if a source's folder in `landing` has files outside of the plan.
     Cost: about one second per 400,000 usage rows; memory grows with customers, not with months.
     """
-    return _Telecom(plan, landing, truth, coming).run(progress)
+    return Telecom(plan, landing, truth, coming).run(progress)
 
 
-class _Telecom:
-    def __init__(self, plan: SimulationPlan, landing: Path, truth: Path, coming: Path | None) -> None:
+class Telecom:
+    """A telecom operator that delivers, month by month: `begin`, `live_month` for each month of the plan, `finish`.
+
+    Args:
+        plan, landing, truth, coming: see `simulate_telecom`.
+        own_until, offers_work: see `LivingWorld`.
+        keep: leaves extracts that are there as they are.
+    """
+
+    def __init__(
+        self,
+        plan: SimulationPlan,
+        landing: Path,
+        truth: Path,
+        coming: Path | None = None,
+        *,
+        own_until: date | None = None,
+        offers_work: bool = True,
+        keep: bool = False,
+    ) -> None:
         self.plan = plan
         self.truth_folder = truth
         self.summary = SimulationSummary()
-        self.landing = Landing(landing, self.summary, coming, plan.is_daily)
+        self.landing = Landing(landing, self.summary, coming, plan.is_daily, keep)
         self.dirt = Dirt(plan)
         self.start = to_day(plan.start)
-        self.world = LivingWorld(plan, for_extracts=True)
+        self.world = LivingWorld(plan, own_until, offers_work, for_extracts=True)
+        self.change_days = {to_day(value) for value in plan.change_extracts}
         self.usage = UsageFeed(self.dirt)
         self.truth = Truth()
         self.delivered_until = self.start - 1
 
     def run(self, progress: Progress | None) -> SimulationSummary:
-        plan = self.plan
+        """Lives through all months and writes everything."""
+        self.begin()
+        for number, month in enumerate(self.plan.month_keys, start=1):
+            self.live_month()
+            if progress is not None:
+                progress(f"telecom {month}", number, self.plan.months)
+        return self.finish()
+
+    def begin(self) -> None:
+        """Marks the landing zone, and lives until the day before the first month; see `Landing.begin`."""
         self.landing.begin(self._planned(), TELECOM_SOURCES)
-        change_days = {to_day(value) for value in plan.change_extracts}
-        month_ends = {to_day(value): number for number, value in enumerate(plan.month_ends, start=1)}
-        for day in range(warm_up_start(plan), to_day(plan.end) + 1):
+        while self.world.day < self.start - 1:
             self._live()
-            if day in change_days:
-                self._deliver_changes(to_date(day))
-            if day in month_ends:
-                self._close_month(day)
-                if progress is not None:
-                    progress(f"telecom {month_of(to_date(day))}", month_ends[day], plan.months)
+
+    def live_month(self) -> None:
+        """Lives until the end of the next month, and delivers its extracts."""
+        last = to_day(month_end(to_date(self.world.day + 1)))
+        while self.world.day < last:
+            self._live()
+            if self.world.day in self.change_days:
+                self._deliver_changes(to_date(self.world.day))
+        self._close_month(last)
+
+    def finish(self) -> SimulationSummary:
+        """Writes the truth, and removes the mark."""
         self._conclude()
         self.landing.finish()
         return self.summary
