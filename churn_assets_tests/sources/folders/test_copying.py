@@ -150,6 +150,18 @@ def test_each_file_is_copied_once_and_a_changed_one_is_a_redelivery(
     assert not list((tmp_path / "landing").rglob(".*"))
 
 
+def test_a_file_that_is_put_back_counts_again(store: tuple[Source, Put], tmp_path: Path) -> None:
+    source, put = store
+    for content in (b"right", b"wrong!", b"right"):
+        put("out/calls_a_b_20260301.csv", content)
+        _copied(source, tmp_path)
+        assert not _copied(source, tmp_path).copied
+    assert [content for _, content in _landed(source, tmp_path)] == [b"right", b"wrong!", b"right"]
+    put("out/calls_a b_20260301.csv", b"another file, whose copies have the same stem")
+    assert len(_copied(source, tmp_path).copied) == 1
+    assert not _copied(source, tmp_path).copied
+
+
 def test_a_file_that_grows_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = tmp_path / "there"
     (there / "out").mkdir(parents=True)
