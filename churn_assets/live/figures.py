@@ -34,8 +34,20 @@ class LiveFigures:
         self.refused = Counter(
             "churn_live_rows_refused", "Rows that break their contract.", ["source", "rule"], registry=own
         )
+        self.strangers = Counter(
+            "churn_live_strangers",
+            "Ids in new rows that have no customer_key, and so no score.",
+            ["source"],
+            registry=own,
+        )
         self.unread = Counter(
             "churn_live_files_unread", "Files that cannot be read.", ["source"], registry=own
+        )
+        self.lost = Counter(
+            "churn_live_offsets_lost",
+            "Offsets that a topic had deleted before they were read.",
+            ["source"],
+            registry=own,
         )
         self.scored = Counter("churn_live_customers_scored", "Scores of customers.", registry=own)
         self.alerts = Counter("churn_live_alerts", "Alerts that are told.", ["rule"], registry=own)

@@ -129,7 +129,14 @@ class Follower:
 
     def run(self, stop: threading.Event, tell: Callable[[LiveStep], None]) -> None:
         """Lands what topics bring, and takes steps, until `stop` is set; tells of each step."""
-        topics = [TopicThread(self.lakehouse, s, self.now, stop) for s in topics_of(self.business.sources)]
+
+        def lost(source: str, count: int) -> None:
+            self.figures.lost.labels(source).inc(count)
+
+        topics = [
+            TopicThread(self.lakehouse, source, self.now, stop, lost)
+            for source in topics_of(self.business.sources)
+        ]
         for topic in topics:
             topic.start()
         try:
@@ -140,6 +147,7 @@ class Follower:
                 elif failed := next((topic.failed for topic in topics if topic.failed), None):
                     raise failed
                 else:
+                    put_out(self.lakehouse, self.business, datetime.now(UTC))
                     stop.wait(PAUSE)
         finally:
             stop.set()
@@ -158,6 +166,7 @@ class Follower:
             figures.rows.labels(name).inc(sum(taken.rows.values()))
             for rule, count in taken.refused.items():
                 figures.refused.labels(name, rule).inc(count)
+            figures.strangers.labels(name).inc(taken.strangers)
             figures.unread.labels(name).inc(len(taken.unread))
             for refused in taken.unread:
                 event("live.unread", str(refused.error), level=30, source=name)
@@ -169,6 +178,7 @@ class Follower:
         facts: dict[str, Any] = {
             "rows": done.arrived.rows,
             "refused": done.arrived.refused,
+            "strangers": sum(taken.strangers for taken in done.arrived.by_source.values()),
             "customers": len(done.scores),
             "alerts": len(done.alerts),
             "seconds": round(done.seconds, 2),

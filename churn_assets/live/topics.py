@@ -4,8 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
-from pathlib import PurePosixPath
+from datetime import datetime, timedelta
 
 import pyarrow.fs as pafs
 
@@ -17,7 +16,7 @@ from churn_assets.live.source_rows import LIVE
 from churn_assets.operations.log.writing import event
 from churn_assets.settings import filesystem
 from churn_assets.sources.live.errors import ExtractError
-from churn_assets.sources.topics.reader import TopicReader
+from churn_assets.sources.topics.reader import TopicExtract, TopicReader
 
 EVERY_SECONDS = 1.0  # a file at the most
 AGAIN_SECONDS = 5.0  # after a broker has failed
@@ -34,10 +33,24 @@ class TopicThread(threading.Thread):
     """
 
     def __init__(
-        self, lakehouse: Lakehouse, source: Source, now: Callable[[], datetime], stop: threading.Event
+        self,
+        lakehouse: Lakehouse,
+        source: Source,
+        now: Callable[[], datetime],
+        stop: threading.Event,
+        lost: Callable[[str, int], None],
     ) -> None:
-        """Prepares; `now` is the moment whose day is the extract date."""
+        """Prepares.
+
+        Args:
+            lakehouse: with the landing zone.
+            source: with a topic.
+            now: the moment whose day is the extract date.
+            stop: ends the thread.
+            lost: told the source, and how many offsets the topic had deleted before they were read.
+        """
         super().__init__(name=f"topic-{source.name}", daemon=True)
+        self._lost = lost
         self._lakehouse, self._source, self._now, self._stopped = lakehouse, source, now, stop
         self.failed: BaseException | None = None
 
@@ -70,15 +83,31 @@ class TopicThread(threading.Thread):
                         now = self._now()
                         if self._names(now) - seen:
                             return
-                        seen.add(PurePosixPath(reader.land(now).extract.name).name)
+                        done = reader.land(now)
+                        seen.add(done.extract.name.removeprefix(f"{self._source.path}/"))
+                    self._tell(done)
                     landed = time.monotonic()
 
+    def _tell(self, done: TopicExtract) -> None:
+        """Tells what is missing: the job `extract`, whose check would fail, finds nothing lost any more."""
+        if done.lost:
+            count = sum(done.lost.values())
+            self._lost(self._source.name, count)
+            found = (
+                f"The topic of {self._source.name} had deleted {count:,} offsets before they were read. Have their "
+                "events delivered as a file, and give the topic a longer retention."
+            )
+            event("live.lost", found, level=logging.ERROR, source=self._source.name, offsets=count)
+
     def _names(self, now: datetime) -> set[str]:
-        """Names of the files that lie in the extract folder of a day."""
-        place = f"{self._lakehouse.settings.landing_uri}/{self._source.path}/extract_date={now.date()}"
-        fs, path = filesystem(place)
-        found = fs.get_file_info(pafs.FileSelector(path, allow_not_found=True))
-        return {info.base_name for info in found if not info.base_name.startswith(".")}
+        """Extract folders and names of the files of a day and of the one before, which may just have ended."""
+        found = set()
+        for day in (now.date(), now.date() - timedelta(days=1)):
+            folder = f"extract_date={day}"
+            fs, path = filesystem(f"{self._lakehouse.settings.landing_uri}/{self._source.path}/{folder}")
+            infos = fs.get_file_info(pafs.FileSelector(path, allow_not_found=True))
+            found |= {f"{folder}/{info.base_name}" for info in infos if not info.base_name.startswith(".")}
+        return found
 
 
 def topics_of(sources: Iterable[Source]) -> list[Source]:
