@@ -43,12 +43,6 @@ class LiveFigures:
         self.unread = Counter(
             "churn_live_files_unread", "Files that cannot be read.", ["source"], registry=own
         )
-        self.lost = Counter(
-            "churn_live_offsets_lost",
-            "Offsets that a topic had deleted before they were read.",
-            ["source"],
-            registry=own,
-        )
         self.scored = Counter("churn_live_customers_scored", "Scores of customers.", registry=own)
         self.alerts = Counter("churn_live_alerts", "Alerts that are told.", ["rule"], registry=own)
         self.lag = Gauge(

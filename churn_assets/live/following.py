@@ -129,14 +129,7 @@ class Follower:
 
     def run(self, stop: threading.Event, tell: Callable[[LiveStep], None]) -> None:
         """Lands what topics bring, and takes steps, until `stop` is set; tells of each step."""
-
-        def lost(source: str, count: int) -> None:
-            self.figures.lost.labels(source).inc(count)
-
-        topics = [
-            TopicThread(self.lakehouse, source, self.now, stop, lost)
-            for source in topics_of(self.business.sources)
-        ]
+        topics = [TopicThread(self.lakehouse, s, self.now, stop) for s in topics_of(self.business.sources)]
         for topic in topics:
             topic.start()
         try:

@@ -4,7 +4,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
+from pathlib import PurePosixPath
 
 import pyarrow.fs as pafs
 
@@ -33,24 +34,10 @@ class TopicThread(threading.Thread):
     """
 
     def __init__(
-        self,
-        lakehouse: Lakehouse,
-        source: Source,
-        now: Callable[[], datetime],
-        stop: threading.Event,
-        lost: Callable[[str, int], None],
+        self, lakehouse: Lakehouse, source: Source, now: Callable[[], datetime], stop: threading.Event
     ) -> None:
-        """Prepares.
-
-        Args:
-            lakehouse: with the landing zone.
-            source: with a topic.
-            now: the moment whose day is the extract date.
-            stop: ends the thread.
-            lost: told the source, and how many offsets the topic had deleted before they were read.
-        """
+        """Prepares; `now` is the moment whose day is the extract date."""
         super().__init__(name=f"topic-{source.name}", daemon=True)
-        self._lost = lost
         self._lakehouse, self._source, self._now, self._stopped = lakehouse, source, now, stop
         self.failed: BaseException | None = None
 
@@ -72,7 +59,7 @@ class TopicThread(threading.Thread):
         with self._lakehouse.staging(table, run_id=LIVE) as folder:
             with self._lakehouse.alone_with(table):
                 reader = TopicReader(self._source, landing, folder)
-                seen = self._names(self._now())
+                seen = self._names(day := self._now())
             with reader:
                 landed = time.monotonic()
                 while not self._stopped.is_set():
@@ -80,34 +67,30 @@ class TopicThread(threading.Thread):
                     if not reader.waiting or time.monotonic() - landed < EVERY_SECONDS:
                         continue
                     with self._lakehouse.alone_with(table):
-                        now = self._now()
-                        if self._names(now) - seen:
+                        before, day = day, self._now()
+                        if (self._names(before) | self._names(day)) - seen:
                             return
-                        done = reader.land(now)
-                        seen.add(done.extract.name.removeprefix(f"{self._source.path}/"))
+                        done = reader.land(day)
+                    seen.add(PurePosixPath(done.extract.name).name)
                     self._tell(done)
                     landed = time.monotonic()
 
     def _tell(self, done: TopicExtract) -> None:
-        """Tells what is missing: the job `extract`, whose check would fail, finds nothing lost any more."""
+        """Tells what no later extract can: its file says that all up to there was read."""
         if done.lost:
-            count = sum(done.lost.values())
-            self._lost(self._source.name, count)
-            found = (
-                f"The topic of {self._source.name} had deleted {count:,} offsets before they were read. Have their "
-                "events delivered as a file, and give the topic a longer retention."
+            number = sum(done.lost.values())
+            said = (
+                f"The topic had deleted {number:,} offsets before they were read. Have their events delivered as a "
+                f"file of {self._source.name}, and give the topic a longer retention."
             )
-            event("live.lost", found, level=logging.ERROR, source=self._source.name, offsets=count)
+            event("live.lost", said, level=logging.ERROR, source=self._source.name, offsets=number)
 
     def _names(self, now: datetime) -> set[str]:
-        """Extract folders and names of the files of a day and of the one before, which may just have ended."""
-        found = set()
-        for day in (now.date(), now.date() - timedelta(days=1)):
-            folder = f"extract_date={day}"
-            fs, path = filesystem(f"{self._lakehouse.settings.landing_uri}/{self._source.path}/{folder}")
-            infos = fs.get_file_info(pafs.FileSelector(path, allow_not_found=True))
-            found |= {f"{folder}/{info.base_name}" for info in infos if not info.base_name.startswith(".")}
-        return found
+        """Names of the files that lie in the extract folder of a day."""
+        place = f"{self._lakehouse.settings.landing_uri}/{self._source.path}/extract_date={now.date()}"
+        fs, path = filesystem(place)
+        found = fs.get_file_info(pafs.FileSelector(path, allow_not_found=True))
+        return {info.base_name for info in found if not info.base_name.startswith(".")}
 
 
 def topics_of(sources: Iterable[Source]) -> list[Source]:

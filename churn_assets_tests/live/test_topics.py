@@ -26,10 +26,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def nothing_lost(source: str, offsets: int) -> None:
-    raise AssertionError(f"{offsets} offsets of {source}")
-
-
 def _until(holds: Callable[[], bool]) -> None:
     end = time.monotonic() + SECONDS
     while not holds():
@@ -56,7 +52,7 @@ def test_each_message_lands_once_also_if_the_job_extract_lands_meanwhile(
     assert topics_of([source]) == [source]
     for first in (0, 100):  # the second process goes on where the first one stopped
         stop = threading.Event()
-        thread = TopicThread(lakehouse, source, now, stop, nothing_lost)
+        thread = TopicThread(lakehouse, source, now, stop)
         with _followed(thread, stop):
             calls.send(*range(first, first + 10))
             _until(lambda upto=first + 9: upto in numbers(landing))  # type: ignore[misc]
@@ -84,47 +80,7 @@ def test_a_broker_that_does_not_answer_is_asked_again_and_a_defect_is_not_hidden
     monkeypatch.setattr(topics, "TopicReader", reader)
     monkeypatch.setattr(topics, "AGAIN_SECONDS", 0.01)
     stop = threading.Event()
-    thread = TopicThread(Lakehouse(settings_for(tmp_path)), source, now, stop, nothing_lost)
+    thread = TopicThread(Lakehouse(settings_for(tmp_path)), source, now, stop)
     with _followed(thread, stop):
         _until(lambda: thread.failed is not None)
     assert len(asked) == 3 and isinstance(thread.failed, ZeroDivisionError)
-
-
-def test_messages_that_were_deleted_before_they_were_read_are_told(
-    tmp_path: Path, broker: KafkaBroker
-) -> None:
-    from confluent_kafka import TopicPartition
-
-    calls, lakehouse = Calls(broker, 1), Lakehouse(settings_for(tmp_path))
-    source, landing = topic_contract(tmp_path, broker.address, calls.topic), tmp_path / "landing"
-    calls.send(*range(3))
-    extract_topic(source, str(landing), str(tmp_path / "draft"), now())
-    calls.send(*range(3, 10))
-    admin, place = broker.admin(), TopicPartition(calls.topic, 0, 8)
-    admin.delete_records([place])[place].result()
-    stop, lost = threading.Event(), list[tuple[str, int]]()
-    thread = TopicThread(lakehouse, source, now, stop, lambda *told: lost.append(told))
-    with _followed(thread, stop):
-        _until(lambda: 9 in numbers(landing))
-        _until(lambda: bool(lost))
-    assert lost == [("calls", 5)]
-
-
-def test_a_file_that_somebody_lands_right_before_midnight_is_seen_after_it(
-    tmp_path: Path, broker: KafkaBroker
-) -> None:
-    calls, lakehouse = Calls(broker, 1), Lakehouse(settings_for(tmp_path))
-    source, landing = topic_contract(tmp_path, broker.address, calls.topic), tmp_path / "landing"
-    before, after = datetime(2026, 3, 10, 23, 59, 59, tzinfo=UTC), datetime(2026, 3, 11, tzinfo=UTC)
-    clock, stop = [before], threading.Event()
-    thread = TopicThread(lakehouse, source, lambda: clock[0], stop, nothing_lost)
-    with _followed(thread, stop):
-        calls.send(0)
-        _until(lambda: numbers(landing) == [0])
-        with lakehouse.alone_with(extracts_of(source)):
-            calls.send(1)
-            extract_topic(source, str(landing), str(tmp_path / "draft"), before)
-            clock[0] = after
-        calls.send(2)
-        _until(lambda: 2 in numbers(landing))
-    assert numbers(landing) == [0, 1, 2]

@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
@@ -93,7 +93,7 @@ def copy_new(
     remove_unfinished(landing, source)
     known = _copies(landing, source)
     fs, root = address.connect()
-    files = _files(source, address, fs, root, done, bool(known))
+    files = [*_files(source, address, fs, root, done, bool(known))]
     present = {file.token for file in files}
     for file in files:
         stem, _ = _stem_and_ending(source, file.name)
@@ -114,7 +114,7 @@ class _Copies:
     def __len__(self) -> int:
         return len(self._copies)
 
-    def has(self, day: date, stem: str, token: str, present: Set[str]) -> bool:
+    def has(self, day: date, stem: str, token: str, present: set[str]) -> bool:
         """Whether this version of a file was copied, and none after it that the folder no longer has.
 
         Args:
@@ -158,7 +158,7 @@ def _files(
     root: str,
     done: CopiedFiles,
     copied: bool,
-) -> list[ForeignFile]:
+) -> Iterator[ForeignFile]:
     """The files whose names are of the pattern, by date and name."""
     pattern, found, others = folder_of(source).pattern, [], []
     try:
@@ -195,7 +195,7 @@ def _files(
             f"{address.shown} has no file whose name is {pattern.text}. {seen} Correct the pattern or the location."
         )
     done.others = len(others)
-    return sorted(found, key=lambda file: (file.day, file.name))
+    yield from sorted(found, key=lambda file: (file.day, file.name))
 
 
 def _file(address: FolderAddress, name: str, path: str, day: date, info: Mapping[str, Any]) -> ForeignFile:
