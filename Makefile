@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sources announce test test-spark test-python oracle lint docs tables ui serve app bench parity clean clean-all jars
+.PHONY: help demo demo-sources demo-live announce test test-spark test-python oracle lint docs tables ui serve app bench parity clean clean-all jars
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -35,6 +35,10 @@ demo: announce $(VENV)/.stamp  ## simulate a telecom operator, run the whole pip
 
 demo-sources: announce $(VENV)/.stamp  ## the demo from a PostgreSQL database and a REST service, which it starts and stops
 	@$(BIN)/churn-assets demo --sources $(ARGS)
+
+# In a home of its own, beside that of the other demos.
+demo-live: announce $(VENV)/.stamp  ## a day in a minute: events through a Kafka broker, which it starts and stops, to scores and alerts
+	@CHURN_HOME="$(CHURN_HOME)-live" $(BIN)/churn-assets demo --live --customers 1000 $(ARGS)
 
 # First of all, and only when there is something to install: the demo itself says what it does and how long that takes.
 announce:
@@ -95,12 +99,12 @@ parity: $(VENV)/.stamp jars  ## build the shipped businesses on Sail and on Spar
 
 clean:  ## remove caches and build files; keeps data and the environment
 	@echo "Removing caches and build files; $(CHURN_HOME) and $(VENV) stay."
-	@find . \( -name '.venv*' -o -name .git -o -name .churn \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
+	@find . \( -name '.venv*' -o -name .git -o -name '.churn*' \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 	@rm -rf build dist site .cache *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
-clean-all: clean  ## remove also .venv, .venv-* and the data in .churn of this checkout (never a CHURN_HOME elsewhere)
-	@echo "Removing .venv, .venv-* and .churn."
-	@rm -rf .venv .venv-* .churn
+clean-all: clean  ## remove also .venv, .venv-* and the data in .churn and .churn-live of this checkout (never a CHURN_HOME elsewhere)
+	@echo "Removing .venv, .venv-*, .churn and .churn-live."
+	@rm -rf .venv .venv-* .churn .churn-live
 
 jars: $(VENV)/.stamp
 	@$(BIN)/python -m churn_assets.lakehouse.engine.jars >/dev/null

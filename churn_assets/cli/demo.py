@@ -85,6 +85,25 @@ def demo(
         started: time.monotonic() at the start of the command.
         days: how many days of the last month to live through; 0: the whole month is history.
 
+    Raises: see `make_world`.
+    """
+    business = make_world(settings, customers, months, seed, console, days)
+    last = last_ingest_month(business)
+    console.print()
+    if days:
+        print_days(Lakehouse(settings), days_of(last), business.file.alerts.rise, console)
+        console.print()
+    print_first_screen(Lakehouse(settings), business, console)
+    console.print(
+        f"Done in {time.monotonic() - started:.0f} s; everything is in {escape(str(settings.home_path))}."
+    )
+
+
+def make_world(
+    settings: Settings, customers: int, months: int, seed: int, console: Console, days: int = 0
+) -> Business:
+    """Does what `demo` does but for the summary; returns the business.
+
     Raises:
         JarsError: the Delta jars are not available; nothing was started.
         SimulationError: see `simulate` and `require_days`; nothing was started.
@@ -116,14 +135,7 @@ def demo(
             _run_history(instance, settings, business, ingest, console)
         if days:
             live_days(instance, settings, last, days, console)
-    console.print()
-    if days:
-        print_days(Lakehouse(settings), days_of(last), business.file.alerts.rise, console)
-        console.print()
-    print_first_screen(Lakehouse(settings), business, console)
-    console.print(
-        f"Done in {time.monotonic() - started:.0f} s; everything is in {escape(str(settings.home_path))}."
-    )
+    return business
 
 
 def _run_history(

@@ -1,4 +1,4 @@
-"""`churn-assets init`: drafts a business from files."""
+"""`churn-assets init`: drafts a business from files and living sources."""
 
 import shlex
 from datetime import UTC, date, datetime
@@ -28,10 +28,15 @@ RANKS = {1: "[red]decides labels or dates[/]", 2: "[yellow]may lose rows or feat
     "first",
     required=True,
     metavar="FILES...",
-    help="Files, folders that hold some, or the address of a database: '${CRM_URL}'.",
+    help="Files, folders that hold some, or addresses: '${CRM_URL}', https://api.example.com/tickets, s3://bucket/crm.",
 )
 @click.option(
     "--table", "tables", multiple=True, metavar="NAME", help="Only these tables of the database; repeatable."
+)
+@click.option(
+    "--login",
+    metavar="WORDS",
+    help="Of a REST service: 'bearer ${TOKEN}', or 'X-Api-Key ${KEY}' for a header.",
 )
 @click.option("--land", is_flag=True, help="Also copy the files into the landing zone, CHURN_LANDING.")
 @click.option(
@@ -51,17 +56,20 @@ def init(
     more: tuple[str, ...],
     first: str,
     tables: tuple[str, ...],
+    login: str | None,
     land: bool,
     extract_date: datetime | None,
     cut_by_month: bool,
     everything: bool,
 ) -> None:
-    """Draft a business from files or databases: FOLDER/churn.yaml and FOLDER/contracts/*.yaml. Guesses have comments.
+    """Draft a business from files or living sources: FOLDER/churn.yaml, FOLDER/contracts/*.yaml. Guesses have comments.
 
     \b
       churn-assets init my_business --from exports/*.csv
       churn-assets init my_business --from exports/ --land
       churn-assets init my_business --from '${CRM_URL}' --table invoices --table customers
+      churn-assets init my_business --from https://api.example.com/v2/tickets --login 'bearer ${TOKEN}'
+      churn-assets init my_business --from s3://company-exports/crm file:///mnt/exports
 
     It reads CSV in any usual dialect, JSON lines and Parquet, plain, .gz or .zst. Files of one name apart from a date
     are one source: sales_2024-01.csv, sales-202402.csv. So is a landing folder sales/extract_date=2024-01-31/.
@@ -75,13 +83,14 @@ def init(
     or what --extract-date states. One file with years of history becomes known on one day: months before it see
     nothing, and no model can learn from them. Bring several extracts, each under its own day, or use --cut-by-month.
 
-    An address such as postgresql://user@host/database, or '${CRM_URL}' for the environment variable CRM_URL that holds
-    it, drafts contracts that read the tables themselves; a password is never written.
+    An address drafts contracts that read the source themselves: the tables of a database, the answer of a REST service
+    (https://), or the files of a folder that others fill (s3://, gs://, abfs://, sftp://, https:// of a page with
+    links, file:///). '${CRM_URL}' is the environment variable CRM_URL that holds it; a secret is never written.
 
     Nothing is overwritten. If FOLDER has a business, --land only copies files.
     """
-    from churn_assets.drafting.databases import is_address
     from churn_assets.drafting.doubt import DraftError
+    from churn_assets.drafting.given_address import is_address
     from churn_assets.drafting.write import business_in, place_files, write_draft
     from churn_assets.settings import is_uri
 
@@ -98,11 +107,13 @@ def init(
             "--land copies to a local folder only. Copy the files to CHURN_LANDING by other means."
         )
     if land and any(map(is_address, (first, *more))):
-        raise click.UsageError("--land copies files. A database is read by `churn-assets run extract`.")
+        raise click.UsageError(
+            "--land copies files. What an address names is read by `churn-assets run extract`."
+        )
     today = datetime.now(UTC).date()
     try:
         day = extract_date.date() if extract_date else None
-        found = _drafted((first, *more), tables, today, day, cut_by_month)
+        found = _drafted((first, *more), tables, login, today, day, cut_by_month)
         placed = place_files(found, Path(settings.landing_uri)) if land else None
         if not existing:
             write_draft(found, folder)
@@ -121,25 +132,27 @@ def init(
 
 
 def _drafted(
-    given: tuple[str, ...], tables: tuple[str, ...], today: date, day: date | None, by_month: bool
+    given: tuple[str, ...],
+    tables: tuple[str, ...],
+    login: str | None,
+    today: date,
+    day: date | None,
+    by_month: bool,
 ) -> "BusinessDraft":
-    """The draft of files and of databases."""
-    from churn_assets.drafting.databases import DatabaseToDraft, FoundTables, find_tables, is_address
+    """The draft of files and of living sources."""
     from churn_assets.drafting.draft import draft
+    from churn_assets.drafting.given_address import is_address
+    from churn_assets.drafting.living_sources import find_sources
 
     files = [Path(name) for name in given if not is_address(name)]
     addresses = [name for name in given if is_address(name)]
     if tables and not addresses:
         raise click.UsageError("--table goes with the address of a database after --from.")
+    if login and not addresses:
+        raise click.UsageError("--login goes with the address of a REST service after --from.")
     with TemporaryDirectory() as folder:
-        read = FoundTables([], [])
-        for number, address in enumerate(addresses):
-            place = Path(folder) / str(number)
-            place.mkdir()
-            some = find_tables(DatabaseToDraft(address, tables), place, today)
-            read.groups.extend(some.groups)
-            read.doubts.extend(some.doubts)
-        return draft(files, today, day, by_month, read if addresses else None)
+        found = find_sources(addresses, tables, login, Path(folder), today) if addresses else None
+        return draft(files, today, day, by_month, found)
 
 
 def _tell(found: "BusinessDraft", folder: Path, console: "Console", everything: bool) -> None:
@@ -189,7 +202,7 @@ def _tell_next(found: "BusinessDraft", folder: Path, landed: bool, today: date, 
             f"churn-assets run snapshot --from {first} --to {closed}",
             f"churn-assets run train score --from {closed}",
         ]
-    elif any(source.group.table for source in found.sources):
+    elif any(source.group.origin for source in found.sources):
         lines += [
             f"churn-assets run extract --from {plan.start} --to {month_of(today)}",
             "churn-assets check",

@@ -33,10 +33,16 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Keep customers and subscriptions in PostgreSQL, tickets and invoices behind a REST service, and ask them.",
 )
-def demo(customers: int, months: int, seed: int, days: int | None, sources: bool) -> None:
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Let the next day of the last month come in a minute: its tickets and invoices as events of Kafka, scored and "
+    "told within seconds. Needs Java and confluent-kafka; starts a broker on this machine and stops it.",
+)
+def demo(customers: int, months: int, seed: int, days: int | None, sources: bool, live: bool) -> None:
     """Simulate extracts, run all jobs for all months, tell what came out."""
-    if sources and days:
-        raise click.UsageError("--sources and --days do not go together.")
+    if sum((sources, days is not None, live)) > 1:
+        raise click.UsageError("--sources, --days and --live do not go together.")
     started, console = time.monotonic(), output()
     # before the imports below, which take time
     console.print(
@@ -46,7 +52,7 @@ def demo(customers: int, months: int, seed: int, days: int | None, sources: bool
     from churn_assets.reporting.progress_display import display_on
 
     settings = settings_of_process()
-    print_plan(settings, customers, months, console, days or 0)
+    print_plan(settings, customers, months, console, 1 if live else days or 0)
     with display_on(console, "prepare", 2) as display:
         display.go_on("Python packages")
         from churn_assets.cli.demo import demo as run_demo
@@ -56,6 +62,11 @@ def demo(customers: int, months: int, seed: int, days: int | None, sources: bool
         display.go_on("engine")
         prepare(settings)
     try:
+        if live:
+            from churn_assets.cli.demo_live import demo_live
+
+            demo_live(settings, customers, months, seed, console)
+            return
         if sources:
             from churn_assets.cli.demo_sources import with_sources
 

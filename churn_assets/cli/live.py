@@ -53,7 +53,7 @@ def live(host: str, port: int, once: bool) -> None:
         console.print(f"Follows {settings.landing_uri} as of {follower.scorer.state.day}.", highlight=False)
 
         def tell(step: "LiveStep") -> None:
-            for line in _lines(step):
+            for line in lines_of(step):
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
 
         if once:
@@ -62,12 +62,18 @@ def live(host: str, port: int, once: bool) -> None:
             follower.run(ended, tell)
 
 
-def _lines(step: "LiveStep") -> list[str]:
+def lines_of(step: "LiveStep") -> list[str]:
+    """What a step did, for a terminal: rows by source, scores, alerts."""
     from churn_assets.counts import counted
 
+    found = {name: sum(taken.rows.values()) for name, taken in step.arrived.by_source.items()}
+    named = ", ".join(f"{name} {count:,}" for name, count in found.items() if count)
+    sources = f" ({named})" if named else ""
     refused = f", {step.arrived.refused} of them refused" if step.arrived.refused else ""
+    unread = sum(len(taken.unread) for taken in step.arrived.by_source.values())
+    refused += f", {counted(unread, 'file')} unread" if unread else ""
     first = (
-        f"{step.at:%H:%M:%S} {counted(step.arrived.rows, 'row')}{refused}; "
+        f"{step.at:%H:%M:%S} {counted(step.arrived.rows, 'row')} {sources}{refused}; "
         f"{counted(len(step.scores), 'customer')} scored, {counted(len(step.alerts), 'alert')}; "
         f"{step.seconds:.1f} s after the first arrived"
     )

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from churn_assets.drafting.databases import first_asked
+from churn_assets.drafting.cursors import first_asked
 from churn_assets.drafting.doubt import Doubt
 from churn_assets.drafting.source import DraftSource
 from churn_assets.ml.training.split import NotEnoughHistory, temporal_split
@@ -114,9 +114,10 @@ def plan_of(sources: list[DraftSource], today: date) -> ChurnPlan | None:
 
 def _older(labelled: DraftSource, policy: Policy) -> str:
     """Where older extracts may come from."""
-    if labelled.group.table is not None and policy != "inactivity":
+    origin = labelled.group.origin
+    if origin is not None and origin.is_asked and policy != "inactivity":
         return (
-            "a database does not tell how its subscriptions were in earlier months: history begins with the first "
+            "a living source does not tell how its subscriptions were in earlier months: history begins with the first "
             "extract, or put older exports into the landing zone, each under the day on which it was made"
         )
     return "bring older ones, each under the day on which it was extracted"

@@ -1,4 +1,4 @@
-"""A whole business as drafted from files and tables."""
+"""A whole business as drafted from files and living sources."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from churn_assets.drafting.calendar_and_label import ChurnPlan, plan_of
 from churn_assets.drafting.columns import DraftColumn
+from churn_assets.drafting.cursors import first_asked, with_cursor
 from churn_assets.drafting.customer_id import find_customers, relate
 from churn_assets.drafting.cut_by_month import cut_by_month
-from churn_assets.drafting.databases import FoundTables, first_asked, with_cursor
 from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.extracts import with_absence, with_days, with_delivery
-from churn_assets.drafting.file_names import group_files
+from churn_assets.drafting.file_names import FoundOrigins, group_files
 from churn_assets.drafting.roles import with_key, with_role
 from churn_assets.drafting.source import DraftSource, read_source
 from churn_assets.drafting.states import with_states
@@ -33,7 +33,7 @@ def draft(
     today: date,
     extract_date: date | None = None,
     by_month: bool = False,
-    tables: FoundTables | None = None,
+    origins: FoundOrigins | None = None,
 ) -> BusinessDraft:
     """Returns the business that the files suggest.
 
@@ -42,14 +42,14 @@ def draft(
         today: events after it are mistakes; a history that ended long before it has an end.
         extract_date: day of the files whose names and folders state none.
         by_month: cut a single file of events into an extract per month.
-        tables: of databases.
+        origins: living sources.
 
     Raises:
         DraftError: a file cannot be read, no file has a customer, or none tells who left.
     """
     given = list(paths)
-    groups = group_files(given) if given or tables is None else []
-    groups += tables.groups if tables else []
+    groups = group_files(given) if given or origins is None else []
+    groups += origins.groups if origins else []
     if twice := sorted({g.name for g in groups if [o.name for o in groups].count(g.name) > 1}):
         raise DraftError(f"Two sources would be called {twice[0]}. Leave one out, or rename its files.")
     found, without = find_customers([read_source(group) for group in groups])
@@ -59,7 +59,7 @@ def draft(
             "Rename the column to customer_id in the export."
         )
     known = [with_role(source) for source in found]
-    known = [s if s.group.table else cut_by_month(s) for s in known] if by_month else known
+    known = [s if s.group.origin else cut_by_month(s) for s in known] if by_month else known
     dated = with_days(known, extract_date, today)
     sources = _apart(relate([with_states(with_cursor(with_delivery(with_key(source)))) for source in dated]))
     plan = plan_of(sources, today)
@@ -71,7 +71,7 @@ def draft(
     months = month_range(plan.start, plan.last)
     sources = [s if first_asked(s, today) else with_absence(s, months) for s in sources]
     doubts = [
-        *(tables.doubts if tables else ()),
+        *(origins.doubts if origins else ()),
         *plan.doubts,
         *(doubt for source in sources for doubt in source.doubts),
     ]

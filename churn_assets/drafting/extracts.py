@@ -71,7 +71,7 @@ def _dated(
         day = source.days[number] or told or exported or newest[number]
         if day and not (file.landed or file.is_cut) and _holds_later(source, number, day, today):
             moved.append(file.name)
-            day = newest[number]
+            day = newest[number] if source.group.origin is None else day
         days.append(day)
     guessed = [file.name for file in source.group.files if file.day is None]
     unknown = [file.name for file, day in zip(source.group.files, days, strict=True) if day is None]
@@ -79,7 +79,11 @@ def _dated(
     if moved:
         said.append(
             f"{counted(len(moved), 'file holds', 'files hold')} events after the day in the name, such as {moved[0]}; "
-            "the day of the newest event is taken"
+            + (
+                "the day of the newest event is taken"
+                if source.group.origin is None
+                else "a run refuses these rows: have the files named after their last day"
+            )
         )
     if unknown:
         said.append(f"nothing tells when {unknown[0]} was extracted: state it with --extract-date YYYY-MM-DD")
@@ -88,11 +92,16 @@ def _dated(
             f"the name of {guessed[0]} states no day, so the newest in the data is taken; or use --extract-date"
         )
     months = months_of(source)
-    if len(months) > 1 and source.group.table is None:
+    if len(months) > 1 and (source.group.origin is None or not source.group.origin.is_asked):
         whole = source.group.files[0].name
         said.append(
             f"{whole} holds events of {len(months)} months that all become known on one day, so no model can learn "
-            "from earlier months; if its rows never change, --cut-by-month makes an extract of each month"
+            "from earlier months"
+            + (
+                "; if its rows never change, --cut-by-month makes an extract of each month"
+                if source.group.origin is None
+                else ""
+            )
         )
     doubts = [source.doubt(1, "extract dates", words) for words in said]
     return replace(source, days=tuple(days), doubts=(*source.doubts, *doubts))

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
-from churn_assets.contracts.odcs import DatabaseKind
-from churn_assets.drafting.doubt import DraftError
+from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.names import source_name
+from churn_assets.drafting.origin import SampledOrigin
 from churn_assets.months import month_end
 from churn_assets.sources.landing import EXTRACT
 
@@ -56,27 +57,23 @@ class GivenFile:
 
 
 @dataclass(frozen=True)
-class SampledTable:
-    """The table of a database that a file is a sample of; `complete`: the sample holds all rows."""
-
-    kind: DatabaseKind
-    location: str
-    table: str
-    complete: bool
-    cursor: str | None = None
-
-
-@dataclass(frozen=True)
 class FileGroup:
     """The files of one source, oldest first; `folder` is the landing folder that they are in already.
 
-    `table` is the table that the one file is a sample of.
+    `origin` is the living source that they are a sample of.
     """
 
     name: str
     files: tuple[GivenFile, ...]
     folder: str | None = None
-    table: SampledTable | None = None
+    origin: SampledOrigin | None = None
+
+
+class FoundOrigins(NamedTuple):
+    """Living sources as groups of sampled files, and what to tell of them."""
+
+    groups: list[FileGroup]
+    doubts: list[Doubt]
 
 
 def day_in_name(stem: str) -> DayInName:
@@ -161,7 +158,7 @@ def group_files(paths: Iterable[Path]) -> list[FileGroup]:
             if said.day is None and (above := day_in_name(path.parent.name)).day:
                 said = DayInName(said.stem, above.day, above.period)
             stem = said.stem if re.search(r"[^\W\d_]", said.stem) else path.parent.name
-            name = source_name(_without_counter(stem) or path.parent.name)
+            name = source_name(without_counter(stem) or path.parent.name)
             file = GivenFile(path, said.day, said.period)
         groups.setdefault(name, []).append(file)
     if not groups:
@@ -175,7 +172,7 @@ def group_files(paths: Iterable[Path]) -> list[FileGroup]:
     ]
 
 
-def _without_counter(stem: str) -> str:
+def without_counter(stem: str) -> str:
     """Returns the name without the number of a part: `sales_01`, `sales-part-1`, Spark's `part-00000-...`."""
     return re.sub(
         rf"(?:^|[\s_.-]+)(?:(?:part|teil|chunk)[\s_.-]*\d*{_SPARK_TASK}|\d+)$", "", stem, flags=re.IGNORECASE

@@ -61,6 +61,8 @@ def contract_yaml(source: DraftSource, business: str) -> str:
         source=source,
         business=business,
         server=_server(source),
+        asked=_server_properties(source),
+        origin=source.group.origin,
         columns=[(c, _property(c, source)) for c in source.columns],
         own=[(item, source.notes.get(item["property"], "")) for item in own],
         frequency=(number, unit),
@@ -71,28 +73,32 @@ def contract_yaml(source: DraftSource, business: str) -> str:
 
 
 def _files(source: DraftSource) -> str:
-    if table := source.group.table:
-        return f"the table {table.table}{'' if table.complete else '; guesses rest on a sample of its rows'}"
+    origin, cut = source.group.origin, "" if source.complete else "; guesses rest on a sample"
+    if origin is not None and origin.is_asked:
+        return f"{origin.what}{cut}"
     files = source.group.files
     first, last = files[0].name, files[-1].name
-    sample = "" if source.complete else "; guesses rest on a sample of their rows"
-    return f"{first}{f' to {last} ({len(files)} files)' if len(files) > 1 else ''}{sample}"
+    of = f" of {origin.what}" if origin is not None else ""
+    return f"{first}{f' to {last} ({len(files)} files)' if len(files) > 1 else ''}{of}{cut}"
 
 
 def _server(source: DraftSource) -> dict[str, Any]:
-    if table := source.group.table:
-        asked = {"table": table.table} | ({"cursor": table.cursor} if table.cursor else {})
-        database = {"server": "database", "type": table.kind, "location": table.location}
-        return database | {"customProperties": [{"property": n, "value": v} for n, v in asked.items()]}
-    first = source.samples[0]
+    """The server without its customProperties."""
+    if (origin := source.group.origin) is not None:
+        return origin.server | ({} if origin.is_asked else {"format": source.samples[0].format})
     path = source.group.folder or source.name
-    server: dict[str, Any] = {"server": "landing", "type": "local", "path": path, "format": first.format}
-    encodings = {sample.encoding for sample in source.samples} - {"utf-8", ASCII}
-    own = {"delimiter": first.delimiter} if first.format == "csv" and first.delimiter != "," else {}
-    own |= {"encoding": encoding_name(encodings.pop())} if encodings else {}
-    if own:
-        server["customProperties"] = [{"property": name, "value": value} for name, value in own.items()]
-    return server
+    return {"server": "landing", "type": "local", "path": path, "format": source.samples[0].format}
+
+
+def _server_properties(source: DraftSource) -> list[dict[str, Any]]:
+    """The customProperties of the server."""
+    first, origin = source.samples[0], source.group.origin
+    own = dict(origin.properties) if origin is not None else {}
+    if origin is None or not origin.is_asked:
+        encodings = {sample.encoding for sample in source.samples} - {"utf-8", ASCII}
+        own |= {"delimiter": first.delimiter} if first.format == "csv" and first.delimiter != "," else {}
+        own |= {"encoding": encoding_name(encodings.pop())} if encodings else {}
+    return [{"property": name, "value": value} for name, value in own.items()]
 
 
 def encoding_name(python_name: str) -> str:

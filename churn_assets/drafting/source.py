@@ -72,7 +72,7 @@ class DraftSource:
     @property
     def complete(self) -> bool:
         """Whether the sample holds all rows of all files."""
-        cut = self.group.table is not None and not self.group.table.complete
+        cut = self.group.origin is not None and not self.group.origin.complete
         return not cut and all(sample.complete for sample in self.samples)
 
     def column(self, name: str) -> DraftColumn:
@@ -196,7 +196,8 @@ def _encoding_doubts(source: DraftSource) -> list[Doubt]:
             "Write both in one."
         )
     doubts: list[Doubt] = []
-    if any(s.encoding == ASCII for s in source.samples) and not written:
+    of_documents = source.group.origin is not None and source.group.origin.is_asked  # JSON is UTF-8
+    if any(s.encoding == ASCII for s in source.samples) and not written and not of_documents:
         said = "ASCII so far; UTF-8 is assumed. If other letters may come, ask in which encoding"
         doubts = [source.doubt(3, "encoding", said)]
     if "cp1252" in written:

@@ -42,8 +42,8 @@ def check_address(source: Source, environ: Mapping[str, str] = os.environ) -> No
         ExtractError: a variable is not set, the address cannot be used, or its driver is not installed.
     """
     if isinstance(source.origin, SourceTopic):
-        topic_address(source, environ)
+        topic_address(source.origin, source.name, environ)
     elif isinstance(source.origin, SourceFolder):
-        folder_address(source, environ)
+        folder_address(source.origin, environ)
     else:
         asker_of(source, environ).digest()

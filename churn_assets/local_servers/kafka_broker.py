@@ -174,7 +174,12 @@ class KafkaBroker:
         ]
         with (self.folder / "broker.log").open("wb") as output:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                start_new_session=True,  # Ctrl-C in a terminal goes to whoever started it, and is to stop it
             )
 
     def _answers(self) -> bool:

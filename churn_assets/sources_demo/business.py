@@ -1,4 +1,4 @@
-"""The shipped telecom business with sources that are asked in place of files."""
+"""The shipped telecom business with sources that are asked, or that send events, in place of files."""
 
 import re
 import shutil
@@ -9,6 +9,7 @@ from churn_assets.settings import SHIPPED_BUSINESSES
 DATABASE, SERVICE = "DEMO_CRM_URL", "DEMO_SERVICE_URL"  # variables with the addresses
 TOKEN = "DEMO_SERVICE_TOKEN"  # noqa: S105 (the name of a variable)
 TABLES, COLLECTIONS = ("customers", "subscriptions"), ("tickets", "invoices")
+BROKER, TOPICS = "DEMO_KAFKA_BROKER", ("tickets", "invoices")  # the variable with the address
 # The simulator commits nothing late, so that extracts need no overlap.
 SERVERS = re.compile(r"(?<=^servers:\n)(?:[ -].*\n)+", re.MULTILINE)
 IN_DATABASE = """\
@@ -31,6 +32,12 @@ IN_SERVICE = """\
       - {{property: since, value: {{parameter: updated_since}}}}
       - {{property: overlap, value: 0}}
 """
+IN_TOPIC = """\
+  - server: events
+    type: kafka
+    host: ${{DEMO_KAFKA_BROKER}}
+    customProperties: [{{property: topic, value: {name}}}]
+"""
 
 
 def write_business(folder: Path) -> None:
@@ -38,10 +45,30 @@ def write_business(folder: Path) -> None:
 
     Replaces the folder, if it is there.
     """
+    _copy(folder)
+    ask_instead(folder)
+
+
+def write_live_business(folder: Path) -> None:
+    """Writes a copy of the telecom business whose tickets and invoices are topics of Kafka.
+
+    Replaces the folder, if it is there.
+    """
+    _copy(folder)
+    for name in TOPICS:
+        follow_instead(folder / "contracts" / f"{name}.yaml")
+
+
+def _copy(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     shutil.copytree(SHIPPED_BUSINESSES / "telecom", folder)
-    ask_instead(folder)
+
+
+def follow_instead(contract: Path) -> None:
+    """Lets the source of this contract be the topic of its name, of the broker that a variable names."""
+    text = contract.read_text(encoding="utf-8")
+    contract.write_text(_with_server(text, IN_TOPIC.format(name=contract.stem)), encoding="utf-8")
 
 
 def ask_instead(folder: Path) -> None:
@@ -51,9 +78,13 @@ def ask_instead(folder: Path) -> None:
         if not file.exists():
             continue
         text = file.read_text(encoding="utf-8")
-        [(start, end)] = [found.span() for found in SERVERS.finditer(text)]
         server = IN_SERVICE.format(name=name)
         if name in TABLES:
             whole = re.search(r"delivery(, |\n *)value: full", text)
             server = IN_DATABASE.format(name=name, cursor="" if whole else CURSOR)
-        file.write_text(text[:start] + server + text[end:], encoding="utf-8")
+        file.write_text(_with_server(text, server), encoding="utf-8")
+
+
+def _with_server(contract: str, server: str) -> str:
+    [(start, end)] = [found.span() for found in SERVERS.finditer(contract)]
+    return contract[:start] + server + contract[end:]

@@ -16,14 +16,15 @@ from churn_assets.backup.postgresql import NotDumped, dagster_address, mlflow_ad
 from churn_assets.backup.proving import prove
 from churn_assets.backup.records import NOT_VERIFIED
 from churn_assets.backup.restoring import restore
+from churn_assets.local_servers.postgresql import SUPERUSER, PostgresqlServer, programs
 from churn_assets.settings import Settings
 from churn_assets_tests.backup.conftest import SmallHome
 from churn_assets_tests.backup.test_nightly import run_night
-from churn_assets_tests.serving.publication.postgresql_server import PASSWORD, SUPERUSER, programs, server
 
 needs_server = pytest.mark.skipif(
     programs() is None or not shutil.which("pg_dump"), reason="PostgreSQL is not installed"
 )
+PASSWORD = "a9Xk2Vq7Lm"
 ODD = "tab\there, back\\slash, new\nline"
 OF_DAGSTER = (
     "CREATE TABLE runs (id serial, run_id text, pipeline_name text, status text)",
@@ -42,15 +43,13 @@ OF_MLFLOW = (
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[str]:
-    """The address of a server, without a database."""
-    found = programs()
-    assert found is not None
-    with server(found) as address:
-        where = address.removesuffix("/postgres")
+    """Host and port of a server that has both databases."""
+    with PostgresqlServer(PASSWORD) as server:
+        where = server.place.removesuffix("/postgres")
         for name, statements in (("dagster", OF_DAGSTER), ("mlflow", OF_MLFLOW)):
-            with psycopg.connect(f"postgresql://{SUPERUSER}:{PASSWORD}@{address}", autocommit=True) as admin:
+            with psycopg.connect(server.url, autocommit=True) as admin:
                 admin.execute(f"CREATE DATABASE {name}".encode())
-            with psycopg.connect(f"postgresql://{SUPERUSER}:{PASSWORD}@{where}/{name}") as database:
+            with psycopg.connect(server.url.replace(server.place, f"{where}/{name}")) as database:
                 for one in statements:
                     database.execute(one.encode())
         yield where

@@ -99,11 +99,11 @@ def test_databases_are_not_landed(tmp_path: Path, shop: str) -> None:
 
 
 def test_a_password_in_the_address_does_not_reach_the_contract() -> None:
-    from churn_assets.drafting.databases import _declared
+    from churn_assets.drafting.given_address import without_password
 
-    assert _declared("postgresql://a:Kanarienvogel@b/c") == "postgresql://a:${DATABASE_PASSWORD}@b/c"
+    assert without_password("postgresql://a:Kanarienvogel@b/c") == "postgresql://a:${DATABASE_PASSWORD}@b/c"
     for safe in ("postgresql://a:${X}@b/c", "${URL}", "postgresql://a@b/c"):
-        assert _declared(safe) == safe
+        assert without_password(safe) == safe
 
 
 def test_the_calendar_begins_with_the_first_purchases(shop: str, tmp_path: Path) -> None:

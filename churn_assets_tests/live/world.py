@@ -19,6 +19,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import as_of_between
 from churn_assets.ml.portable.model import Linear, PortableModel, Scorer
 from churn_assets.ml.portable.transformation import NumericColumn, Transformation
+from churn_assets.sources_demo.business import follow_instead
 from churn_assets_tests.lakes import (
     edit_yaml,
     ingest,
@@ -148,3 +149,11 @@ def tracking_of(models: dict[str, PortableModel]) -> Any:
     """MLflow with these versions."""
     load: Callable[[str], PortableModel] = models.__getitem__
     return SimpleNamespace(load_version=load)
+
+
+def with_topic(world: World, folder: Path) -> World:
+    """The same world, whose tickets are a topic of Kafka; its business is copied to a folder."""
+    shutil.copytree(world.settings.business_path, folder)
+    follow_instead(folder / "contracts" / "tickets.yaml")
+    world._open(world.folder, folder)
+    return world

@@ -31,6 +31,14 @@ STORES = (
         True,
     ),
     Store(
+        "live_business",
+        "configuration",
+        "The business of `demo --live`: the telecom business with topics of Kafka.",
+        False,
+        UNTIL_DELETED,
+        True,
+    ),
+    Store(
         "mlflow.db",
         "SQLite",
         "MLflow: runs with parameters and figures, registered model versions, the alias `champion`.",

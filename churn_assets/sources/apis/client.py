@@ -37,6 +37,23 @@ REMEDIES = {
 }
 
 
+class RefusedError(ExtractError):
+    """The service answers with a status that is none of success."""
+
+    def __init__(self, problem: str, status: int) -> None:
+        remedy = REMEDIES.get(status, "Correct the contract's server.")
+        super().__init__(f"{problem}. {remedy}")
+        self.problem, self.status = problem, status
+
+
+class NoJsonError(ExtractError):
+    """The service answers something else than JSON; `kind` is its content type."""
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class ApiPage(NamedTuple):
     """An answer: its content, and the address of the next page in its header, if there is one."""
 
@@ -171,16 +188,16 @@ class ApiClient:
                 f"{shown} redirects{to} ({status}). Correct the location; no redirect is followed."
             )
         if not 200 <= status < 300:
-            remedy = REMEDIES.get(status, "Correct the contract's server.")
-            raise ExtractError(f"{shown} answers {_status(status)}. {remedy}")
+            raise RefusedError(f"{shown} answers {_status(status)}", status)
 
     def _json(self, content: bytes, headers: "httpx.Headers") -> Any:
         try:
             return parsed(content.decode("utf-8-sig"))
         except (ValueError, RecursionError):
             kind = headers.get("content-type", "no type").partition(";")[0][:50]
-            raise ExtractError(
-                f"{self.address.shown} answers no JSON that can be read ({kind}). Correct the location or the path."
+            raise NoJsonError(
+                f"{self.address.shown} answers no JSON that can be read ({kind}). Correct the location or the path.",
+                kind,
             ) from None
 
 

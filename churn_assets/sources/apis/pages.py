@@ -26,7 +26,7 @@ def pages(client: ApiClient, own: ApiProperties, parameters: Mapping[str, str]) 
     before: Records = []
     while True:
         page = client.page(url, asked)
-        records = _records(page.content, own.records, client.address.shown)
+        records = records_at(page.content, own.records, client.address.shown)
         if records and before == records:
             raise ExtractError(
                 f"{client.address.shown} gives the same page again. Correct `paginator`: does the service know its "
@@ -132,7 +132,12 @@ def at(content: Any, path: str) -> Any:
     return content
 
 
-def _records(content: Any, path: str | None, shown: str) -> Records:
+def records_at(content: Any, path: str | None, shown: str) -> Records:
+    """The list of records of an answer.
+
+    Raises:
+        ExtractError: there is none.
+    """
     found = content if path is None else at(content, path)
     if not isinstance(found, list):
         there = f" It has {listed(sorted(content))}." if isinstance(content, dict) else ""

@@ -88,6 +88,18 @@ class FolderAddress:
             raise self.error(error) from None
         return fs, str(fs._strip_protocol(self.location)).rstrip("/")
 
+    def listed(self, fs: "AbstractFileSystem", root: str) -> Mapping[str, Mapping[str, Any]]:
+        """Returns path -> what is known of each file below a folder.
+
+        Raises:
+            ExtractError: the store refuses, or does not answer.
+        """
+        try:
+            found: Mapping[str, Mapping[str, Any]] = fs.find(root, detail=True)
+        except Exception as error:  # noqa: BLE001 (each driver raises its own)
+            raise self.error(error) from None
+        return found
+
     def error(self, error: BaseException) -> ExtractError:
         """Returns the error for what a store or its driver has said, without a secret."""
         said = " ".join(f"{type(error).__name__}: {error}".split())
@@ -104,13 +116,12 @@ def folder_of(source: Source) -> SourceFolder:
     return source.origin
 
 
-def folder_address(source: Source, environ: Mapping[str, str] = os.environ) -> FolderAddress:
+def folder_address(folder: SourceFolder, environ: Mapping[str, str] = os.environ) -> FolderAddress:
     """Returns the folder to look into; connects to nothing.
 
     Raises:
         ExtractError: a variable is not set, or the driver is not installed.
     """
-    folder = folder_of(source)
     driver = DRIVERS[folder.kind]
     if find_spec(driver.module) is None:
         raise ExtractError(

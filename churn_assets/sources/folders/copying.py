@@ -89,7 +89,7 @@ def copy_new(
     Raises:
         ExtractError: the store does not answer, or no name in it is of the pattern and nothing was copied before.
     """
-    started, done, address = time.monotonic(), CopiedFiles(), folder_address(source, environ)
+    started, done, address = time.monotonic(), CopiedFiles(), folder_address(folder_of(source), environ)
     remove_unfinished(landing, source)
     known = _copies(landing, source)
     fs, root = address.connect()
@@ -161,11 +161,7 @@ def _files(
 ) -> Iterator[ForeignFile]:
     """The files whose names are of the pattern, by date and name."""
     pattern, found, others = folder_of(source).pattern, [], []
-    try:
-        listed: Mapping[str, Mapping[str, Any]] = fs.find(root, detail=True)
-    except Exception as error:  # noqa: BLE001 (each driver raises its own)
-        raise address.error(error) from None
-    for path, info in listed.items():
+    for path, info in address.listed(fs, root).items():
         name = path.removeprefix(root).lstrip("/")
         try:
             day = pattern.date_of(name)

@@ -41,13 +41,17 @@ def topic_of(source: Source) -> SourceTopic:
     return source.origin
 
 
-def topic_address(source: Source, environ: Mapping[str, str] = os.environ) -> TopicAddress:
+def topic_address(topic: SourceTopic, source: str, environ: Mapping[str, str] = os.environ) -> TopicAddress:
     """Returns the topic to connect to; connects to nothing.
+
+    Args:
+        topic: what to read.
+        source: the name of its source, for the consumer group.
+        environ: where the secrets are.
 
     Raises:
         ExtractError: a variable is not set, or the client is not installed.
     """
-    topic = topic_of(source)
     if find_spec("confluent_kafka") is None:
         raise ExtractError(
             "confluent-kafka, the client of Kafka, is not installed. Run `pip install 'churn-assets[kafka]'`."
@@ -55,7 +59,7 @@ def topic_address(source: Source, environ: Mapping[str, str] = os.environ) -> To
     hosts, secrets = with_secrets(topic.host, environ, is_url=False)
     settings: dict[str, Any] = {
         "bootstrap.servers": hosts,
-        "group.id": topic.group or f"churn-assets-{source.name}",
+        "group.id": topic.group or f"churn-assets-{source}",
         "security.protocol": topic.protection,
         "enable.auto.commit": False,
         "enable.partition.eof": True,

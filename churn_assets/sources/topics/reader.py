@@ -82,7 +82,7 @@ class TopicReader:
 
         self.source, self.landing, self.folder = source, landing, folder
         self.topic = topic_of(source)
-        self.address = topic_address(source, environ)
+        self.address = topic_address(self.topic, source.name, environ)
         self._added = {c.field for c in source.columns} & {*PLACE}
         self._numbers = count(1)
         self._said: object = None
