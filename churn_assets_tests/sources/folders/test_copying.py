@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from churn_assets.contracts.contract import load_source
-from churn_assets.contracts.folder import NamePattern
+from churn_assets.contracts.folder import NamePattern, SourceFolder
 from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets.contracts.source import Source
 from churn_assets.sources.folders import address as addresses
@@ -282,7 +282,8 @@ def test_a_variable_may_hold_the_beginning_of_a_path(tmp_path: Path) -> None:
 def test_an_address_shows_no_secret_in_any_spelling(tmp_path: Path, kind: str) -> None:
     secret, first = "a/b c+Kanarienvogel", {"folder": "/mnt/", "s3": "s3://b/", "http": "https://h/"}[kind]
     source = folder_contract(tmp_path, kind, f"{first}${{TOKEN}}/x")
-    address = folder_address(source, {"TOKEN": secret})
+    assert isinstance(source.origin, SourceFolder)
+    address = folder_address(source.origin, {"TOKEN": secret})
     said = f"{address} {address.error(OSError(f'404 {address.location} {secret}'))}"
     assert "Kanarienvogel" not in said and "404" in said
 
