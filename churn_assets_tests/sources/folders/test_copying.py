@@ -288,11 +288,15 @@ def test_an_address_shows_no_secret_in_any_spelling(tmp_path: Path, kind: str) -
     assert "Kanarienvogel" not in said and "404" in said
 
 
-def test_a_server_of_http_that_keeps_silent_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_of_http_that_keeps_silent_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(addresses, "SECONDS", 0.4)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        place = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        origin = folder_contract(tmp_path, "http", f"http://127.0.0.1:{silent.getsockname()[1]}/").origin
+        assert isinstance(origin, SourceFolder)
+        fs, root = folder_address(origin, {}).connect()
         started = time.monotonic()
-        with pytest.raises(ExtractError, match="Timeout"):
-            _copied(folder_contract(tmp_path, "http", place), tmp_path)
+        with pytest.raises(TimeoutError):
+            fs.ls(root)
     assert time.monotonic() - started < 30
