@@ -17,8 +17,9 @@ from churn_assets.live.source_rows import LIVE
 from churn_assets.operations.channels.delivery import deliver
 from churn_assets.operations.channels.outbox import Outbox
 
-# that channels may take before the next rows are looked at; what is left goes out after the next look
-SECONDS = 2.0
+SECONDS = (
+    2.0  # that channels may take before the next rows are looked at; what is left goes out with the next
+)
 
 
 def alert(lakehouse: Lakehouse, business: Business, found: Scored, now: datetime) -> list[Row]:

@@ -34,12 +34,6 @@ class LiveFigures:
         self.refused = Counter(
             "churn_live_rows_refused", "Rows that break their contract.", ["source", "rule"], registry=own
         )
-        self.strangers = Counter(
-            "churn_live_strangers",
-            "Ids in new rows that have no customer_key, and so no score.",
-            ["source"],
-            registry=own,
-        )
         self.unread = Counter(
             "churn_live_files_unread", "Files that cannot be read.", ["source"], registry=own
         )

@@ -140,7 +140,6 @@ class Follower:
                 elif failed := next((topic.failed for topic in topics if topic.failed), None):
                     raise failed
                 else:
-                    put_out(self.lakehouse, self.business, datetime.now(UTC))
                     stop.wait(PAUSE)
         finally:
             stop.set()
@@ -159,7 +158,6 @@ class Follower:
             figures.rows.labels(name).inc(sum(taken.rows.values()))
             for rule, count in taken.refused.items():
                 figures.refused.labels(name, rule).inc(count)
-            figures.strangers.labels(name).inc(taken.strangers)
             figures.unread.labels(name).inc(len(taken.unread))
             for refused in taken.unread:
                 event("live.unread", str(refused.error), level=30, source=name)
@@ -171,7 +169,6 @@ class Follower:
         facts: dict[str, Any] = {
             "rows": done.arrived.rows,
             "refused": done.arrived.refused,
-            "strangers": sum(taken.strangers for taken in done.arrived.by_source.values()),
             "customers": len(done.scores),
             "alerts": len(done.alerts),
             "seconds": round(done.seconds, 2),
