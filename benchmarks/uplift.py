@@ -27,6 +27,7 @@ from benchmarks.campaign_worlds import FEATURES, trial_in
 from benchmarks.planned_worlds import CUSTOMERS, HISTORY, MONTHS, Model, first_year, scaled
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
+from churn_assets.contracts.offers import OfferLine
 from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.uplift.choice import JudgedOffer, judged_offer
 from churn_assets.ml.uplift.trial import Customers, NoTrial, RandomisedContacts
@@ -96,7 +97,7 @@ def figures(rows: pd.DataFrame, model: Model, business: Business) -> World:
         of_offer: World = {"offer": offer.name, "contacts": len(part), "prevented": effect.prevented}
         own = constant
         try:
-            judged = judged_offer(_trial(part, transformation, effect), business.file.training.seed)
+            judged = _judge(offer, part, transformation, effect, business.file.training.seed)
         except NoTrial as error:
             of_offer["why_not"] = str(error)
         else:
@@ -144,6 +145,15 @@ def _trial(part: pd.DataFrame, transformation: Transformation, effect: OfferEffe
         customer=pd.factorize(part["customer_id"])[0].astype(np.int64),
         time=np.array([day.toordinal() for day in part["as_of_date"]], dtype=np.int64),
     )
+
+
+def _judge(
+    offer: OfferLine, part: pd.DataFrame, transformation: Transformation, effect: OfferEffect, seed: int
+) -> JudgedOffer:
+    def constant_by(rows: NDArray[np.bool_]) -> Floats:
+        return part["risk"].to_numpy() * effect_of(offer, _contacts(part[rows])).prevented
+
+    return judged_offer(_trial(part, transformation, effect), constant_by, seed)
 
 
 def _judged(judged: JudgedOffer) -> World:

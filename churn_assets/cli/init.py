@@ -31,7 +31,11 @@ RANKS = {1: "[red]decides labels or dates[/]", 2: "[yellow]may lose rows or feat
     help="Files, folders that hold some, or addresses: '${CRM_URL}', https://api.example.com/tickets, s3://bucket/crm.",
 )
 @click.option(
-    "--table", "tables", multiple=True, metavar="NAME", help="Only these tables of the database; repeatable."
+    "--table",
+    "tables",
+    multiple=True,
+    metavar="NAME",
+    help="Only these tables or collections of the database; repeatable.",
 )
 @click.option(
     "--login",
@@ -83,9 +87,10 @@ def init(
     or what --extract-date states. One file with years of history becomes known on one day: months before it see
     nothing, and no model can learn from them. Bring several extracts, each under its own day, or use --cut-by-month.
 
-    An address drafts contracts that read the source themselves: the tables of a database, the answer of a REST service
-    (https://), or the files of a folder that others fill (s3://, gs://, abfs://, sftp://, https:// of a page with
-    links, file:///). '${CRM_URL}' is the environment variable CRM_URL that holds it; a secret is never written.
+    An address drafts contracts that read the source themselves: the tables of a database, the collections of MongoDB
+    (mongodb://), the answer of a REST service (https://), a topic (kafka://host:9092/topic), or the files of a folder
+    that others fill (s3://, gs://, abfs://, sftp://, https:// of a page with links, file:///). '${CRM_URL}' is the
+    environment variable CRM_URL that holds it; a secret is never written.
 
     Nothing is overwritten. If FOLDER has a business, --land only copies files.
     """

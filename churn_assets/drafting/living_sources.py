@@ -10,10 +10,12 @@ from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.file_names import FoundOrigins
 from churn_assets.drafting.foreign_folders import find_files, kind_of_scheme
 from churn_assets.drafting.given_address import scheme_of, taken_apart
+from churn_assets.drafting.mongo_collections import find_collections
 from churn_assets.drafting.services import authentication_of, find_answer
+from churn_assets.drafting.topics import find_messages
 from churn_assets.sources.apis.client import NoJsonError
 
-SERVICES = ("https", "http")
+SERVICES, MONGODB, KAFKA = ("https", "http"), ("mongodb", "mongodb+srv"), "kafka"
 
 
 def find_sources(
@@ -28,7 +30,7 @@ def find_sources(
 
     Args:
         addresses: such as postgresql://user@host/database, or ${NAME} of a variable that holds one.
-        tables: only these tables of databases; none: all.
+        tables: only these tables or collections of databases; none: all.
         login: of services, see `authentication_of`.
         folder: an empty one, for the samples.
         today: day of what is asked.
@@ -55,7 +57,7 @@ def find_sources(
 
 
 def _has_no_tables(scheme: str) -> bool:
-    return scheme in SERVICES or kind_of_scheme(scheme) is not None
+    return scheme in (*SERVICES, KAFKA) or kind_of_scheme(scheme) is not None
 
 
 def _found(
@@ -77,4 +79,8 @@ def _found(
             return find_files(parts, place)  # a page of links to files
     if kind_of_scheme(scheme) is not None:
         return find_files(taken_apart(address, environ), place)
+    if scheme == KAFKA:
+        return find_messages(taken_apart(address, environ), place, today)
+    if scheme in MONGODB:
+        return find_collections(address, tables, place, today, environ)
     return find_tables(DatabaseToDraft(address, tables), place, today, environ)

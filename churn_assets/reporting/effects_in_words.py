@@ -44,7 +44,9 @@ def woken_in_words(groups: Sequence[Mapping[str, Any]]) -> str | None:
         return None
     share = (woken["contacts"] + woken["controls"]) / total
     seen = "so it is not known whether it did"
-    if woken["seen_high"] < 0:
+    if woken["seen"] is None:
+        seen = "of whom too few left to say whether it did"
+    elif woken["seen_high"] < 0:
         seen = f"and it did: {-100 * woken['seen']:.1f} points more of them left than without it"
     elif woken["seen_low"] > 0:
         seen = "but it kept some of them"

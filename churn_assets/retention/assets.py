@@ -186,8 +186,8 @@ def broken_limits(one: "Planning") -> list[str]:
 
 
 def _effects(newest: "Planning") -> dg.AssetCheckResult:
-    """Says which offers rest on assumptions alone."""
-    assumed = {name: e.basis for name, e in newest.basis.effects.items() if e.measured is None}
+    """Says which offers rest on assumptions, alone or for more than half."""
+    assumed = {name: e.basis for name, e in newest.basis.effects.items() if not e.is_measured}
     if assumed:
         return warned(
             MEASURED,

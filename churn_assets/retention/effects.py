@@ -54,10 +54,24 @@ class OfferEffect:
     accepted: int
 
     @property
+    def assumed_share(self) -> float:
+        """Weight of what is assumed in the estimate, 0 to 1."""
+        spread = (np.log1p(-self.low) - np.log1p(-self.high)) / (2 * Z_95)
+        return float(min(1.0, (spread / ASSUMED_SPREAD) ** 2))
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether contacts weigh more than half in the estimate."""
+        return self.measured is not None and self.assumed_share < 0.5
+
+    @property
     def basis(self) -> str:
-        """Where the estimate comes from, in words."""
+        """Where the estimate comes from, in words; begins with `measured` if it is."""
         if self.measured is not None:
-            return f"measured: {self.treated:,} contacts, {self.control:,} controls"
+            told = f"{self.treated:,} contacts, {self.control:,} controls"
+            if self.is_measured:
+                return f"measured: {told}"
+            return f"mostly assumed: {told} weigh {1 - self.assumed_share:.0%}"
         few = min(self.treated_churners, self.control_churners)
         if not (self.treated and self.control):
             return "assumed: no control arm"

@@ -25,6 +25,7 @@ from churn_assets.scores.past_snapshots import features_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 LEAST_OF_A_SEGMENT = 50  # later contacts and controls; segments with fewer are told together
@@ -141,13 +142,16 @@ class OfferUplift:
                 "controls": group.controls,
                 "woken": group.woken,
                 "estimated": group.estimated,
-                "seen": group.observed.value,
-                "seen_low": group.observed.low,
-                "seen_high": group.observed.high,
+                **_seen(group),
             }
             for grouping, groups in ((BY_KIND, self.learned.kinds), (BY_SEGMENT, self.learned.segments))
             for group in groups
         ]
+
+
+def _seen(group: EffectGroup) -> dict[str, float]:
+    seen = group.observed
+    return {"seen": seen.value, "seen_low": seen.low, "seen_high": seen.high} if seen else {}
 
 
 def offer_uplifts(
@@ -240,7 +244,11 @@ def _of_offer(
             raise NoTrial("No contact has both a known outcome and a control arm.")
         transformation = Transformation.fit(rows, names)
         trial = _trial(rows, treated, transformation, effect)
-        judged = judged_offer(trial, business.file.training.seed)
+
+        def constant_by(part: "NDArray[np.bool_]") -> Floats:
+            return _constant(trial.risk, effect_of(offer, rows[part]))
+
+        judged = judged_offer(trial, constant_by, business.file.training.seed)
     except NoTrial as error:
         return OfferUplift(offer.name, *counts, None, str(error), None)
     effects = None

@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
-from churn_assets.ml.uplift.groups import LITTLE, PERSUADABLE, TOP, WOKEN, EffectGroup
+from churn_assets.ml.uplift.groups import LEAST_SEEN, LITTLE, PERSUADABLE, TOP, WOKEN, EffectGroup
 from churn_assets.ml.uplift.judgement import Interval, qini_curve
 from churn_assets.ml.uplift.trial import LEAST_ARM, LEAST_CHURNERS
 from churn_assets.reporting.blocks import Aside, Block, Bullets, Chapter, Document, Grid, Notice, Pictures
@@ -153,7 +153,9 @@ def _groups(groups: Sequence[EffectGroup], of: str) -> Grid:
             f"{g.controls:,}",
             f"{g.woken:.0%}",
             f"{g.estimated:+.2%}",
-            f"{g.observed.value:+.2%} ({g.observed.low:+.2%} to {g.observed.high:+.2%})",
+            f"{g.observed.value:+.2%} ({g.observed.low:+.2%} to {g.observed.high:+.2%})"
+            if g.observed
+            else f"fewer than {LEAST_SEEN} left in an arm",
         )
         for g in groups
     ]
@@ -164,11 +166,11 @@ def _woken_told(woken: EffectGroup | None) -> str:
     """Whether those who are expected to be woken up really were, as a sentence."""
     if woken is None:
         return "Nobody is expected to be driven away by this offer."
-    if woken.observed.high < 0:
+    if woken.observed is not None and woken.observed.high < 0:
         return (
             "Those who are expected to be woken up were: more of the contacted left than of their controls."
         )
-    if woken.observed.low > 0:
+    if woken.observed is not None and woken.observed.low > 0:
         return "Those who are expected to be woken up were not: fewer of the contacted left than of their controls."
     return "Whether those who are expected to be woken up really were, cannot be told from these contacts."
 

@@ -76,6 +76,11 @@ def results_table(lakehouse: Lakehouse) -> "pa.Table | str":
     return f"{table.path} holds no result" if day is None else _of_day(lakehouse, table, day)
 
 
+def measured_tables(lakehouse: Lakehouse) -> "dict[str, pa.Table | str]":
+    """`results_table` and `uplift_tables` by name."""
+    return {tables.CAMPAIGN_RESULTS.name: results_table(lakehouse), **uplift_tables(lakehouse)}
+
+
 def uplift_tables(lakehouse: Lakehouse) -> "dict[str, pa.Table | str]":
     """What is known of effects by customer, by the newest knowledge; or why nothing is."""
     table = tables.OFFER_UPLIFT

@@ -17,13 +17,7 @@ from churn_assets.ml.portable.scored import typical_values
 from churn_assets.ml.portable.what_if import Observed, actionable, observed_range
 from churn_assets.months import add_months, month_end, month_of
 from churn_assets.serving.calibration import CALIBRATION, calibration_table
-from churn_assets.serving.campaigns import (
-    HOLDOUT,
-    OF_THE_NEWEST,
-    campaign_tables,
-    results_table,
-    uplift_tables,
-)
+from churn_assets.serving.campaigns import HOLDOUT, OF_THE_NEWEST, campaign_tables, measured_tables
 from churn_assets.serving.columns import catalogue_of, contact_columns, schema_of
 from churn_assets.serving.current import OF_THIS_MORNING, SCORES, Current, read_current, snapshots_of
 from churn_assets.serving.customers import SCORED, customer_rows
@@ -214,8 +208,7 @@ def _tables(
     planned = campaign_tables(lakehouse)
     for name in (*(table.name for table in OF_THE_NEWEST), HOLDOUT.name):
         _put(name, planned if isinstance(planned, str) else planned[name], found, absent)
-    _put(tables.CAMPAIGN_RESULTS.name, results_table(lakehouse), found, absent)
-    for name, told in uplift_tables(lakehouse).items():
+    for name, told in measured_tables(lakehouse).items():
         _put(name, told, found, absent)
     found = {name: _sorted(without(rows, objected.keys)) for name, rows in found.items()}
     found["segment_sizes"] = _segment_sizes(found["segments"], business)

@@ -51,6 +51,10 @@ def test_who_was_expected_to_be_driven_away(seen: float, error: float, said: str
     groups = [_group(WOKEN, 100, seen, error), _group("persuadable", 300, 0.1, 0.01)]
     told = woken_in_words([*groups, {**groups[0], "grouping": "segment", "group_value": "all"}])
     assert told == f"It was expected to drive 25% of the customers away, {said}"
+    unseen = groups[0] | dict.fromkeys(("seen", "seen_low", "seen_high"))
+    assert woken_in_words([unseen]) == (
+        "It was expected to drive 100% of the customers away, of whom too few left to say whether it did."
+    )
     assert woken_in_words(groups[1:]) is None and woken_in_words([]) is None
     assert WOKEN == KIND_WOKEN
 

@@ -42,7 +42,17 @@ def test_many_contacts_overrule_what_is_assumed() -> None:
     assert found.prevented == pytest.approx(0.5, abs=0.01)
     assert found.low < 0.5 < found.high < 0.55
     assert found.acceptance == pytest.approx(0.4, abs=0.001)
-    assert found.basis.startswith("measured: 20,000 contacts, 20,000 controls")
+    assert found.basis == "measured: 20,000 contacts, 20,000 controls"
+    assert found.assumed_share < 0.02
+
+
+def test_a_handful_of_churners_is_not_told_as_a_measurement() -> None:
+    """Of 6 and 9 churners the logarithm of the ratio has a variance of 0.27, that of what is assumed has 0.09."""
+    found = effect(arm("a", True, 6, 1000), arm("a", False, 9, 1000))
+    assert found.measured == pytest.approx(1 / 3)
+    assert found.assumed_share == pytest.approx(0.276 / (0.276 + 0.09), abs=0.01)
+    assert found.basis == "mostly assumed: 1,000 contacts, 1,000 controls weigh 25%"
+    assert effect().assumed_share == pytest.approx(1.0)
 
 
 def test_an_offer_that_does_nothing_is_not_taken_for_a_good_one() -> None:

@@ -18,6 +18,7 @@ from churn_assets.months import month_end
 from churn_assets.reporting.markdown import markdown_page
 from churn_assets.retention import uplift_asset
 from churn_assets.retention.cohort import read_basis
+from churn_assets.retention.uplift import offer_uplifts
 from churn_assets.retention.uplift_asset import BY_CUSTOMER, EVERY_OFFER, uplift_assets
 from churn_assets.retention.uplift_told import newest_effects
 from churn_assets_tests.checks import evaluations
@@ -180,6 +181,26 @@ def test_nothing_that_became_known_later_is_learned(
     put(house, tables.silver(business.source("retention_contacts")), late)
     made(house, business, MONTHS[-2:-1])
     assert by_offer(house) == before
+
+
+def test_what_the_later_contacts_judge_is_known_before_them(
+    spark: "SparkSession", tmp_path: Path, business: Business
+) -> None:
+    """Neither the learner nor the constant effect that it is compared with has seen how the later ones came out."""
+    house, section = planned_lake(tmp_path, business), business.file.campaigns
+    assert section is not None
+    tried(house, business)
+    one = offer_uplifts(house, business, section, LAST)[0].judged
+    assert one is not None
+    rows = house.arrow(tables.CHURN_LABELS).to_pylist()
+    for row in rows:
+        if row["as_of_date"].toordinal() >= one.later.time.min() and row["label"] is not None:
+            row["label"], row["outcome"] = 1 - row["label"], ("churned", "stayed")[row["label"]]
+    write(house, tables.CHURN_LABELS, rows)
+    other = offer_uplifts(house, business, section, LAST)[0].judged
+    assert other is not None and (other.later.churned != one.later.churned).all()
+    assert np.array_equal(other.estimated, one.estimated)
+    assert np.array_equal(other.later.constant, one.later.constant)
 
 
 def test_a_control_of_another_offer_is_no_control(

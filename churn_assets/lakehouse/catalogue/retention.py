@@ -159,8 +159,8 @@ OFFER_EFFECTS = Table(
         LakeColumn(
             "basis",
             "string",
-            "What it rests on: measured on so many contacts, or assumed and why; and whether the plan counts with "
-            "effects by customer instead.",
+            "What it rests on: measured on so many contacts, mostly assumed while these weigh less than half, or "
+            "assumed and why; and whether the plan counts with effects by customer instead.",
             required=True,
         ),
     ),

@@ -93,7 +93,10 @@ EFFECT_GROUPS = Table(
         LakeColumn("controls", "long", "Their controls.", "contacts"),
         LakeColumn("woken", "double", "Share of them whose estimated effect is below 0.", "0 to 1"),
         LakeColumn("estimated", "double", "Mean of the estimated falls of the churn probability.", CHURN),
-        *_interval("seen", "Mean fall of the churn probability that was seen, doubly robust."),
+        *_interval(
+            "seen",
+            "Mean fall of the churn probability that was seen, doubly robust; null where fewer than 5 left in an arm.",
+        ),
     ),
     row_key=("as_of_date", "offer", "grouping", "group_value"),
     time="by contacts and outcomes that were known at the as_of_date",

@@ -1,6 +1,7 @@
 """Learns the effects of one offer, and judges them on contacts of a later time."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,11 +75,15 @@ class PlanValues:
     difference: Interval
 
 
-def judged_offer(trial: RandomisedContacts, seed: int) -> JudgedOffer:
+def judged_offer(
+    trial: RandomisedContacts, constant_by: Callable[[NDArray[np.bool_]], Floats], seed: int
+) -> JudgedOffer:
     """Learns from the earlier contacts with an offer, judges on the later ones, and learns once more from all.
 
     Args:
         trial: all contacts with the offer, and controls.
+        constant_by: of some of the contacts (mask), the constant effect on all, as these alone tell it: the later ones
+            judge what the earlier ones told.
         seed: of folds, learners and bootstrap.
 
     Raises:
@@ -86,7 +91,8 @@ def judged_offer(trial: RandomisedContacts, seed: int) -> JudgedOffer:
     """
     require_learnable(trial)
     judged_by = later_part(trial)
-    earlier, later = trial.at(~judged_by), trial.at(judged_by)
+    then = replace(trial, constant=constant_by(~judged_by))
+    earlier, later = then.at(~judged_by), then.at(judged_by)
     require_learnable(earlier)
     require_judging(later)
     chosen = chosen_learner(earlier, seed)

@@ -10,6 +10,7 @@ from churn_assets.ml.uplift.trial import Floats, RandomisedContacts
 
 PERSUADABLE, LITTLE, WOKEN = "persuadable", "little changed", "woken up"
 TOP = 0.2  # share of the customers who are called persuadable, those with the largest effects
+LEAST_SEEN = 5  # churners in each arm of a group; with fewer an interval of what came says nothing
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class EffectGroup:
         contacts, controls: in it.
         woken: share of them whose estimated effect is below 0.
         estimated: mean estimated effect.
-        observed: mean of unbiased effects.
+        observed: mean of unbiased effects; None where fewer than LEAST_SEEN left in an arm.
     """
 
     name: str
@@ -29,7 +30,7 @@ class EffectGroup:
     controls: int
     woken: float
     estimated: float
-    observed: Interval
+    observed: Interval | None
 
 
 def kinds_of(estimated: Floats) -> NDArray[np.object_]:
@@ -55,15 +56,17 @@ def effect_groups(
     found = []
     for name in sorted(set(names.tolist())):
         here = names == name
-        treated = int(later.treated[here].sum())
+        own = later.at(here)
+        treated = int(own.treated.sum())
+        can_be_seen = min(own.churners) >= LEAST_SEEN
         found.append(
             EffectGroup(
                 name,
                 treated,
-                int(here.sum()) - treated,
+                len(own) - treated,
                 float((estimated[here] < 0).mean()),
                 float(estimated[here].mean()),
-                clustered_mean(robust[here], later.customer[here]),
+                clustered_mean(robust[here], own.customer) if can_be_seen else None,
             )
         )
     return sorted(found, key=lambda group: -group.estimated)

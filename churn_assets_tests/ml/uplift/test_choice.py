@@ -6,12 +6,23 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from churn_assets.ml.uplift.choice import judged_offer
+from churn_assets.ml.uplift.choice import JudgedOffer, judged_offer
 from churn_assets.ml.uplift.judgement import judge_effects, qini_curve, weighted_outcomes
 from churn_assets.ml.uplift.learners import LEARNERS, fold_chances, folds_of, robust_effects
 from churn_assets.ml.uplift.shrinking import CONSTANT, chosen_learner
-from churn_assets.ml.uplift.trial import NoTrial, later_part, require_learnable, shares_of_campaigns
+from churn_assets.ml.uplift.trial import (
+    NoTrial,
+    RandomisedContacts,
+    later_part,
+    require_learnable,
+    shares_of_campaigns,
+)
 from churn_assets_tests.ml.uplift.worlds import contacts
+
+
+def judged(trial: RandomisedContacts) -> JudgedOffer:
+    """Where the constant effect is known beforehand."""
+    return judged_offer(trial, lambda part: trial.constant, 7)
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -25,7 +36,7 @@ def test_each_learner_finds_effects_that_differ(name: str) -> None:
 
 def test_effects_that_differ_are_used_and_earn_more_than_by_risk() -> None:
     trial, _ = contacts(4_000, differ=1.8)
-    found = judged_offer(trial, 7)
+    found = judged(trial)
     assert found.is_used
     assert found.judgement.qini.is_above_zero
     assert found.later.time.min() > found.learned_until
@@ -64,7 +75,7 @@ def test_a_linear_learner_needs_fewer_contacts_than_trees() -> None:
 
 @pytest.mark.slow
 def test_where_effects_follow_the_risk_the_constant_stays() -> None:
-    used = [judged_offer(contacts(2_000, seed, differ=0.0)[0], 7).is_used for seed in range(12)]
+    used = [judged(contacts(2_000, seed, differ=0.0)[0]).is_used for seed in range(12)]
     assert sum(used) <= 1
 
 
@@ -72,7 +83,7 @@ def test_two_thousand_customers_are_too_few_and_it_says_how_many_it_would_take()
     """Churn of 4 %: of 2,000 customers some 40 leave in each arm."""
     trial, _ = contacts(2_000, seed=3, differ=0.4)
     rare = replace(trial, churned=trial.churned & (np.random.default_rng(1).random(len(trial)) < 0.5))
-    found = judged_offer(rare, 7)
+    found = judged(rare)
     assert not found.is_used
     needed = found.judgement.contacts_needed
     assert needed is None or needed > len(found.later)
@@ -98,7 +109,7 @@ def test_an_order_is_not_judged_by_a_handful_of_churners() -> None:
     left = np.where(trial.time >= later.time.min(), trial.churned & ~trial.treated, trial.churned)
     left[np.flatnonzero(trial.time >= later.time.min())[few & later.churned & later.treated]] = True
     with pytest.raises(NoTrial, match=r"Of the later contacts 6 and of their controls \d+ left; 10 of each"):
-        judged_offer(replace(trial, churned=left), 7)
+        judged(replace(trial, churned=left))
 
 
 def test_no_customer_helps_to_predict_their_own_chance() -> None:

@@ -4,7 +4,7 @@ import gzip
 import json
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,6 +15,7 @@ from bson import Binary, Decimal128, Int64, ObjectId
 from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets.contracts.source import Source
+from churn_assets.drafting.mongo_collections import find_collections
 from churn_assets.extracts.asking import asker_of
 from churn_assets.sources.json_text import json_text, parsed
 from churn_assets.sources.live import attempts
@@ -275,3 +276,14 @@ def test_the_filter_keeps_documents_without_a_cursor_value_but_not_for_a_month(t
     assert filter_of(collection, start, Cursor.of(_day(2), "x")) == {  # type: ignore[arg-type]
         "$and": [{"a": 1}, {"ordered_at": {"$gte": _day(1), "$lt": _day(2)}}]
     }
+
+
+def test_init_drafts_a_contract_of_a_collection(shop: Shop) -> None:
+    days = [datetime(2026, 1 + n % 6, 1 + n % 28, 10, tzinfo=UTC) for n in range(400)]
+    shop.orders.insert_many([_order(n, day, customer_id=f"C{n % 40}") for n, day in enumerate(days)])
+    found = find_collections(
+        "${SHOP_URL}", ("orders",), shop.folder, date(2026, 7, 1), {"SHOP_URL": shop.url}
+    )
+    [group] = found.groups
+    assert group.origin and group.origin.properties == {"collection": "orders"}
+    assert len(group.files[0].path.read_text().splitlines()) == 400
