@@ -1,4 +1,4 @@
-"""Drafts a business from files and living sources: guesses what a contract and churn.yaml declare, and says how sure each guess is.
+"""Drafts a business from files and living sources: guesses what it declares, and says how sure each guess is.
 
 A draft is for a person to review. Nothing here reads tables or starts an engine, and nothing overwrites a file.
 

@@ -25,4 +25,6 @@ def is_due(source: Source, newest: Record | None, today: date) -> bool:
     if today == month_end(month_of(today)):
         return True
     last = newest.taken_at.date()
+    if last > today:  # a clock was wrong
+        return True
     return last != today and today - last >= timedelta(days=source.frequency_days)

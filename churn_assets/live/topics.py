@@ -17,7 +17,7 @@ from churn_assets.live.source_rows import LIVE
 from churn_assets.operations.log.writing import event
 from churn_assets.settings import filesystem
 from churn_assets.sources.live.errors import ExtractError
-from churn_assets.sources.topics.reader import TopicReader
+from churn_assets.sources.topics.reader import TopicExtract, TopicReader
 
 EVERY_SECONDS = 1.0  # a file at the most
 AGAIN_SECONDS = 5.0  # after a broker has failed
@@ -59,7 +59,7 @@ class TopicThread(threading.Thread):
         with self._lakehouse.staging(table, run_id=LIVE) as folder:
             with self._lakehouse.alone_with(table):
                 reader = TopicReader(self._source, landing, folder)
-                seen = self._names(self._now())
+                seen = self._names(day := self._now())
             with reader:
                 landed = time.monotonic()
                 while not self._stopped.is_set():
@@ -67,11 +67,23 @@ class TopicThread(threading.Thread):
                     if not reader.waiting or time.monotonic() - landed < EVERY_SECONDS:
                         continue
                     with self._lakehouse.alone_with(table):
-                        now = self._now()
-                        if self._names(now) - seen:
+                        before, day = day, self._now()
+                        if (self._names(before) | self._names(day)) - seen:
                             return
-                        seen.add(PurePosixPath(reader.land(now).extract.name).name)
+                        done = reader.land(day)
+                    seen.add(PurePosixPath(done.extract.name).name)
+                    self._tell(done)
                     landed = time.monotonic()
+
+    def _tell(self, done: TopicExtract) -> None:
+        """Tells what no later extract can: its file says that all up to there was read."""
+        if done.lost:
+            number = sum(done.lost.values())
+            said = (
+                f"The topic had deleted {number:,} offsets before they were read. Have their events delivered as a "
+                f"file of {self._source.name}, and give the topic a longer retention."
+            )
+            event("live.lost", said, level=logging.ERROR, source=self._source.name, offsets=number)
 
     def _names(self, now: datetime) -> set[str]:
         """Names of the files that lie in the extract folder of a day."""

@@ -128,7 +128,7 @@ def test_each_pattern_becomes_a_contract(
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("file://{here}/none", "has no files"),
+        ("file://{here}/none", "cannot be read: FileNotFoundError"),
         ("file://host/x", "three slashes"),
         ("file://{here}/undated", "has no files to draft from"),
         ("sftp://a:" + CANARY + "/x@127.0.0.1/y", "with %2F for a / in a password"),

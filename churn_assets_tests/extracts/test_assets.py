@@ -163,6 +163,7 @@ def test_only_a_business_with_databases_has_their_job_and_schedule(crm: Settings
         (31, "2026-02-28", "2026-03-31", True),
         (31, "2026-01-31", "2026-02-28", True),  # 28 days later, but the month ends
         (31, None, "2026-03-12", True),
+        (7, "2036-03-09", "2026-03-12", True),  # the clock was ten years ahead
         (1, "2026-03-31", "2026-03-31", True),  # somebody asked in the morning, and the month is not over
     ],
 )

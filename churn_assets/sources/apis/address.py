@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from churn_assets.contracts.api import SourceApi
 from churn_assets.contracts.channels import unsafe_address
@@ -39,9 +40,8 @@ def api_address(api: SourceApi, environ: Mapping[str, str]) -> ApiAddress:
         ExtractError: a variable is not set, or the location is no address that may be used.
     """
     own = api.properties
-    url = _usable(with_secrets(api.location, environ)[0]).rstrip("/")
-    if own.path:
-        url = f"{url}/{own.path.lstrip('/')}"
+    path = f"/{own.path.lstrip('/')}" if own.path else ""
+    url = _usable(with_secrets(api.location, environ)[0]).rstrip("/") + path
 
     def told(values: Mapping[str, str]) -> dict[str, str]:
         return {name: with_secrets(value, environ, is_url=False)[0] for name, value in values.items()}
@@ -70,7 +70,14 @@ def api_address(api: SourceApi, environ: Mapping[str, str]) -> ApiAddress:
             raise ExtractError(
                 f"The header {name} has a character that headers cannot hold. Correct the value of its variable."
             )
-    return ApiAddress(url, without_secrets(url), headers, parameters, key, token)
+    return ApiAddress(url, _shown(api.location, url, path), headers, parameters, key, token)
+
+
+def _shown(location: str, url: str, path: str) -> str:
+    """The address as the contract has it, since the values of variables may be secret; of one variable, its host."""
+    if FROM_ENVIRONMENT.fullmatch(location):
+        return f"{'://'.join(urlsplit(without_secrets(url))[:2])}{path}"
+    return without_secrets(location.rstrip("/") + path)
 
 
 def _usable(url: str) -> str:

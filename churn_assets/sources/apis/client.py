@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import truststore
 
@@ -88,7 +88,7 @@ class ApiClient:
         """Asks for a page.
 
         Args:
-            url: of the service itself.
+            url: of the service itself, as `joined` gives it.
             parameters: of the query, besides those of the URL and of the login.
 
         Raises:
@@ -123,12 +123,13 @@ class ApiClient:
             status, answered, content = self._answer("POST", url, headers=headers, data=form)
             self._require(status, answered, shown)
             told = self._json(content, answered)
-            if not isinstance(told, dict) or not isinstance(told.get("access_token"), str):
+            token = told.get("access_token") if isinstance(told, dict) else None
+            if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
                 raise ExtractError(f"{shown} gives no access_token. Correct `tokenUrl`.")
             seconds = 300.0
             with suppress(KeyError, TypeError, ValueError):
                 seconds = float(told["expires_in"])
-            self._token = (told["access_token"], time.monotonic() + max(seconds - EARLIER, 1))
+            self._token = (token, time.monotonic() + max(seconds - EARLIER, 1))
         return {"Authorization": f"Bearer {self._token[0]}"}
 
     def _answer(self, method: str, url: str, **sent: Any) -> "tuple[int, httpx.Headers, bytes]":
@@ -213,11 +214,11 @@ def _status(status: int) -> str:
 def _retry_after(headers: "httpx.Headers") -> float | None:
     """Seconds that the service asks to wait; None if it does not tell."""
     told = headers.get("retry-after", "").strip()
-    if told.isdigit():
+    if told.isascii() and told.isdigit():
         return float(told)
     try:
         moment = parsedate_to_datetime(told)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
@@ -228,4 +229,20 @@ def _next_link(headers: "httpx.Headers", url: str) -> str | None:
     import httpx
 
     told = httpx.Response(200, headers=headers).links.get("next", {}).get("url")
-    return str(httpx.URL(url).join(told)) if told else None
+    return joined(url, told) if told else None
+
+
+def joined(url: str, told: str) -> str:
+    """The address that an answer from `url` has told.
+
+    Raises:
+        ExtractError: it is no address.
+    """
+    import httpx
+
+    try:
+        return str(httpx.URL(urljoin(url, told)))
+    except (ValueError, httpx.InvalidURL):
+        raise ExtractError(
+            "The next page that the answer tells is no address. Correct `paginator`."
+        ) from None

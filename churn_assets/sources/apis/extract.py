@@ -11,7 +11,7 @@ from churn_assets.contracts.api_properties import SinceProperty
 from churn_assets.contracts.source import Source
 from churn_assets.sources.apis.address import api_address
 from churn_assets.sources.apis.client import ApiClient
-from churn_assets.sources.apis.pages import at, pages
+from churn_assets.sources.apis.pages import DIGITS, at, pages
 from churn_assets.sources.json_text import Number
 from churn_assets.sources.live.cursors import Cursor, is_beyond
 from churn_assets.sources.live.documents import DocumentDraft
@@ -80,7 +80,7 @@ def cursor_of(record: dict[str, Any], path: str) -> Cursor | None:
     raw = at(record, path)
     if raw is None:
         return None
-    if isinstance(raw, Number) and raw.lstrip("-").isdigit():
+    if isinstance(raw, Number) and raw.lstrip("-").isdigit() and len(raw) <= DIGITS:
         return Cursor.of(int(raw), path)
     if isinstance(raw, str) and not isinstance(raw, Number):
         try:

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urljoin
 
 from churn_assets.contracts.api_properties import ApiProperties, PaginatorProperty
 from churn_assets.contracts.words import listed
-from churn_assets.sources.apis.client import ApiClient, ApiPage
+from churn_assets.sources.apis.client import ApiClient, ApiPage, joined
 from churn_assets.sources.json_text import Number
 from churn_assets.sources.live.errors import ExtractError
 
 Records = list[dict[str, Any]]
+DIGITS = 100  # of a number of pages or records
+MOST_EMPTY = 1_000  # pages without records, one after the other
 Next = tuple[str, dict[str, str]]  # address, and parameters of the query
 
 
@@ -22,7 +23,7 @@ def pages(client: ApiClient, own: ApiProperties, parameters: Mapping[str, str]) 
     """
     paginator, url = own.paginator, client.address.url
     asked = {**client.address.parameters, **parameters, **_first(paginator)}
-    told, count, seen = 0, 0, set[object]()
+    told, count, empty, seen = 0, 0, 0, set[object]()
     before: Records = []
     while True:
         page = client.page(url, asked)
@@ -33,10 +34,15 @@ def pages(client: ApiClient, own: ApiProperties, parameters: Mapping[str, str]) 
                 "parameter?"
             )
         yield records
+        empty = 0 if records else empty + 1
+        if empty > MOST_EMPTY:
+            raise ExtractError(
+                f"{client.address.shown} gives more than {MOST_EMPTY:,} pages without records. Correct `paginator`."
+            )
         before, told, count = records, told + len(records), count + 1
         if (following := _following(paginator, page, records, asked, told, count)) is None:
             return
-        url, asked = urljoin(url, following[0]), following[1]
+        url, asked = joined(url, following[0]), following[1]
         if (key := (url, tuple(sorted(asked.items())))) in seen:
             raise ExtractError(f"{client.address.shown} leads in a circle of pages. Correct `paginator`.")
         seen.add(key)
@@ -120,7 +126,7 @@ def _number(page: ApiPage, path: str | None) -> int | None:
     if path is None:
         return None
     found = at(page.content, path)
-    if not isinstance(found, Number) or not found.isdigit():
+    if not isinstance(found, Number) or not found.isdigit() or len(found) > DIGITS:
         raise ExtractError(f"The answer has no number {path}. Correct `paginator`.")
     return int(found)
 

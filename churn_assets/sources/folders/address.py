@@ -1,6 +1,7 @@
 """Foreign folders: how fsspec reaches each kind of store, secrets from the environment, and errors that tell none."""
 
 import os
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 SECONDS = 60  # that a store may keep silent
+DEEPEST = 8  # levels of folders, where no pattern tells them
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class StoreDriver:
         install: command that installs it.
         login: names of the arguments for user and password; none where nobody logs in.
         version: names under which a listing tells the version of a file, the best first.
-        whole: a file is visible only when it is whole.
+        whole: a file is visible only when it is whole, and folders are but parts of names.
     """
 
     protocol: str
@@ -88,17 +90,33 @@ class FolderAddress:
             raise self.error(error) from None
         return fs, str(fs._strip_protocol(self.location)).rstrip("/")
 
-    def listed(self, fs: "AbstractFileSystem", root: str) -> Mapping[str, Mapping[str, Any]]:
-        """Returns path -> what is known of each file below a folder.
+    def listed(
+        self, fs: "AbstractFileSystem", root: str, depth: int = DEEPEST
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Returns path -> what is told of each file below a folder, so many levels deep.
+
+        `find` of fsspec passes over folders that cannot be listed, which then look empty, and follows links of pages
+        without end.
 
         Raises:
             ExtractError: the store refuses, or does not answer.
         """
         try:
-            found: Mapping[str, Mapping[str, Any]] = fs.find(root, detail=True)
+            if self.driver.whole:
+                found: Mapping[str, Mapping[str, Any]] = fs.find(root, detail=True)
+                return found
+            files, level = dict[str, Mapping[str, Any]](), [root]
+            for _ in range(depth):
+                listed = [(folder, info) for folder in level for info in fs.ls(folder, detail=True)]
+                files |= {info["name"]: info for _, info in listed if info["type"] != "directory"}
+                level = [
+                    path
+                    for folder, info in listed
+                    if info["type"] == "directory" and (path := info["name"].rstrip("/")) != folder
+                ]
         except Exception as error:  # noqa: BLE001 (each driver raises its own)
             raise self.error(error) from None
-        return found
+        return files
 
     def error(self, error: BaseException) -> ExtractError:
         """Returns the error for what a store or its driver has said, without a secret."""
@@ -151,9 +169,8 @@ def folder_address(folder: SourceFolder, environ: Mapping[str, str] = os.environ
 
 def _login(driver: StoreDriver, user: str, password: str) -> dict[str, Any]:
     if driver.protocol == "http":
-        from aiohttp import BasicAuth
-
-        return {"client_kwargs": {"auth": BasicAuth(user, password)}}
+        both = b64encode(f"{user}:{password}".encode()).decode()
+        return {"headers": {"Authorization": f"Basic {both}"}}  # aiohttp sends it to no other host
     return dict(zip(driver.login, (user, password), strict=True))
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
@@ -31,12 +32,12 @@ COPY = re.compile(r"(.+)\.(\d{3,})-([0-9a-f]{10})-([0-9a-f]{10})\.[a-z.]+")
 
 @dataclass(frozen=True)
 class ForeignFile:
-    """A file in a foreign folder: its name below the folder, the date in it, its size and version."""
+    """A file in a foreign folder: its name below the folder, the date in it, its size if it is told, and version."""
 
     name: str
     path: str
     day: date
-    size: int
+    size: int | None
     version: str
     changed: datetime | None
 
@@ -119,7 +120,7 @@ class _Copies:
 
         Args:
             day: extract date of the file.
-            stem: of its copies; several files may share it, and are then copied again when one of them changes.
+            stem: of its copies; several files may share it.
             token: of the file.
             present: tokens of all files that the folder has now.
         """
@@ -161,7 +162,7 @@ def _files(
 ) -> Iterator[ForeignFile]:
     """The files whose names are of the pattern, by date and name."""
     pattern, found, others = folder_of(source).pattern, [], []
-    for path, info in address.listed(fs, root).items():
+    for path, info in address.listed(fs, root, pattern.text.count("/") + 1).items():
         name = path.removeprefix(root).lstrip("/")
         try:
             day = pattern.date_of(name)
@@ -178,7 +179,7 @@ def _files(
                     name,
                     path,
                     day,
-                    info if info.get("size") is not None else _info(address, fs, path),
+                    info if _is_told(info) else _info(address, fs, path),
                 )
             )
     if not found and not copied:
@@ -194,15 +195,24 @@ def _files(
     yield from sorted(found, key=lambda file: (file.day, file.name))
 
 
+def _is_told(info: Mapping[str, Any]) -> bool:
+    """Whether a listing tells the size; of a link it tells the time of the link, not of its file."""
+    return info.get("size") is not None and not info.get("islink")
+
+
 def _file(address: FolderAddress, name: str, path: str, day: date, info: Mapping[str, Any]) -> ForeignFile:
     version = next((str(info[key]) for key in address.driver.version if info.get(key)), "")
     changed = info.get("mtime")
     if isinstance(changed, (int, float)):
         changed = datetime.fromtimestamp(changed, UTC)
     elif isinstance(told := info.get("Last-Modified"), str):
-        changed = parsedate_to_datetime(told)
+        with suppress(ValueError):  # some servers tell words
+            changed = parsedate_to_datetime(told)
     changed = changed if isinstance(changed, datetime) else None
-    return ForeignFile(name, path, day, int(info.get("size") or 0), version, changed)
+    if changed is not None and changed.tzinfo is None:
+        changed = changed.replace(tzinfo=UTC)
+    size = info.get("size")
+    return ForeignFile(name, path, day, None if size is None else int(size), version, changed)
 
 
 def _info(address: FolderAddress, fs: "AbstractFileSystem", path: str) -> Mapping[str, Any]:
@@ -225,14 +235,15 @@ def _copy(
     done: CopiedFiles,
 ) -> None:
     """Copies a file, unless it is still growing, or has the content of a copy."""
-    if not address.driver.whole and file.changed and (now - file.changed).total_seconds() < SETTLED_SECONDS:
+    age = (now - file.changed).total_seconds() if file.changed else None
+    if not address.driver.whole and age is not None and abs(age) < SETTLED_SECONDS:
         done.growing.append(file.name)
         return
     note(f"{source.name}: copying {file.name}")
     draft, content, size = _drafted(folder, address, fs, file)
     if not address.driver.whole:
         after = _file(address, file.name, file.path, file.day, _info(address, fs, file.path))
-        if (after.size, after.version) != (file.size, file.version) or size != after.size:
+        if (after.size, after.version) != (file.size, file.version) or after.size not in (size, None):
             done.growing.append(file.name)
             return
     stem, ending = _stem_and_ending(source, file.name)
@@ -274,7 +285,10 @@ def _stem_and_ending(source: Source, name: str) -> tuple[str, str]:
             flat, compressed = flat[: -len(ending)], ending
     if flat.lower().endswith(f".{source.format}"):
         flat = flat[: -len(source.format) - 1]
-    return NOT_IN_NAMES.sub("_", flat).lstrip("_") or "file", f".{source.format}{compressed}"
+    stem = NOT_IN_NAMES.sub("_", flat).lstrip("_") or "file"
+    if stem != flat:  # another name may become the same
+        stem = f"{stem}_{_digest(flat.encode(errors='surrogateescape'))[:6]}"
+    return stem, f".{source.format}{compressed}"
 
 
 def _digest(text: bytes) -> str:

@@ -1,6 +1,7 @@
 """Values of a cursor column: how far an extract has read, and from where the next one begins."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ from churn_assets.sources.live.errors import ExtractError
 # A moment has a time zone, a local time has none and is taken as UTC; the others are texts.
 Kind = Literal["number", "moment", "local", "day", "text", "text T", "text day"]
 OVERLAP_MINUTES, OVERLAP_NUMBERS = 60, 1000
+EARLIEST = datetime(1, 1, 1)  # noqa: DTZ001 (in UTC, as all values here)
 TEXT = re.compile(r"\d{4}-\d\d-\d\d(?:([ T])\d\d:\d\d(?::\d\d(?:\.\d+)?)?(Z|[+-]00:?(?:00)?)?)?")
 
 
@@ -36,7 +38,8 @@ class Cursor:
             case Decimal() if raw.is_finite() and raw == int(raw):
                 return cls("number", int(raw))
             case datetime() if raw.tzinfo:
-                return cls("moment", raw.astimezone(UTC).replace(tzinfo=None))
+                with suppress(OverflowError):  # in UTC it lies in no year that there is
+                    return cls("moment", raw.astimezone(UTC).replace(tzinfo=None))
             case datetime():
                 return cls("local", raw)
             case date():
@@ -89,7 +92,10 @@ class Cursor:
         if isinstance(self.value, int):
             return replace(self, value=self.value - (OVERLAP_NUMBERS if overlap is None else overlap))
         minutes = OVERLAP_MINUTES if overlap is None else overlap
-        return replace(self, value=self.value - timedelta(minutes=minutes))
+        try:
+            return replace(self, value=self.value - timedelta(minutes=minutes))
+        except OverflowError:
+            return replace(self, value=EARLIEST)
 
     def bound(self) -> Any:
         """The value as the database compares it; texts and days are rounded down.

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from churn_assets.settings import filesystem
 from churn_assets.sources.json_text import Number, json_text
+from churn_assets.sources.live.errors import ExtractError
 
 ENDING = ".jsonl.gz"
 # A gzip header with a comment, without time and system; behind the comment an empty deflate stream.
@@ -38,9 +39,21 @@ class DocumentDraft:
         self._lines = gzip.GzipFile("", "wb", 6, self._out, mtime=0)
 
     def add(self, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Adds documents; values are those of JSON, and numbers may be `Number`, which are written as they are."""
+        """Adds documents; values are those of JSON, and numbers may be `Number`, which are written as they are.
+
+        Half of a surrogate pair is written as JSON escapes it; its document goes to the quarantine.
+
+        Raises:
+            ExtractError: a document is nested too deeply.
+        """
         for document in documents:
-            self.add_line(json_text(document).encode(), document)
+            try:
+                line = json_text(document).encode(errors="backslashreplace")
+            except RecursionError:
+                raise ExtractError(
+                    "A document is nested too deeply to be read. Have the service give flatter ones."
+                ) from None
+            self.add_line(line, document)
 
     def add_line(self, line: bytes, document: Mapping[str, Any]) -> None:
         """Adds a line without its end as it is; `document` is what it holds, empty if it is no document."""

@@ -19,6 +19,8 @@ from churn_assets.sources.mongodb.address import MongoAddress, mongo_address, op
 from churn_assets.sources.mongodb.values import as_json
 
 BATCH = 2_000  # documents
+TYPES = {"number": "number", "moment": "date"}  # kind of a cursor -> type of its values; others are texts
+ALL_TYPES = ("date", "number", "string", "timestamp")  # that a cursor may have by mistake, too
 
 
 @dataclass(frozen=True)
@@ -110,13 +112,22 @@ class CollectionAsker:
 
 
 def filter_of(collection: SourceCollection, start: Cursor | None, before: Cursor | None) -> dict[str, Any]:
-    """The filter of what is asked; documents without a cursor value come each time, but not for a month alone."""
+    """The filter of what is asked; documents without a cursor value come each time, but not for a month alone.
+
+    A bound finds values of its own type alone. So those of other types come, too, and their extract is refused.
+    """
     parts: list[dict[str, Any]] = [collection.filter] if collection.filter else []
     bounds = ({"$gte": start.bound()} if start else {}) | ({"$lt": before.bound()} if before else {})
     if bounds and collection.cursor:
         within: dict[str, Any] = {collection.cursor: bounds}
-        only = start is not None and before is not None
-        parts.append(within if only else {"$or": [within, {collection.cursor: None}]})
+        own = TYPES.get((start or before).kind, "string")  # type: ignore[union-attr]
+        ways: list[dict[str, Any]] = [
+            within,
+            {collection.cursor: {"$type": [kind for kind in ALL_TYPES if kind != own]}},
+        ]
+        if start is None or before is None:
+            ways.append({collection.cursor: None})
+        parts.append({"$or": ways})
     return parts[0] if len(parts) == 1 else {"$and": parts} if parts else {}
 
 

@@ -79,5 +79,10 @@ def _place(message: TopicMessage, name: str) -> Any:
             return None if message.key is None else message.key.decode(errors="backslashreplace")
     if message.timestamp_ms is None:
         return None
-    moment = datetime.fromtimestamp(message.timestamp_ms / 1000, UTC)
+    try:
+        moment = datetime.fromtimestamp(message.timestamp_ms // 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return (
+            message.timestamp_ms
+        )  # in no year that there is: a number is no time, so the contract refuses it
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{message.timestamp_ms % 1000:03d}Z"

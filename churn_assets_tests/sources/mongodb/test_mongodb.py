@@ -269,13 +269,23 @@ def test_values_of_two_types_are_told_since_those_of_one_would_never_come(tmp_pa
 def test_the_filter_keeps_documents_without_a_cursor_value_but_not_for_a_month(tmp_path: Path) -> None:
     collection = _source(tmp_path, query={"a": 1}).origin
     start = Cursor.of(_day(1), "x")
+    others = {"ordered_at": {"$type": ["number", "string", "timestamp"]}}
     assert filter_of(collection, None, None) == {"a": 1}  # type: ignore[arg-type]
     assert filter_of(collection, start, None) == {  # type: ignore[arg-type]
-        "$and": [{"a": 1}, {"$or": [{"ordered_at": {"$gte": _day(1)}}, {"ordered_at": None}]}]
+        "$and": [{"a": 1}, {"$or": [{"ordered_at": {"$gte": _day(1)}}, others, {"ordered_at": None}]}]
     }
     assert filter_of(collection, start, Cursor.of(_day(2), "x")) == {  # type: ignore[arg-type]
-        "$and": [{"a": 1}, {"ordered_at": {"$gte": _day(1), "$lt": _day(2)}}]
+        "$and": [{"a": 1}, {"$or": [{"ordered_at": {"$gte": _day(1), "$lt": _day(2)}}, others]}]
     }
+
+
+def test_a_cursor_that_changes_its_type_later_is_told(shop: Shop, tmp_path: Path) -> None:
+    source = _source(tmp_path)
+    shop.orders.insert_many([{"order_id": 1, "ordered_at": _day(1)}])
+    assert shop.extract(source).record.rows == 1
+    shop.orders.insert_many([{"order_id": 2, "ordered_at": "2026-03-05T10:00:00Z"}])
+    with pytest.raises(ExtractError, match="values of different kinds"):
+        shop.extract(source, 1)
 
 
 def test_init_drafts_a_contract_of_a_collection(shop: Shop) -> None:
