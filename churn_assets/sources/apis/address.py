@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from churn_assets.contracts.api import SourceApi
-from churn_assets.contracts.channels import unsafe_address
+from churn_assets.contracts.channels import FROM_ENVIRONMENT, unsafe_address
 from churn_assets.settings import without_secrets
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.secrets import with_secrets
