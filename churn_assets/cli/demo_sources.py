@@ -11,11 +11,11 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.graph.partitions import last_ingest_month
 from churn_assets.local_servers.postgresql import INSTALL, programs
 from churn_assets.reporting.progress_display import display_on
-from churn_assets.settings import Settings
+from churn_assets.settings import Settings, is_uri
 from churn_assets.simulator.extracts import UNFINISHED, unfinished
 from churn_assets.simulator.simulate import SimulationError, simulate
 from churn_assets.sources_demo.business import write_business
-from churn_assets.sources_demo.feed import ask_day_by_day
+from churn_assets.sources_demo.feed import DemoExtracts, ask_day_by_day
 
 FOLDER = "sources_business"  # in CHURN_HOME
 
@@ -28,6 +28,10 @@ def with_sources(settings: Settings, customers: int, months: int, seed: int, con
             was started.
         ExtractError: a source does not answer.
     """
+    if is_uri(settings.landing_uri):
+        raise SimulationError(
+            f"{settings.landing_uri} is not on this machine. Unset CHURN_LANDING: the demo writes into CHURN_HOME."
+        )
     landing, folder = Path(settings.landing_uri), settings.home_path / FOLDER
     own = settings.model_copy(update={"business": str(folder)})
     files = load_business(settings.business_path)
@@ -69,6 +73,11 @@ def with_sources(settings: Settings, customers: int, months: int, seed: int, con
         (landing / UNFINISHED).touch()
         shutil.copytree(Path(place, "landing"), landing, dirs_exist_ok=True)
         (landing / UNFINISHED).unlink()
+    _tell(asked, folder, console)
+    return own
+
+
+def _tell(asked: DemoExtracts, folder: Path, console: Console) -> None:
     console.print(
         f"{asked.extracts:,} extracts with {asked.rows:,} rows came from PostgreSQL (customers, subscriptions) and a "
         f"REST service (tickets, invoices; {asked.pages:,} pages); the other sources are files. Both servers are "
@@ -78,4 +87,3 @@ def with_sources(settings: Settings, customers: int, months: int, seed: int, con
     console.print(
         f"Their contracts: {escape(str(folder))}/contracts. Go on with CHURN_BUSINESS={escape(str(folder))}."
     )
-    return own

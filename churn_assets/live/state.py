@@ -125,7 +125,8 @@ class LiveState:
         found = {}
         for name, held in self._sources.items():
             listing = list_everything(self.lakehouse.settings.landing_uri, held.source, [self.month])
-            new = [f for f in listing.files if f.name not in held.files | self._delivered[name].keys()]
+            known = held.files | self._delivered[name].keys()
+            new = [file for file in listing.files if file.name not in known]
             if new := [f for f in new if f.extract_date <= self.day]:
                 found[name] = new
         return found

@@ -86,7 +86,12 @@ class KafkaBroker:
             kept = self.address
             port = int(kept.rpartition(":")[2]) if kept else _free_port()
             self._launch(jars, port)
-            if self._answers():
+            try:
+                answers = self._answers()
+            except BaseException:  # such as Ctrl-C: a `with` statement does not stop what did not start
+                self.kill()
+                raise
+            if answers:
                 log.info("Kafka on %s", self.address)
                 return self
             said = self._said()

@@ -1,6 +1,9 @@
 """A broker of Kafka on this machine: what it holds outlives a kill, and what hinders it is told."""
 
+import signal
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -48,3 +51,26 @@ def test_what_a_broker_lacks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(BrokerError, match=r"There is no Java\."):
         KafkaBroker(tmp_path / "broker", offline).start()
     assert not (tmp_path / "broker").exists()
+
+
+def test_a_broker_that_is_interrupted_while_it_starts_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\nexec sleep 600\n")
+    java.chmod(0o755)
+    monkeypatch.setattr(kafka_broker, "why_not", lambda: None)
+    monkeypatch.setattr(kafka_broker, "verified_jars", lambda *_: [])
+    monkeypatch.setattr(kafka_broker, "find_java", lambda: SimpleNamespace(home=tmp_path))
+    started: list[subprocess.Popen[bytes]] = []
+
+    def interrupted(broker: KafkaBroker) -> bool:
+        assert broker._process is not None
+        started.append(broker._process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(KafkaBroker, "_answers", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        KafkaBroker(tmp_path, Settings()).start()
+    assert [process.poll() for process in started] == [-signal.SIGKILL]

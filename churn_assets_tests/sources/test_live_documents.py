@@ -1,7 +1,7 @@
 """Extracts of JSON documents: rows and record in one file, which every reader of JSON lines reads."""
 
 import gzip
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from churn_assets.contracts.source import Source
 from churn_assets.sources.json_text import parsed
 from churn_assets.sources.landing import list_extracts
+from churn_assets.sources.live import extract
 from churn_assets.sources.live.cursors import Cursor
 from churn_assets.sources.live.documents import DocumentDraft
 from churn_assets.sources.live.landing_files import publish
@@ -77,3 +78,11 @@ def test_kinds_tell_what_the_members_are(tmp_path: Path) -> None:
         "e": "an object",
         "f": "yes or no",
     }
+
+
+@pytest.mark.parametrize(("seconds", "ahead"), [(20.0, False), (5.0, True)])
+def test_a_row_that_changed_while_the_answer_came_is_not_of_the_future(seconds: float, ahead: bool) -> None:
+    newest = Cursor.of(NOW + timedelta(seconds=10), "at")
+    end, future = extract._end(extract.Question(DAY, NOW), newest, seconds)
+    assert end == Cursor.of(NOW, "at")
+    assert future == (newest if ahead else None)

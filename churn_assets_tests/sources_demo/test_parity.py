@@ -99,6 +99,11 @@ def test_the_demo_of_sources_refuses_what_it_cannot_do(
     shop = Settings(home=str(tmp_path), business="shop")
     with pytest.raises(SimulationError, match="about the telecom business"):
         demo_sources.with_sources(shop, 50, 3, 1, console)
+    elsewhere = Settings(home=str(tmp_path), business="telecom", landing="s3://bucket/landing")
+    with pytest.raises(
+        SimulationError, match=r"s3://bucket/landing is not on this machine\. Unset CHURN_LANDING"
+    ):
+        demo_sources.with_sources(elsewhere, 50, 3, 1, console)
     settings = Settings(home=str(tmp_path), business="telecom")
     monkeypatch.setattr(demo_sources, "programs", lambda: None)
     with pytest.raises(SimulationError, match="apt-get install postgresql"):

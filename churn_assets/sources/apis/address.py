@@ -9,7 +9,7 @@ from churn_assets.contracts.api import SourceApi
 from churn_assets.contracts.channels import FROM_ENVIRONMENT, unsafe_address
 from churn_assets.settings import without_secrets
 from churn_assets.sources.live.errors import ExtractError
-from churn_assets.sources.live.secrets import secret_of, with_secrets
+from churn_assets.sources.live.secrets import with_secrets
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def api_address(api: SourceApi, environ: Mapping[str, str]) -> ApiAddress:
     url = _usable(with_secrets(api.location, environ)[0]).rstrip("/") + path
 
     def told(values: Mapping[str, str]) -> dict[str, str]:
-        return {name: _text(value, environ) for name, value in values.items()}
+        return {name: with_secrets(value, environ, is_url=False)[0] for name, value in values.items()}
 
     headers = {"Accept": "application/json", "User-Agent": "churn-assets"} | told(own.headers)
     parameters, key, token = told(own.parameters), dict[str, str](), None
@@ -78,11 +78,6 @@ def _shown(location: str, url: str, path: str) -> str:
     if FROM_ENVIRONMENT.fullmatch(location):
         return f"{'://'.join(urlsplit(without_secrets(url))[:2])}{path}"
     return without_secrets(location.rstrip("/") + path)
-
-
-def _text(written: str, environ: Mapping[str, str]) -> str:
-    """A value with its variables, as they are."""
-    return FROM_ENVIRONMENT.sub(lambda found: secret_of(found[1], environ), written)
 
 
 def _usable(url: str) -> str:

@@ -98,7 +98,8 @@ def _is_asked(found: Cursor | None, start: Cursor | None, before: Cursor | None)
     for limit in (start, before):
         if limit is not None and limit.is_time != found.is_time:
             raise ExtractError(
-                "The cursor tells times in one document and counts in another. Name another one."
+                "The cursor tells times in one document and counts in another, or at the extract before. Name another "
+                "one. If the service has changed it for all documents, delete the extracts: the next one begins anew."
             )
     if start is not None and is_beyond(start, found):
         return False

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,7 +91,7 @@ class Address:
     engine: "Engine"
     shown: str
     place: str
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
 
     def error(self, what: str, error: Exception, remedy: str) -> ExtractError:
         """Returns the error for what a database or driver has said, without a secret or a value of a row."""

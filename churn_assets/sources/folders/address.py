@@ -3,7 +3,7 @@
 import os
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from churn_assets.sources.live.secrets import hidden, long_enough, with_secrets
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-SECONDS = 60  # for an answer
+SECONDS = 60  # that a store may keep silent
 DEEPEST = 8  # levels of folders, where no pattern tells them
 
 
@@ -71,10 +71,10 @@ class FolderAddress:
     """
 
     driver: StoreDriver
-    location: str
-    options: dict[str, Any]
+    location: str = field(repr=False)
+    options: dict[str, Any] = field(repr=False)
     shown: str
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
 
     def connect(self) -> "tuple[AbstractFileSystem, str]":
         """Returns the filesystem, and the path of the folder in it without a slash at its end.
@@ -145,11 +145,11 @@ def folder_address(folder: SourceFolder, environ: Mapping[str, str] = os.environ
         raise ExtractError(
             f"{driver.module}, the driver of {folder.kind}, is not installed. Run `{driver.install}`."
         )
-    location, secrets = with_secrets(folder.location, environ)
+    location, secrets = with_secrets(folder.location, environ, is_url=folder.kind == "http")
     options: dict[str, Any] = {"use_listings_cache": False}
     if folder.user is not None and folder.password is not None:
-        user, _ = with_secrets(folder.user, environ)
-        password, more = with_secrets(folder.password, environ)
+        user, _ = with_secrets(folder.user, environ, is_url=False)
+        password, more = with_secrets(folder.password, environ, is_url=False)
         secrets += more
         options |= _login(driver, user, password)
     if folder.kind == "s3":
@@ -158,6 +158,12 @@ def folder_address(folder: SourceFolder, environ: Mapping[str, str] = os.environ
             options["endpoint_url"] = folder.endpoint
     if folder.kind == "sftp":
         options |= _host_of(location)
+    if folder.kind == "http":
+        from aiohttp import ClientTimeout
+
+        # aiohttp itself gives a whole answer five minutes, however steadily it comes
+        patience = ClientTimeout(total=None, sock_connect=SECONDS / 4, sock_read=SECONDS)
+        options["client_kwargs"] = options.get("client_kwargs", {}) | {"timeout": patience}
     return FolderAddress(driver, location, options, folder.location, long_enough(secrets))
 
 

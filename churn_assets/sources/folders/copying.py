@@ -94,33 +94,48 @@ def copy_new(
     remove_unfinished(landing, source)
     known = _copies(landing, source)
     fs, root = address.connect()
-    for file in _files(source, address, fs, root, done, bool(known)):
+    files = [*_files(source, address, fs, root, done, bool(known))]
+    present = {file.token for file in files}
+    for file in files:
+        stem, _ = _stem_and_ending(source, file.name)
         if file.day > now.date():
             done.future.append(file.name)
-        elif first <= file.day <= last and not known.has(file):
+        elif first <= file.day <= last and not known.has(file.day, stem, file.token, present):
             _copy(source, landing, folder, address, fs, file, now, known, done)
     done.seconds = time.monotonic() - started
     return done
 
 
 class _Copies:
-    """The copies in the landing zone: tokens of files, and per extract date and stem the contents in their order."""
+    """The copies in the landing zone: per extract date and stem, token and content of each, by number."""
 
     def __init__(self) -> None:
-        self.tokens: set[str] = set()
-        self.contents: dict[tuple[date, str], dict[int, str]] = {}
+        self._copies: dict[tuple[date, str], dict[int, tuple[str, str]]] = {}
 
     def __len__(self) -> int:
-        return len(self.tokens)
+        return len(self._copies)
 
-    def has(self, file: ForeignFile) -> bool:
-        """Whether this version of the file was copied."""
-        return file.token in self.tokens
+    def has(self, day: date, stem: str, token: str, present: set[str]) -> bool:
+        """Whether this version of a file was copied, and none after it that the folder no longer has.
+
+        Args:
+            day: extract date of the file.
+            stem: of its copies; several files may share it.
+            token: of the file.
+            present: tokens of all files that the folder has now.
+        """
+        known = self._copies.get((day, stem), {})
+        mine = max((number for number, copy in known.items() if copy[0] == token), default=None)
+        return mine is not None and all(known[n][0] in present for n in known if n > mine)
+
+    def newest(self, day: date, stem: str) -> tuple[int, str | None]:
+        """Number and content of the newest copy; 0 and None without one."""
+        known = self._copies.get((day, stem))
+        return (max(known), known[max(known)][1]) if known else (0, None)
 
     def add(self, day: date, stem: str, number: int, token: str, content: str) -> None:
         """Adds a copy."""
-        self.tokens.add(token)
-        self.contents.setdefault((day, stem), {})[number] = content
+        self._copies.setdefault((day, stem), {})[number] = (token, content)
 
 
 def _copies(landing: str, source: Source) -> _Copies:
@@ -232,11 +247,10 @@ def _copy(
             done.growing.append(file.name)
             return
     stem, ending = _stem_and_ending(source, file.name)
-    before = known.contents.get((file.day, stem), {})
-    if before and content == before[max(before)]:
-        known.tokens.add(file.token)
+    before, present = known.newest(file.day, stem)
+    if content == present:
         return
-    number = max(before, default=0) + 1
+    number = before + 1
     name = f"{stem}.{number:03d}-{file.token}-{content}{ending}"
     publish(draft, landing, source, file.day, name)
     known.add(file.day, stem, number, file.token, content)

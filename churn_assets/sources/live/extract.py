@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from churn_assets.contracts.origin import Origin
@@ -193,7 +193,7 @@ def _extract(asker: Asker, landing: str, folder: str, question: Question, known:
             f"{_capital(origin.what)} has no rows. An extract without rows would say that everybody has gone, so none "
             "was made. Look whether this user may see the rows."
         )
-    end, ahead = _end(question, answer.newest)
+    end, ahead = _end(question, answer.newest, time.monotonic() - started)
     record = Record(
         asker.digest(),
         question.taken_at,
@@ -224,10 +224,11 @@ def _capital(words: str) -> str:
     return words if " " not in words else words[0].upper() + words[1:]
 
 
-def _end(question: Question, newest: Cursor | None) -> tuple[Cursor | None, Cursor | None]:
+def _end(question: Question, newest: Cursor | None, seconds: float) -> tuple[Cursor | None, Cursor | None]:
     """Up to which cursor value rows are known after this extract, and the newest value if it is in the future.
 
-    A clock that runs ahead must not hide the rows of the days until then.
+    A clock that runs ahead must not hide the rows of the days until then. A row that has changed in the `seconds` while
+    the answer came is not of the future, but others of that time may have been missed.
     """
     if question.before is not None:
         return question.before, None
@@ -235,7 +236,9 @@ def _end(question: Question, newest: Cursor | None) -> tuple[Cursor | None, Curs
     if newest is not None and newest.is_time:
         now = newest.at(question.taken_at.astimezone(UTC).replace(tzinfo=None))
         if is_beyond(newest, now):
-            end, ahead = now, newest
+            end = now
+        if newest.value > now.value + timedelta(seconds=seconds):  # type: ignore[operator]
+            ahead = newest
     if question.start is not None and (end is None or is_beyond(question.start, end)):
         end = question.start
     return end, ahead

@@ -12,10 +12,11 @@ from churn_assets.sources.live.errors import ExtractError
 SHORTEST_SECRET = 3  # characters; the replacement of a shorter one would make messages unreadable
 
 
-def with_secrets(location: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
+def with_secrets(location: str, environ: Mapping[str, str], *, is_url: bool = True) -> tuple[str, list[str]]:
     """Returns a location with the values of its variables, and these values.
 
-    A variable that is the whole location is a URL; any other value is quoted, so that it may hold any character.
+    A variable that is the whole location is a URL; in a part of a URL a value is quoted, so that it may hold any
+    character. In a text that is no URL, values stand as they are.
 
     Raises:
         ExtractError: a variable is not set, or its file cannot be read.
@@ -25,7 +26,7 @@ def with_secrets(location: str, environ: Mapping[str, str]) -> tuple[str, list[s
     def value(found: re.Match[str]) -> str:
         secret = secret_of(found[1], environ)
         secrets.append(secret)
-        return secret if found[0] == location else quote(secret, safe="")
+        return quote(secret, safe="") if is_url and found[0] != location else secret
 
     return FROM_ENVIRONMENT.sub(value, location), secrets
 
@@ -52,8 +53,9 @@ def secret_of(name: str, environ: Mapping[str, str]) -> str:
 
 
 def long_enough(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Returns the secrets that `hidden` replaces, the longest first."""
-    return tuple(sorted({s for s in secrets if len(s) >= SHORTEST_SECRET}, key=len, reverse=True))
+    """Returns the secrets that `hidden` replaces, also as they stand in an address, the longest first."""
+    forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), quote(secret))}
+    return tuple(sorted({form for form in forms if len(form) >= SHORTEST_SECRET}, key=len, reverse=True))
 
 
 def hidden(text: str, secrets: Sequence[str]) -> str:

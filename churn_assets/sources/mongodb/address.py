@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from churn_assets.contracts.mongodb import SourceCollection
 from churn_assets.sources.live.attempts import Lost
@@ -65,7 +65,6 @@ def mongo_address(collection: SourceCollection, environ: Mapping[str, str]) -> M
         )
     if password := login.partition(":")[2]:
         secrets += [password, unquote(password)]
-    secrets += [quote(secret, safe="") for secret in secrets]
     return MongoAddress(location, f"{parts.scheme}://{hosts}/{database}", database, long_enough(secrets))
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -54,14 +54,17 @@ class CollectionAsker:
 
     def _read(self, address: MongoAddress, folder: str, question: Question) -> Answer:
         cursor, newest = self.collection.cursor, None
-        start = question.start
-        if start is not None and question.month is None:
-            start = start.before(self.collection.overlap)
-        wanted = filter_of(self.collection, start, question.before)
         draft = DocumentDraft(folder)
         try:
             with opened(address) as database:
-                found = database[self.collection.collection].find(wanted, batch_size=BATCH)
+                documents_of = database[self.collection.collection]
+                start = question.start
+                if start is not None and question.month is None:
+                    start = self._in_type_of(documents_of, start)
+                    question = replace(question, start=start)
+                    start = start and start.before(self.collection.overlap)
+                wanted = filter_of(self.collection, start, question.before)
+                found = documents_of.find(wanted, batch_size=BATCH)
                 for documents in announced(self.source, _batches(found)):
                     for document in documents if cursor else ():
                         if (raw := member(document, str(cursor))) is not None:
@@ -73,6 +76,27 @@ class CollectionAsker:
             draft.close()
             raise
         return Answer(draft, newest, question)
+
+    def _in_type_of(self, documents: Any, start: Cursor) -> Cursor | None:
+        """The value in the type that the cursor has now; None if it begins anew, see `Cursor.of_type`.
+
+        The server compares values of one type alone, and orders others by their type.
+
+        Raises:
+            ExtractError: the values are of several types, so that those of one would never come.
+        """
+        cursor = str(self.collection.cursor)
+        wanted = {"$and": [self.collection.filter, {cursor: {"$ne": None}}]}
+        ends = [documents.find_one(wanted, {cursor: 1}, sort=[(cursor, order)]) for order in (1, -1)]
+        raw = [member(document, cursor) for document in ends if document is not None]
+        if not raw:
+            return start
+        kinds = [Cursor.of(value, cursor).kind for value in raw]
+        if len({"text" if kind.startswith("text") else kind for kind in kinds}) > 1:
+            raise ExtractError(
+                f"The cursor {cursor} has values of different kinds ({' and '.join(kinds)}). Have all converted to one."
+            )
+        return start.of_type(raw[0], cursor)
 
     def _require_collection(self, database: Any) -> None:
         """Does nothing if the collection exists: the server gives no documents of one that does not."""

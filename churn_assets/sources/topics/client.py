@@ -2,16 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from churn_assets.contracts.channels import FROM_ENVIRONMENT
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.topic import SourceTopic
-from churn_assets.settings import HIDDEN
 from churn_assets.sources.live.errors import ExtractError
-from churn_assets.sources.live.secrets import long_enough, with_secrets
+from churn_assets.sources.live.secrets import hidden, long_enough, with_secrets
 
 CONNECT_SECONDS = 30
 
@@ -26,15 +24,13 @@ class TopicAddress:
         secrets: texts that no message may hold.
     """
 
-    settings: dict[str, Any]
+    settings: dict[str, Any] = field(repr=False)
     shown: str
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
 
     def error(self, said: object, remedy: str) -> ExtractError:
         """Returns the error for what the broker or its client has said, without a secret."""
-        text = " ".join(str(said).split())
-        for secret in self.secrets:
-            text = text.replace(secret, HIDDEN)
+        text = hidden(" ".join(str(said).split()), self.secrets)
         return ExtractError(f"{self.shown}: {text.rstrip('.')}. {remedy}")
 
 
@@ -60,7 +56,7 @@ def topic_address(topic: SourceTopic, source: str, environ: Mapping[str, str] = 
         raise ExtractError(
             "confluent-kafka, the client of Kafka, is not installed. Run `pip install 'churn-assets[kafka]'`."
         )
-    hosts, secrets = _value(topic.host, environ)
+    hosts, secrets = with_secrets(topic.host, environ, is_url=False)
     settings: dict[str, Any] = {
         "bootstrap.servers": hosts,
         "group.id": topic.group or f"churn-assets-{source}",
@@ -73,22 +69,10 @@ def topic_address(topic: SourceTopic, source: str, environ: Mapping[str, str] = 
         "log_level": 0,  # what it would say comes as an error
     }
     if topic.user is not None and topic.password is not None:
-        user, _ = _value(topic.user, environ)
-        password, more = _value(topic.password, environ)
+        user, _ = with_secrets(topic.user, environ, is_url=False)
+        password, more = with_secrets(topic.password, environ, is_url=False)
         secrets += more
         settings |= {"sasl.mechanism": topic.mechanism, "sasl.username": user, "sasl.password": password}
     if topic.authority is not None:
         settings["ssl.ca.location"] = topic.authority
     return TopicAddress(settings, f"The topic {topic.topic} of {topic.host}", long_enough(secrets))
-
-
-def _value(text: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
-    """A text with the values of its variables, as they are, and these values."""
-    secrets: list[str] = []
-
-    def value(name: str) -> str:
-        found, some = with_secrets(f"${{{name}}}", environ)
-        secrets.extend(some)
-        return found
-
-    return FROM_ENVIRONMENT.sub(lambda found: value(found[1]), text), secrets

@@ -149,7 +149,7 @@ class TopicReader:
         """
         from confluent_kafka import KafkaError
 
-        found = []
+        found, gone = [], set[int]()
         for message in self._consumer.consume(most, seconds):
             error = message.error()
             if error is None:
@@ -159,9 +159,11 @@ class TopicReader:
                 self._next[partition] = max(self._next[partition], offset)  # passes markers of transactions
                 self._at_end.add(partition)
             elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
-                self._assign([int(message.partition() or 0)])
+                gone.add(int(message.partition() or 0))
             else:
                 raise self.address.error(error.str(), RIGHTS)
+        # only now: each partition then goes on behind its last message in this answer
+        self._assign(sorted(gone))
         if time.monotonic() - self._looked > LOOK_SECONDS:
             self._looked = time.monotonic()
             self._assign(sorted({*self._partitions()} - {*self._next}))
@@ -177,7 +179,8 @@ class TopicReader:
         offsets = {str(p): (pending.begin[p], after) for p, after in sorted(self._next.items())}
         draft = pending.draft
         record = Record(self.asked, now, draft.rows, None, None, draft.kinds(), offsets=offsets)
-        name = f"changes_{now:%Y%m%dT%H%M%S%fZ}{draft.ending}"
+        # no extract has the offsets of another, so that no file takes the place of another, whatever the clock tells
+        name = f"changes_{now:%Y%m%dT%H%M%S%fZ}_{sum(pending.begin.values())}{draft.ending}"
         drafted = draft.finish(record.to_json())
         size = publish(drafted, self.landing, self.source, now.date(), name)
         changes = tuple(changed_columns(self._earlier, record, sparse=True))

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -13,10 +14,12 @@ from typing import Any
 import pytest
 
 from churn_assets.contracts.contract import load_source
-from churn_assets.contracts.folder import NamePattern
+from churn_assets.contracts.folder import NamePattern, SourceFolder
 from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets.contracts.source import Source
+from churn_assets.sources.folders import address as addresses
 from churn_assets.sources.folders import copying
+from churn_assets.sources.folders.address import folder_address
 from churn_assets.sources.folders.copying import CopiedFiles, copy_new
 from churn_assets.sources.landing import list_extracts
 from churn_assets.sources.live.errors import ExtractError
@@ -150,6 +153,18 @@ def test_each_file_is_copied_once_and_a_changed_one_is_a_redelivery(
     assert not list((tmp_path / "landing").rglob(".*"))
 
 
+def test_a_file_that_is_put_back_counts_again(store: tuple[Source, Put], tmp_path: Path) -> None:
+    source, put = store
+    for content in (b"right", b"wrong!", b"right"):
+        put("out/calls_a_b_20260301.csv", content)
+        _copied(source, tmp_path)
+        assert not _copied(source, tmp_path).copied
+    assert [content for _, content in _landed(source, tmp_path)] == [b"right", b"wrong!", b"right"]
+    put("out/calls_a b_20260301.csv", b"another file, whose copies have the same stem")
+    assert len(_copied(source, tmp_path).copied) == 1
+    assert not _copied(source, tmp_path).copied
+
+
 def test_a_file_that_grows_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = tmp_path / "there"
     (there / "out").mkdir(parents=True)
@@ -248,3 +263,40 @@ def test_what_hinders_is_told_without_the_secret(tmp_path: Path) -> None:
     with pytest.raises(ExtractError, match="tells a day that does not exist"):
         _copied(folder_contract(tmp_path, "folder", str(tmp_path / "there")), tmp_path)
     assert not (tmp_path / "landing").exists()
+
+
+def test_a_variable_may_hold_the_beginning_of_a_path(tmp_path: Path) -> None:
+    (tmp_path / "two words" / "crm" / "out").mkdir(parents=True)
+    file = tmp_path / "two words" / "crm" / "out" / "calls_a_20260301.csv"
+    file.write_bytes(b"here")
+    os.utime(file, (OLD, OLD))
+    source = folder_contract(tmp_path, "folder", "${S3_SECRET}/crm")
+    drafts = tmp_path / "drafts"
+    drafts.mkdir()
+    given = {"S3_SECRET": str(tmp_path / "two words")}
+    copy_new(source, str(tmp_path / "landing"), str(drafts), date.min, date.max, NOW, given)
+    assert _landed(source, tmp_path) == [("2026-03-01", b"here")]
+
+
+@pytest.mark.parametrize("kind", ["folder", "s3", "http"])
+def test_an_address_shows_no_secret_in_any_spelling(tmp_path: Path, kind: str) -> None:
+    secret, first = "a/b c+Kanarienvogel", {"folder": "/mnt/", "s3": "s3://b/", "http": "https://h/"}[kind]
+    source = folder_contract(tmp_path, kind, f"{first}${{TOKEN}}/x")
+    assert isinstance(source.origin, SourceFolder)
+    address = folder_address(source.origin, {"TOKEN": secret})
+    said = f"{address} {address.error(OSError(f'404 {address.location} {secret}'))}"
+    assert "Kanarienvogel" not in said and "404" in said
+
+
+def test_a_server_of_http_that_keeps_silent_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "SECONDS", 0.4)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        origin = folder_contract(tmp_path, "http", f"http://127.0.0.1:{silent.getsockname()[1]}/").origin
+        assert isinstance(origin, SourceFolder)
+        fs, root = folder_address(origin, {}).connect()
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            fs.ls(root)
+    assert time.monotonic() - started < 30

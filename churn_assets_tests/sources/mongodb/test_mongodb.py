@@ -3,7 +3,7 @@
 import gzip
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -118,6 +118,21 @@ def test_documents_come_once_and_then_what_is_new_with_all_their_members(shop: S
     assert {d["order_id"]: d.get("plan") for d in shop.documents()}[2] == {"name": "A"}
 
 
+@pytest.mark.parametrize("between", [lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}", lambda at: int(at.timestamp())])
+def test_a_cursor_of_another_type_loses_no_document(shop: Shop, between: Callable[[datetime], Any]) -> None:
+    source = _source(shop.folder)
+    shop.orders.insert_one(_order(1, between(_day(1))))
+    shop.extract(source)
+    shop.orders.insert_one(_order(2, _day(2)))
+    with pytest.raises(ExtractError, match="The cursor ordered_at has values of different kinds"):
+        shop.extract(source, 1)
+    shop.orders.update_one({"_id": 1}, {"$set": {"ordered_at": _day(1)}})
+    assert shop.extract(source, 1).record.rows >= 1
+    shop.orders.insert_one(_order(3, _day(3)))
+    shop.extract(source, 2)
+    assert {d["order_id"] for d in shop.documents()} == {1, 2, 3}
+
+
 def test_a_filter_and_a_month_that_is_over(shop: Shop) -> None:
     shop.orders.insert_many(
         [
@@ -215,6 +230,40 @@ def test_values_that_json_lacks_become_text_and_numbers_keep_their_digits() -> N
         '"uuid":"12345678-1234-5678-1234-567812345678","in":{"a":[1,2.5]}}'
     )
     assert json_text(parsed(text)) == text
+
+
+class _Ends:
+    """A collection that only tells the document with the smallest and that with the largest value."""
+
+    def __init__(self, *values: Any) -> None:
+        self.values = values
+
+    def find_one(self, *_: Any, sort: list[tuple[str, int]]) -> dict[str, Any] | None:
+        return {"ordered_at": self.values[0 if sort[0][1] == 1 else -1]} if self.values else None
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "kind"),
+    [
+        (_day(1), [_day(1), _day(2)], "moment"),
+        ("2026-03-01", ["2026-03-01", "2026-03-02T10:00:00Z"], "text day"),
+        ("2026-03-01 10:00:00", [_day(1), _day(2)], "moment"),
+        (5, [_day(1)], None),
+        (5, [], "number"),
+    ],
+)
+def test_a_question_is_put_in_the_type_of_the_values(
+    tmp_path: Path, before: Any, now: list[Any], kind: str | None
+) -> None:
+    asker: Any = asker_of(_source(tmp_path), {})
+    found = asker._in_type_of(_Ends(*now), Cursor.of(before, "ordered_at"))
+    assert (found and found.kind) == kind
+
+
+def test_values_of_two_types_are_told_since_those_of_one_would_never_come(tmp_path: Path) -> None:
+    asker: Any = asker_of(_source(tmp_path), {})
+    with pytest.raises(ExtractError, match=r"different kinds \(number and moment\)"):
+        asker._in_type_of(_Ends(7, _day(2)), Cursor.of(_day(1), "ordered_at"))
 
 
 def test_the_filter_keeps_documents_without_a_cursor_value_but_not_for_a_month(tmp_path: Path) -> None:

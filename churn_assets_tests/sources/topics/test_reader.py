@@ -179,6 +179,60 @@ def test_a_reader_goes_on_over_extracts_and_a_kill_of_the_broker(tmp_path: Path,
     assert len(records(str(follower.landing), follower.source)) == 3
 
 
+class _OutOfRange:
+    """What the client gives for a partition whose next message was deleted."""
+
+    def error(self) -> Any:
+        from confluent_kafka import KafkaError
+
+        return KafkaError(KafkaError.OFFSET_OUT_OF_RANGE)
+
+    def partition(self) -> int:
+        return 0
+
+
+class _Consumer:
+    """A consumer whose first answer with messages also tells, in their middle, that a place is gone."""
+
+    def __init__(self, own: Any) -> None:
+        self._own, self._told = own, False
+
+    def consume(self, most: int, seconds: float) -> list[Any]:
+        found = self._own.consume(most, seconds)
+        if len(found) > 1 and not self._told:
+            self._told = True
+            found.insert(1, _OutOfRange())
+        return list(found)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own, name)
+
+
+def test_a_partition_that_begins_anew_doubles_no_message_of_another(
+    tmp_path: Path, broker: KafkaBroker
+) -> None:
+    follower = Follower(tmp_path, Calls(broker, 2))
+    follower.calls.send(*range(20), partition=1)
+    with TopicReader(follower.source, str(follower.landing), follower.draft()) as reader:
+        reader._consumer = _Consumer(reader._consumer)  # type: ignore[assignment]
+        for _ in range(5):
+            reader.poll(1.0)
+        assert reader._consumer._told  # type: ignore[attr-defined]
+        assert reader.land(follower.now()).extract.record.rows == 20
+    assert numbers(follower.landing) == [*range(20)]
+
+
+def test_two_extracts_of_one_moment_both_stay(tmp_path: Path, broker: KafkaBroker) -> None:
+    follower = Follower(tmp_path, Calls(broker, 1))
+    with TopicReader(follower.source, str(follower.landing), follower.draft()) as reader:
+        for number in range(2):
+            follower.calls.send(number)
+            while not reader.waiting:
+                reader.poll(1.0)
+            reader.land(EVENING)
+    assert numbers(follower.landing) == [0, 1]
+
+
 def test_what_hinders_is_told_without_the_password(
     tmp_path: Path, broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
