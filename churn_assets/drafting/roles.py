@@ -23,6 +23,8 @@ from churn_assets.drafting.names import (
 )
 from churn_assets.drafting.source import DraftSource
 
+# What identifies a message of Kafka whose document has no id of its own.
+OFFSET = ("_partition", "_offset")
 # Rows of an extract that may share a key: a file with more has another key.
 KEY_SHARE = 0.999
 ONE_ROW = 0.98
@@ -192,6 +194,9 @@ def with_key(source: DraftSource) -> DraftSource:
     ids = [c.name for c in usable if ID.search(c.name) and c.type in ("string", "integer")]
     if source.role == "entity" and _share_of_keys(source, (customer,)) >= ONE_ROW:
         return _keyed(source, (customer,))
+    place = tuple(c.name for c in source.columns if c.physical in OFFSET)
+    if len(place) == len(OFFSET):  # in one partition alone, the offset would look like a key
+        return _keyed(source, place)
     for name in ids:
         if _share_of_keys(source, (name,)) >= KEY_SHARE:
             return _keyed(source, (name,))

@@ -1,7 +1,8 @@
 """Drafts from a topic of Kafka: a sample of its messages stands in for files. No group of consumers is touched."""
 
+import re
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,8 +15,9 @@ from churn_assets.drafting.documents import group_of
 from churn_assets.drafting.doubt import Doubt, DraftError
 from churn_assets.drafting.file_names import FoundOrigins
 from churn_assets.drafting.given_address import GivenAddress
-from churn_assets.drafting.names import EVENT, ID, source_name
+from churn_assets.drafting.names import EVENT, ID, names_customer, plain, source_name
 from churn_assets.drafting.origin import SampledOrigin
+from churn_assets.drafting.roles import OFFSET
 from churn_assets.sources.json_text import parsed
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.topics.client import CONNECT_SECONDS, TopicAddress, topic_address
@@ -24,6 +26,7 @@ from churn_assets.sources.topics.messages import TopicMessage, line_of, message_
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, TopicPartition
 
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 MOST_MESSAGES, SECONDS = 20_000, 60.0
 RIGHTS = "Look whether it runs, and whether this user may read and describe the topic."
 PROTECTIONS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
@@ -58,7 +61,11 @@ def find_messages(address: GivenAddress, folder: Path, today: date) -> FoundOrig
         said = f"{', '.join(sorted(added))} are added to the messages, because they have no id or time of their own"
         doubts.append(Doubt(2, place, said))
     if refused := len(messages) - len(usable):
-        doubts.append(Doubt(2, place, f"{counted(refused, 'message is', 'messages are')} no JSON objects"))
+        doubts.append(
+            Doubt(
+                2, place, f"{counted(refused, 'message is no JSON object', 'messages are no JSON objects')}"
+            )
+        )
     own: dict[str, Any] = {"topic": topic.topic}
     own |= {"protection": topic.protection} if topic.protection != "plaintext" else {}
     own |= {"mechanism": topic.mechanism} if "mechanism" in address.parameters else {}
@@ -167,7 +174,13 @@ def _added(messages: Collection[TopicMessage]) -> set[str]:
     """The place of a message where its document has no id, and its time where it has none."""
     documents = [message.document for message in messages if message.document is not None]
     names = {name for document in documents for name in document}
-    ids = [name for name in names if ID.search(name.lower())]
+    # a sample may hold each customer once
+    ids = [name for name in names if ID.search(plain(name)) and not names_customer(plain(name))]
     has_id = any(len({str(d.get(name)) for d in documents}) == len(documents) for name in ids)
-    has_time = any(EVENT.search(name.lower()) for name in names)
-    return (set() if has_id else {"_partition", "_offset"}) | (set() if has_time else {"_timestamp"})
+    has_time = any(EVENT.search(plain(name)) or _are_times(documents, name) for name in names)
+    return (set() if has_id else {*OFFSET}) | (set() if has_time else {"_timestamp"})
+
+
+def _are_times(documents: Collection[Mapping[str, Any]], name: str) -> bool:
+    values = [value for document in documents if (value := document.get(name)) is not None]
+    return bool(values) and all(isinstance(value, str) and MOMENT.match(value) for value in values)

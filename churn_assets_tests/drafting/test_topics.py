@@ -38,7 +38,7 @@ def test_a_topic_becomes_a_contract_that_reads_it(broker: KafkaBroker, tmp_path:
     done = init(tmp_path / "b", f"kafka://{broker.address}/{calls.topic}")
     assert done.exit_code == 0, done.output
     said = " ".join(done.output.split())
-    assert "_offset, _partition are added" in said and "1 message is no JSON objects" in said
+    assert "_offset, _partition are added" in said and "1 message is no JSON object" in said
     source = load_business(tmp_path / "b").source(calls.topic)
     assert isinstance(source.origin, SourceTopic)
     assert (source.origin.topic, source.delivery, source.role) == (calls.topic, "changes", "event")
@@ -50,6 +50,26 @@ def test_a_topic_becomes_a_contract_that_reads_it(broker: KafkaBroker, tmp_path:
     empty = Calls(broker)
     none = init(tmp_path / "c", f"kafka://{broker.address}/{empty.topic}")
     assert none.exit_code == 2 and "it holds no messages" in " ".join(none.output.split())
+
+
+def test_messages_without_an_id_are_told_apart_by_their_place(broker: KafkaBroker, tmp_path: Path) -> None:
+    """Two calls of a client in one moment are two, and a single partition does not make the offset a key."""
+    calls = Calls(broker)
+    documents = [
+        {
+            "client_id": f"C{n // 2 % 40:03d}",
+            "minutes": n % 7,
+            "at": f"{NOW - timedelta(days=400 - n // 2):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        for n in range(720)
+    ]
+    calls.raw(*(json.dumps(document).encode() for document in documents))
+    done = init(tmp_path / "b", f"kafka://{broker.address}/{calls.topic}")
+    assert done.exit_code == 0, done.output
+    source = load_business(tmp_path / "b").source(calls.topic)
+    fields = {column.name: column.field for column in source.columns}
+    assert [fields[name] for name in source.key] == ["_partition", "_offset"]
+    assert source.event_time == "at" and "_timestamp" not in fields.values()
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
 from churn_assets.contracts.database import SourceDatabase
-from churn_assets.drafting.databases import DatabaseToDraft, _declared, find_tables
+from churn_assets.drafting.databases import DatabaseToDraft, find_tables
 from churn_assets.drafting.doubt import DraftError
+from churn_assets.drafting.given_address import without_password
 from churn_assets.extracts.asking import asker_of
 from churn_assets.sources.databases import address as addresses
 from churn_assets.sources.databases.address import address_of
@@ -187,8 +188,8 @@ def test_secrets_among_the_parameters_of_an_address_are_neither_shown_nor_writte
     ):
         database = SourceDatabase("postgresql", address, "orders", None, None, None)
         assert CANARY not in address_of(database).shown
-        assert CANARY not in _declared(address)
-        assert _declared(address).endswith("=${DATABASE_PASSWORD}")
+        assert CANARY not in without_password(address)
+        assert without_password(address).endswith("=${DATABASE_PASSWORD}")
 
 
 def test_a_server_that_does_not_speak_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
