@@ -249,7 +249,7 @@ def test_init_reads_tables_of_any_name_and_leaves_out_what_it_cannot_read(shop: 
     folder = tmp_path / "deep" / "samples"
     folder.mkdir(parents=True)
     found = find_tables(DatabaseToDraft(f"sqlite:///{tmp_path / 'shop.db'}"), folder, EVENING.date())
-    tables = {group.table.table for group in found.groups if group.table}
+    tables = {group.origin.properties["table"] for group in found.groups if group.origin}
     assert tables == {'"../../a/b"', '"a.b"'}
     assert [f.parent.parent for f in tmp_path.rglob("*.parquet")] == [folder, folder]
     told = {doubt.place: doubt.words for doubt in found.doubts}
