@@ -153,32 +153,31 @@ class LiveState:
 
     def lake_of(self, keys: Set[str]) -> Overlay:
         """The lake as of now, narrowed to these customers."""
-        held = {tables.silver(held.source).path: held.of(keys) for held in self._sources.values()}
-        held[tables.RECONCILIATION.path] = self.reconciliation
-        if self.lakehouse.exists(tables.CURRENT_SNAPSHOT):
-            held[tables.CURRENT_SNAPSHOT.path] = self._snapshots_of(keys)
-        return Overlay(self.lakehouse, held)
-
-    def _snapshots_of(self, keys: Set[str]) -> "pa.Table":
-        """The snapshots of these customers as of the days before; never those of others, or of this day."""
         import pyarrow as pa
 
-        parts = [rows.of(keys) for rows in self._days.values()]
-        if not parts:
-            parts = [self.lakehouse.arrow(tables.CURRENT_SNAPSHOT, None, [(DAY, "=", date.max)])]
-        return pa.concat_tables(parts, promote_options="default")
+        held = {tables.silver(held.source).path: held.of(keys) for held in self._sources.values()}
+        held[tables.RECONCILIATION.path] = self.reconciliation
+        if self._days:
+            parts = [rows.of(keys) for rows in self._days.values()]
+            held[tables.CURRENT_SNAPSHOT.path] = pa.concat_tables(parts, promote_options="default")
+        return Overlay(self.lakehouse, held)
 
     def _connect(self) -> None:
         self._groups = components(pair for held in self._sources.values() for pair in held.merged())
 
     def _snapshots(self) -> "dict[date, ByCustomer]":
-        """The snapshots of the days that scores compare with, and of the newest."""
+        """The snapshots of the days that scores compare with, and of the newest; empty ones of `day` if there are none.
+
+        Without a table of them, nothing; else what is held stands for the table, which also has those of `day`.
+        """
         table = tables.CURRENT_SNAPSHOT
         if not self.lakehouse.exists(table):
             return {}
         there = [d for d in self.lakehouse.slices(table, DAY) if d < self.day]
         wanted = {*there[-1:], *(d for d in days_before(self.day).values() if d in there)}
         wanted |= {d for d in there if any(rule.sql for rule in self.business.file.alerts.rules)}
+        if not wanted:
+            return {self.day: ByCustomer(self.lakehouse.arrow(table, None, [(DAY, "=", date.max)]))}
         return {d: ByCustomer(self.lakehouse.arrow(table, None, [(DAY, "=", d)])) for d in sorted(wanted)}
 
     def _reconciled(self) -> "pa.Table":
