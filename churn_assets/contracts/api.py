@@ -13,7 +13,7 @@ from churn_assets.contracts.api_properties import (
 from churn_assets.contracts.channels import FROM_ENVIRONMENT, unsafe_address
 from churn_assets.contracts.odcs import ApiServer
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.validation import own_properties, peek, property_place
+from churn_assets.contracts.validation import own_properties, peek, property_place, refuse_without_cursor
 from churn_assets.settings import SECRET_PARAMETER
 
 SECRET_NAME = re.compile(r"secret|password|pwd|token|key|credential|sig|auth|cookie", re.IGNORECASE)
@@ -65,9 +65,7 @@ def read_api(place: Place) -> SourceApi | None:
         _check_authentication(own.authentication, property_place(here, "authentication"))
     for name in ("parameters", "headers"):
         _check_values(getattr(own, name), property_place(here, name))
-    for name in ("since", "overlap"):
-        if own.cursor is None and getattr(own, name) is not None:
-            property_place(here, name).refuse(f"without a cursor there is no {name}", "remove it")
+    refuse_without_cursor(here, own.cursor, since=own.since, overlap=own.overlap)
     return SourceApi(server.location, own)
 
 

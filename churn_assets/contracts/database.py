@@ -7,7 +7,7 @@ from churn_assets.contracts.channels import FROM_ENVIRONMENT
 from churn_assets.contracts.custom_properties import DatabaseProperties
 from churn_assets.contracts.odcs import DatabaseKind, DatabaseServer
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.validation import own_properties, peek, property_place
+from churn_assets.contracts.validation import own_properties, peek, refuse_without_cursor
 from churn_assets.settings import SECRET_PARAMETER
 
 PASSWORD = re.compile(r"://[^/?#@:]*:([^@]*)@")
@@ -57,8 +57,7 @@ def read_database(place: Place) -> SourceDatabase | None:
     if (own.table is None) == (own.query is None):
         here.refuse("a database needs either `table` or `query`", "give one of them")
         return None
-    if own.overlap is not None and own.cursor is None:
-        property_place(here, "overlap").refuse("without a cursor there is no overlap", "remove it")
+    refuse_without_cursor(here, own.cursor, overlap=own.overlap)
     query = own.query.strip().rstrip(";") if own.query else None
     return SourceDatabase(server.type, server.location, own.table, query, own.cursor, own.overlap)
 

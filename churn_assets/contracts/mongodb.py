@@ -8,7 +8,7 @@ from churn_assets.contracts.custom_properties import CollectionProperties
 from churn_assets.contracts.database import check_location
 from churn_assets.contracts.odcs import MongoServer
 from churn_assets.contracts.place import Place
-from churn_assets.contracts.validation import own_properties, peek, property_place
+from churn_assets.contracts.validation import own_properties, peek, property_place, refuse_without_cursor
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ def read_collection(place: Place) -> SourceCollection | None:
     check_location(server.location, place.at("location"), "mongodb://user@host/database")
     if own is None:
         return None
-    if own.overlap is not None and own.cursor is None:
-        property_place(here, "overlap").refuse("without a cursor there is no overlap", "remove it")
+    refuse_without_cursor(here, own.cursor, overlap=own.overlap)
     try:
         query = json.dumps(own.query, sort_keys=True)
     except TypeError:  # YAML reads 2026-01-31 as a day

@@ -106,6 +106,13 @@ def property_place(place: Place, name: str) -> Place:
     return next((item.at("value") for item in found), place.at(name))
 
 
+def refuse_without_cursor(place: Place, cursor: str | None, **given: object) -> None:
+    """Reports customProperties that mean nothing without a cursor; `place` is that of the list."""
+    for name, value in given.items():
+        if cursor is None and value is not None:
+            property_place(place, name).refuse(f"without a cursor there is no {name}", "remove it")
+
+
 def peek(model: type[Model], place: Place) -> Model | None:
     """Returns the content of a place as a model; None if its shape is wrong. Reports nothing."""
     try:
