@@ -14,6 +14,7 @@ from typing import Any, Self
 from churn_assets.lakehouse.engine.jars import JarsError, verified_jars
 from churn_assets.lakehouse.engine.java import JavaNotFoundError, find_java
 from churn_assets.local_servers.kafka_jars import KAFKA_JARS
+from churn_assets.local_servers.ports import free_port
 from churn_assets.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class KafkaBroker:
         self._prepare()
         for left in reversed(range(TRIES)):
             kept = self.address
-            port = int(kept.rpartition(":")[2]) if kept else _free_port()
+            port = int(kept.rpartition(":")[2]) if kept else free_port()
             self._launch(jars, port)
             try:
                 answers = self._answers()
@@ -160,7 +161,7 @@ class KafkaBroker:
         self.address = f"127.0.0.1:{port}"
         properties = self.folder / "server.properties"
         data = self.folder / "data"
-        properties.write_text(CONFIGURATION.format(port=port, control=_free_port(), data=data))
+        properties.write_text(CONFIGURATION.format(port=port, control=free_port(), data=data))
         command = [
             str(find_java().home / "bin" / "java"),
             f"-Xmx{HEAP}",
@@ -219,12 +220,6 @@ def why_not() -> str | None:
     except JavaNotFoundError as error:
         return str(error)
     return None
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _identifier() -> str:

@@ -4,12 +4,13 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from churn_assets.local_servers.ports import free_port
 
 SUPERUSER = "churn"
 START_SECONDS = 120
@@ -99,9 +100,7 @@ class PostgresqlServer:
 
     def _listen(self, tries: int = 3) -> int:
         """Starts it on a free port. If another program takes the port meanwhile, it tries the next one."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port: int = free.getsockname()[1]
+        port = free_port()
         log = Path(str(self._home)) / f"log{tries}"  # pg_ctl leaves its pipes to the server
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
         try:
