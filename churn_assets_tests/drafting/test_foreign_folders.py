@@ -7,13 +7,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from churn_assets.cli.main import cli
 from churn_assets.contracts.folder import SourceFolder
 from churn_assets.contracts.loader import load_business
 from churn_assets.drafting.dated_names import DatedName
 from churn_assets.sources.folders.copying import copy_new
+from churn_assets_tests.drafting.commands import init, told
 from churn_assets_tests.drafting.exports import export, purchases
 from churn_assets_tests.sources.folders.test_copying import _Quiet
 
@@ -49,17 +50,6 @@ def test_a_name_tells_pattern_day_and_source(name: str, pattern: str, day: date,
 )
 def test_a_name_without_a_day_or_month_has_no_pattern(name: str) -> None:
     assert DatedName.of(name, "exports") is None
-
-
-def init(folder: Path, *words: str) -> Result:
-    done = CliRunner().invoke(cli, ["init", str(folder), "--all", "--from", *words])
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
-
-
-def told(done: Result) -> str:
-    return " ".join(done.output.split())
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from churn_assets.cli.main import cli
 from churn_assets.contracts.api import SourceApi
@@ -17,6 +17,7 @@ from churn_assets.extracts.asking import asker_of
 from churn_assets.sources.apis.client import ApiPage
 from churn_assets.sources.json_text import Number
 from churn_assets.sources.live.extract import extract_new
+from churn_assets_tests.drafting.commands import init, told
 from churn_assets_tests.sources.apis.rest import Asked, Service, Told, service
 
 NOW = datetime.now(UTC)
@@ -38,18 +39,6 @@ ROWS = [
 def running() -> Iterator[Service]:
     with service() as some:
         yield some
-
-
-def init(folder: Path, *words: str) -> Result:
-    """`churn-assets init`; what it says has no breaks of lines."""
-    done = CliRunner().invoke(cli, ["init", str(folder), "--all", "--from", *words])
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
-
-
-def told(done: Result) -> str:
-    return " ".join(done.output.split())
 
 
 def by_page(asked: Asked) -> Told:

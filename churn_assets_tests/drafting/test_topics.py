@@ -5,24 +5,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from churn_assets.cli.main import cli
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.topic import SourceTopic
 from churn_assets.local_servers.kafka_broker import KafkaBroker
 from churn_assets.sources.topics.reader import extract_topic
+from churn_assets_tests.drafting.commands import init, told
 from churn_assets_tests.sources.topics.events import Calls
 
 CANARY = "Kanarienvogel"
 NOW = datetime.now(UTC)
-
-
-def init(folder: Path, *words: str) -> Result:
-    done = CliRunner().invoke(cli, ["init", str(folder), "--all", "--from", *words])
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
 
 
 def test_a_topic_becomes_a_contract_that_reads_it(broker: KafkaBroker, tmp_path: Path) -> None:
@@ -37,7 +29,7 @@ def test_a_topic_becomes_a_contract_that_reads_it(broker: KafkaBroker, tmp_path:
     calls.raw(*(json.dumps(document).encode() for document in documents), b"no JSON")
     done = init(tmp_path / "b", f"kafka://{broker.address}/{calls.topic}")
     assert done.exit_code == 0, done.output
-    said = " ".join(done.output.split())
+    said = told(done)
     assert "_offset, _partition are added" in said and "1 message is no JSON object" in said
     source = load_business(tmp_path / "b").source(calls.topic)
     assert isinstance(source.origin, SourceTopic)
@@ -46,10 +38,10 @@ def test_a_topic_becomes_a_contract_that_reads_it(broker: KafkaBroker, tmp_path:
     draft = tmp_path / "draft"
     assert extract_topic(source, str(tmp_path / "landing"), str(draft), NOW).extract.record.rows == 721
     wrong = init(tmp_path / "c", f"kafka://{broker.address}/{calls.topic}x")
-    assert wrong.exit_code == 2 and f"Did you mean {calls.topic}?" in " ".join(wrong.output.split())
+    assert wrong.exit_code == 2 and f"Did you mean {calls.topic}?" in told(wrong)
     empty = Calls(broker)
     none = init(tmp_path / "c", f"kafka://{broker.address}/{empty.topic}")
-    assert none.exit_code == 2 and "it holds no messages" in " ".join(none.output.split())
+    assert none.exit_code == 2 and "it holds no messages" in told(none)
 
 
 def test_messages_without_an_id_are_told_apart_by_their_place(broker: KafkaBroker, tmp_path: Path) -> None:
@@ -82,4 +74,4 @@ def test_messages_without_an_id_are_told_apart_by_their_place(broker: KafkaBroke
 )
 def test_an_address_that_cannot_be_used_is_told(tmp_path: Path, address: str, said: str) -> None:
     done = init(tmp_path / "b", address)
-    assert done.exit_code == 2 and said in " ".join(done.output.split()) and CANARY not in done.output
+    assert done.exit_code == 2 and said in told(done) and CANARY not in done.output
