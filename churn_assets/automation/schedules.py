@@ -46,11 +46,43 @@ def _schedule(
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if until and until.over(context.scheduled_execution_time.date()):
-            return dg.SkipReason(f"The calendar in churn.yaml ended with {until.end}.")
+            return _ended(until)
         asked = request(context)
         return traced(asked, name) if isinstance(asked, dg.RunRequest) else asked
 
     return schedule
+
+
+def _ended(calendar: Calendar) -> dg.SkipReason:
+    return dg.SkipReason(f"The calendar in churn.yaml ended with {calendar.end}.")
+
+
+def _open_month(business: Business) -> RequestOf:
+    def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        key = f"open-month-{context.scheduled_execution_time:%Y-%m-%d}"
+        return dg.RunRequest(run_key=key, partition_key=last_ingest_month(business))
+
+    return request
+
+
+def _month_end(business: Business) -> RequestOf:
+    def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        month = snapshot_months(business).get_last_partition_key()
+        if month is None:
+            return dg.SkipReason("No month is closed yet.")
+        return dg.RunRequest(run_key=f"month-end-{month}", tags=range_tags([month]))
+
+    return request
+
+
+def _once_a_day(job: str) -> RequestOf:
+    return lambda context: dg.RunRequest(run_key=f"{job}-{context.scheduled_execution_time:%Y-%m-%d}")
+
+
+def _backup(backed_up: bool) -> RequestOf:
+    if backed_up:
+        return _once_a_day(BACK_UP)
+    return lambda _: dg.SkipReason("CHURN_BACKUP_REPOSITORY is not set.")
 
 
 def schedules(business: Business, backed_up: bool = False) -> list[dg.ScheduleDefinition]:
@@ -62,41 +94,20 @@ def schedules(business: Business, backed_up: bool = False) -> list[dg.ScheduleDe
         backed_up: whether a repository for backups is set.
     """
     calendar = business.file.calendar
-
-    def open_month(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        key = f"open-month-{context.scheduled_execution_time:%Y-%m-%d}"
-        return dg.RunRequest(run_key=key, partition_key=last_ingest_month(business))
-
-    def month_end(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        month = snapshot_months(business).get_last_partition_key()
-        if month is None:
-            return dg.SkipReason("No month is closed yet.")
-        return dg.RunRequest(run_key=f"month-end-{month}", tags=range_tags([month]))
-
-    def once_a_day(job: str) -> RequestOf:
-        return lambda context: dg.RunRequest(run_key=f"{job}-{context.scheduled_execution_time:%Y-%m-%d}")
-
-    def backup(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return (
-            once_a_day(BACK_UP)(context)
-            if backed_up
-            else dg.SkipReason("CHURN_BACKUP_REPOSITORY is not set.")
-        )
-
     return [
         _schedule(
             "nightly_backup",
             "15 1 * * *",
             BACK_UP,
             "Takes a backup every night at 1:15, before the night's ingest.",
-            backup,
+            _backup(backed_up),
         ),
         _schedule(
             "nightly_ingest_open_month",
             "0 3 * * *",
             INGEST,
             "Ingests the open month every night at 3, so that files which the sensor missed are loaded too.",
-            open_month,
+            _open_month(business),
             until=calendar,
         ),
         _schedule(
@@ -104,7 +115,7 @@ def schedules(business: Business, backed_up: bool = False) -> list[dg.ScheduleDe
             "30 4 * * *",
             DAILY,
             "Scores every customer as of yesterday every morning at 4:30, also when no source has delivered.",
-            once_a_day(DAILY),
+            _once_a_day(DAILY),
             until=calendar,
         ),
         _schedule(
@@ -113,7 +124,7 @@ def schedules(business: Business, backed_up: bool = False) -> list[dg.ScheduleDe
             MONTH_END,
             f"Builds the cohort of a month {GRACE.days} days after the month has ended: snapshots, scores, segments, "
             "monitoring. refresh_cohorts_sensor handles late extracts and labels that settle.",
-            month_end,
+            _month_end(business),
             until=calendar,
         ),
         _schedule(
@@ -121,21 +132,21 @@ def schedules(business: Business, backed_up: bool = False) -> list[dg.ScheduleDe
             "0 7 * * *",
             PUNCTUALITY,
             "Checks every day at 7 that every source is on time, also after the calendar has ended.",
-            once_a_day(PUNCTUALITY),
+            _once_a_day(PUNCTUALITY),
         ),
         _schedule(
             "daily_events",
             "15 6 * * *",
             COLLECT,
             "Takes the log and the audit of this home into the lake every morning at 6:15.",
-            once_a_day(COLLECT),
+            _once_a_day(COLLECT),
         ),
         _schedule(
             "weekly_vacuum",
             "30 6 * * 0",
             TIDY,
             "Every Sunday morning, deletes files that no table version of the last CHURN_KEEP_DAYS days needs.",
-            once_a_day(TIDY),
+            _once_a_day(TIDY),
         ),
     ]
 
@@ -163,7 +174,7 @@ def extract_schedules(business: Business) -> list[dg.ScheduleDefinition]:
     ) -> dg.RunRequest | dg.SkipReason:
         today = context.scheduled_execution_time.date()
         if business.file.calendar.over(today):
-            return dg.SkipReason(f"The calendar in churn.yaml ended with {business.file.calendar.end}.")
+            return _ended(business.file.calendar)
         landing = lakehouse.settings.landing_uri
         due = [source for source in live if is_due(source, newest_record(landing, source), today)]
         if not due:

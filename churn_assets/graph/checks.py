@@ -66,23 +66,19 @@ def passed(check: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
 
 def failed(check: str, found: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
     """Returns a failed check of severity ERROR, of what has been done already; to stop a step, raise `CheckFailed`."""
-    return dg.AssetCheckResult(
-        check_name=check,
-        passed=False,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=found,
-        metadata=dict(evidence),
-    )
+    return _not_passed(check, dg.AssetCheckSeverity.ERROR, found, evidence)
 
 
 def warned(check: str, found: str, evidence: Mapping[str, Any]) -> dg.AssetCheckResult:
     """Returns a failed check of severity WARN, which blocks nothing."""
+    return _not_passed(check, dg.AssetCheckSeverity.WARN, found, evidence)
+
+
+def _not_passed(
+    check: str, severity: dg.AssetCheckSeverity, found: str, evidence: Mapping[str, Any]
+) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        check_name=check,
-        passed=False,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=found,
-        metadata=dict(evidence),
+        check_name=check, passed=False, severity=severity, description=found, metadata=dict(evidence)
     )
 
 
