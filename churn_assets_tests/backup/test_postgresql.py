@@ -139,9 +139,8 @@ def test_without_the_programs_the_remedy_is_told(tmp_path: Path, monkeypatch: py
             ("postgresql://u@h:5432/d", None),
         ),
         (
-            "storage: {postgres: {postgres_db: {username: u, password: p, hostname: h, db_name: d, "
-            "params: {sslmode: verify-full}}}}",
-            ("postgresql://u@h:5432/d?sslmode=verify-full", "p"),
+            "storage: {postgres: {postgres_db: {username: u, password: p, hostname: h, db_name: d, params: {a: b}}}}",
+            ("postgresql://u@h:5432/d?a=b", "p"),
         ),
     ],
 )
