@@ -265,14 +265,15 @@ class Settings(BaseSettings):
         "duckdb:FILE; default: none.",
     )
     jars: str | None = Field(
-        None, description="Folder that keeps the Delta jars; default ~/.cache/churn-assets."
+        None,
+        description="Folder that keeps the jars of Delta, for Spark, and of the Kafka broker of the live demo; default "
+        "~/.cache/churn-assets.",
     )
     maven: str = Field(
         default_factory=lambda: os.environ.get("DEFAULT_ARTIFACT_REPOSITORY") or MAVEN_CENTRAL,
         repr=False,  # may contain a password
-        description="Where the Delta jars come from: a Maven mirror such as https://user:password@host/path, "
-        "or a folder with the two files; default: DEFAULT_ARTIFACT_REPOSITORY, which Spark reads "
-        "too, else Maven Central.",
+        description="Where these jars come from: a Maven mirror such as https://user:password@host/path, or a folder "
+        "with the files; default: DEFAULT_ARTIFACT_REPOSITORY, which Spark reads too, else Maven Central.",
     )
     engine: Literal["auto", "sail", "spark"] = Field(
         "auto",
@@ -385,7 +386,7 @@ class Settings(BaseSettings):
 
     @property
     def jars_path(self) -> Path:
-        """Folder of the Delta jars. All lakes of this user share it.
+        """Folder of the jars. All lakes of this user share it.
 
         Raises:
             RuntimeError: `jars` is not set, and this user has no home folder.
@@ -396,7 +397,7 @@ class Settings(BaseSettings):
             return Path.home() / ".cache" / "churn-assets"
         except RuntimeError:
             raise RuntimeError(
-                "This user has no home folder to keep the Delta jars in. Set CHURN_JARS to another folder."
+                "This user has no home folder to keep jars in. Set CHURN_JARS to another folder."
             ) from None
 
     @property
