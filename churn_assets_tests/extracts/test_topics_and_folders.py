@@ -142,5 +142,6 @@ def test_a_folder_comes_before_bronze_and_tells_redeliveries(
         assert done.success
         found = evaluations(done)
         assert found["extracts/tickets:no_file_changed"].passed is (round_ == 0)
+        assert found["extracts/tickets:no_file_is_growing"].passed
     assert {ticket for ticket, rule in _judged(settings) if rule is None} == {"T1", "T2"}
     assert CANARY not in str(done.all_events) + caplog.text

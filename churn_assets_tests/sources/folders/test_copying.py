@@ -21,7 +21,7 @@ from churn_assets.sources.folders import address as addresses
 from churn_assets.sources.folders import copying
 from churn_assets.sources.folders.address import folder_address
 from churn_assets.sources.folders.copying import CopiedFiles, copy_new
-from churn_assets.sources.landing import list_extracts
+from churn_assets.sources.landing import list_everything, list_extracts
 from churn_assets.sources.live.errors import ExtractError
 
 NOW = datetime(2026, 3, 10, 23, 15, tzinfo=UTC)
@@ -141,7 +141,8 @@ def test_each_file_is_copied_once_and_a_changed_one_is_a_redelivery(
     put("out/calls_c_20260401.csv", b"to come")
     done = _copied(source, tmp_path)
     assert [*done.copied.values()] == [5, 6]
-    assert (done.others, done.redelivered, done.future) == (1, [], ["out/calls_c_20260401.csv"])
+    assert (done.others, done.redelivered) == (["out/others.txt"], [])
+    assert done.future == ["out/calls_c_20260401.csv"]
     assert _landed(source, tmp_path) == [("2026-03-01", b"first"), ("2026-03-02", b"second")]
     assert not _copied(source, tmp_path).copied
     put("out/calls_a_20260301.csv", b"corrected")
@@ -190,15 +191,29 @@ def test_a_file_that_grows_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert _landed(source, tmp_path) == [("2026-03-01", b"half and more")]
 
 
-def test_a_file_that_was_only_touched_is_no_redelivery(tmp_path: Path) -> None:
+def test_a_file_that_was_only_touched_is_no_redelivery_and_read_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "there" / "out").mkdir(parents=True)
     source = folder_contract(tmp_path, "folder", str(tmp_path / "there"))
     file = tmp_path / "there" / "out" / "calls_a_20260301.csv"
     file.write_bytes(b"same")
-    for change in (1, 2):
+    for change in (1, 2, 3):
         os.utime(file, (OLD + change,) * 2)
         assert _copied(source, tmp_path).redelivered == []
     assert len(_landed(source, tmp_path)) == 1
+    assert len([*(tmp_path / "landing").rglob(".*")]) == 1  # one mark, however often it is touched
+    assert list_everything(str(tmp_path / "landing"), source).not_read == []
+    monkeypatch.setattr(copying, "_drafted", lambda *_: pytest.fail("it is read again"))
+    assert not _copied(source, tmp_path).copied
+    monkeypatch.undo()
+    file.write_bytes(b"other")
+    os.utime(file, (OLD + 4,) * 2)
+    assert _copied(source, tmp_path).redelivered == ["out/calls_a_20260301.csv"]
+    file.write_bytes(b"same")  # put back with the time of the touch that was seen
+    os.utime(file, (OLD + 3,) * 2)
+    _copied(source, tmp_path)
+    assert [content for _, content in _landed(source, tmp_path)] == [b"same", b"other", b"same"]
 
 
 @pytest.mark.parametrize(
