@@ -1,7 +1,8 @@
 """What the job `extract` brought, for a terminal: rows or files of each source, and what its checks found."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from churn_assets.counts import counted
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -18,12 +19,13 @@ def print_extracts(done: "ExecuteInProcessResult", console: "Console") -> bool:
     """
     from rich.text import Text
 
-    for line in _brought(done.get_asset_materialization_events()):
-        console.print(line, markup=False, highlight=False)
-    answered = {event.asset_key for event in done.get_asset_materialization_events()}
+    # a run over several months has the same event for each
+    made = {event.asset_key: event.materialization for event in done.get_asset_materialization_events()}
+    for one in made.values():
+        console.print(_brought(one), markup=False, highlight=False)
     errors = False
     for found in done.get_asset_check_evaluations():
-        if found.passed or found.asset_key not in answered:
+        if found.passed or found.asset_key not in made:
             continue
         fails = found.severity.value == "ERROR"
         errors |= fails
@@ -34,14 +36,10 @@ def print_extracts(done: "ExecuteInProcessResult", console: "Console") -> bool:
     return errors
 
 
-def _brought(events: "Iterable[dg.DagsterEvent]") -> Iterable[str]:
-    """A line per source."""
-    for event in events:
-        made = event.materialization
-        told = {name: entry.value for name, entry in made.metadata.items()}
-        name = made.asset_key.path[-1]
-        if "files copied" in told:
-            yield f"{name}: {told['files copied']:,} files copied, {told['bytes']:,} bytes"
-        else:
-            until = f", up to {told['cursor to']}" if "cursor to" in told else ""
-            yield f"{name}: {told['dagster/row_count']:,} rows{until}"
+def _brought(made: "dg.AssetMaterialization") -> str:
+    told = {name: entry.value for name, entry in made.metadata.items()}
+    name = made.asset_key.path[-1]
+    if "files copied" in told:
+        return f"{name}: {counted(told['files copied'], 'file')} copied, {told['bytes']:,} bytes"
+    until = f", up to {told['cursor to']}" if "cursor to" in told else ""
+    return f"{name}: {counted(told['dagster/row_count'], 'row')}{until}"
