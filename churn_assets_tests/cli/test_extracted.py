@@ -27,7 +27,9 @@ def test_the_command_tells_rows_and_warnings_and_fails_with_a_source(
         if name == "subscriptions":
             asked += [{"property": "cursor", "value": "seq"}]
         server = {"server": "crm", "type": "sqlite", "location": "${CRM_URL}", "customProperties": asked}
-        edit_yaml(business / "contracts" / f"{name}.yaml", lambda content, s=server: content.update(servers=[s]))
+        edit_yaml(
+            business / "contracts" / f"{name}.yaml", lambda content, s=server: content.update(servers=[s])
+        )
     monkeypatch.setenv("CRM_URL", f"sqlite:///{tmp_path}/crm.db")
     monkeypatch.setenv("CHURN_HOME", str(tmp_path))
     monkeypatch.setenv("CHURN_BUSINESS", str(business))

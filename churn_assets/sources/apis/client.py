@@ -28,6 +28,7 @@ LATER = {408, 425, 429, 500, 502, 503, 504}  # statuses after which another atte
 LONGEST_WAIT = 900.0  # seconds that a service may ask for
 LARGEST = 64 * 2**20  # bytes of an answer
 ANSWER_SECONDS = 600  # for one answer, however steadily it comes
+SMALLER = "Declare a smaller `size` of a page."
 EARLIER = 30  # seconds before its end, a token is renewed
 REMEDIES = {
     401: "Correct the secret that `authentication` names.",
@@ -167,25 +168,21 @@ class ApiClient:
     def _once(self, method: str, url: str, sent: Any) -> "tuple[int, httpx.Headers, bytes]":
         import httpx
 
-        taken = bytearray()
+        taken, sent = bytearray(), sent | {"extensions": {"trace": self._lines.trace}}
         with self._lines.broken_off_after(ANSWER_SECONDS) as broken_off:
             try:
-                with self._client.stream(
-                    method, url, extensions={"trace": self._lines.trace}, **sent
-                ) as answer:
+                with self._client.stream(method, url, **sent) as answer:
                     for chunk in answer.iter_bytes():
                         taken += chunk
                         if len(taken) > LARGEST:
                             raise ExtractError(
-                                f"An answer has more than {LARGEST / 2**20:.0f} MiB. Declare a smaller `size` of a page."
+                                f"An answer has more than {LARGEST / 2**20:.0f} MiB. {SMALLER}"
                             )
             except httpx.HTTPError:
                 if not broken_off():
                     raise
             if broken_off():  # an answer that ends with its connection would look whole
-                raise ExtractError(
-                    f"An answer takes more than {ANSWER_SECONDS:g} seconds. Declare a smaller `size` of a page."
-                )
+                raise ExtractError(f"An answer takes more than {ANSWER_SECONDS:g} seconds. {SMALLER}")
         return answer.status_code, answer.headers, bytes(taken)
 
     def _wait_for_turn(self) -> None:

@@ -28,7 +28,9 @@ class Lines:
             ended.set()
             for line in self._sockets:
                 with suppress(OSError):
-                    socket.socket.shutdown(line, socket.SHUT_RDWR)  # that of TLS would take its layer off first
+                    socket.socket.shutdown(
+                        line, socket.SHUT_RDWR
+                    )  # that of TLS would take its layer off first
 
         timer = threading.Timer(seconds, end)
         timer.daemon = True

@@ -21,7 +21,9 @@ ENDING = ".jsonl.gz"
 START = b"\x1f\x8b\x08\x10\0\0\0\0\0\xffchurn_assets.extract:"
 END = b"\0\x03\x00" + b"\0" * 8
 LONGEST = 16 * 2**20  # bytes of a record
-NAMES = 2**20  # characters of all names of members in a record; documents with ids as names have no end of them
+NAMES = (
+    2**20
+)  # characters of all names of members in a record; documents with ids as names have no end of them
 CHUNK = 2**16
 
 

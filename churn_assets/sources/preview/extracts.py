@@ -37,7 +37,9 @@ def about_extracts(
             remedy = f"`{first_question(calendar, today)}` asks the source."
             return [Remark("block" if begun else "note", "extracts", found, remedy=remedy)]
         found = f"there is no extract in {source.path}/."
-        remedy = f"Put files into {source.path}/extract_date=YYYY-MM-DD/, the day on which they were extracted."
+        remedy = (
+            f"Put files into {source.path}/extract_date=YYYY-MM-DD/, the day on which they were extracted."
+        )
         return [Remark("block", "extracts", found, remedy=remedy)]
     if calendar is None:
         return _gaps(source, files)

@@ -148,7 +148,9 @@ def test_pages_that_alternate_without_end(api: Api, size: int) -> None:
     assert len(api.service.asked) == 3
 
 
-@pytest.mark.parametrize("address", ["http://[bad", "//[::1", "http://a:b/", "", "https://elsewhere.example/x"])
+@pytest.mark.parametrize(
+    "address", ["http://[bad", "//[::1", "http://a:b/", "", "https://elsewhere.example/x"]
+)
 def test_a_redirect_to_any_address_is_told_at_once(api: Api, waits: list[float], address: str) -> None:
     said = _refused(api, Told([], 302, {"Location": address}))
     assert said.startswith("127.0.0.1 redirects") and "no redirect is followed" in said and waits == []

@@ -89,7 +89,9 @@ def test_files_that_were_renamed_are_told_though_some_were_copied_before(tmp_pat
     file = _there(tmp_path)
     assert _copied(_of_folder(tmp_path), tmp_path).copied
     file.rename(file.with_name("Calls-2026-03-02.csv"))
-    with pytest.raises(ExtractError, match=r"no file whose name is out/.* 1 others, such as out/Calls-2026-03-02"):
+    with pytest.raises(
+        ExtractError, match=r"no file whose name is out/.* 1 others, such as out/Calls-2026-03-02"
+    ):
         _copied(_of_folder(tmp_path), tmp_path)
     file.with_name("Calls-2026-03-02.csv").unlink()  # others may remove what was fetched
     assert not _copied(_of_folder(tmp_path), tmp_path).copied
