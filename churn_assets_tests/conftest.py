@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from churn_assets.local_servers.kafka_broker import KafkaBroker
 
-KEPT = ("CHURN_JARS", "CHURN_ENGINE", "CHURN_TEST_MONGODB")  # jars, engine, a MongoDB of one's own
+# jars, engine, and databases of one's own
+KEPT = ("CHURN_JARS", "CHURN_ENGINE", "CHURN_TEST_MONGODB", "CHURN_TEST_MYSQL")
 MAIN = sys.modules["__main__"]
 
 

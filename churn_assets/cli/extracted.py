@@ -1,6 +1,6 @@
 """What the job `extract` brought, for a terminal: rows or files of each source, and what its checks found."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from churn_assets.counts import counted
 
@@ -37,7 +37,7 @@ def print_extracts(done: "ExecuteInProcessResult", console: "Console") -> bool:
 
 
 def _brought(made: "dg.AssetMaterialization") -> str:
-    told = {name: entry.value for name, entry in made.metadata.items()}
+    told: dict[str, Any] = {name: entry.value for name, entry in made.metadata.items()}
     name = made.asset_key.path[-1]
     if "files copied" in told:
         return f"{name}: {counted(told['files copied'], 'file')} copied, {told['bytes']:,} bytes"

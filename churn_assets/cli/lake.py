@@ -71,10 +71,12 @@ def demo(customers: int, months: int, seed: int, days: int | None, sources: bool
             demo_live(settings, customers, months, seed, console)
             return
         if sources:
-            from churn_assets.cli.demo_sources import with_sources
+            from churn_assets.cli.demo_sources import tell_business, with_sources
 
             settings = with_sources(settings, customers, months, seed, console)
-        run_demo(settings, customers, months, seed, console, started, days or 0)
+        run_demo(settings, customers, months, seed, console, started, days or 0, has_extracts=sources)
+        if sources:
+            tell_business(settings, console)
     except SimulationError as error:
         raise click.UsageError(str(error)) from error
 
