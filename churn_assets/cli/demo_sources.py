@@ -88,7 +88,7 @@ def _tell(asked: DemoExtracts, console: Console) -> None:
 
 
 def tell_business(settings: Settings, console: Console) -> None:
-    """Says at the end of the demo how to go on with its business, which is not the one that commands take by default."""
+    """Says how to go on with the business of the demo, which is not the one that commands take by default."""
     console.print(
         f"The contracts that ask are in {settings.business_path}/contracts. Before other commands on this home:\n"
         f"  export CHURN_HOME={shlex.quote(str(settings.home_path))} "
