@@ -13,7 +13,7 @@ def only_known() -> "MissingHostKeyPolicy":
     """Returns the policy of paramiko that refuses a server before a password is sent, unless its key is known."""
     import paramiko
 
-    class OnlyKnown(paramiko.MissingHostKeyPolicy):
+    class OnlyKnown(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # it has no types
         def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
             known = paramiko.HostKeys()
             for file in KNOWN_HOSTS:
