@@ -46,9 +46,9 @@ announce:
 	  echo "1/2 install the packages into $(VENV), once: two to five minutes for 0.8 GB of downloads, 2 GB on disk;"; \
 	  echo "2/2 run the demo: about 2 minutes on two cores; it says how long each part takes here."; }
 
-# Three processes on two cores: tests wait for the servers, daemons and commands that they start.
+# Four processes on two cores: tests wait for the servers, daemons and commands that they start.
 test: $(VENV)/.tensorflow  ## run the tests; ARGS="-m 'not slow'" for the quick ones
-	@$(BIN)/python -m pytest -n 3 $(IN_GROUPS) $(ARGS)
+	@$(BIN)/python -m pytest -n 4 $(IN_GROUPS) $(ARGS)
 
 test-spark: $(VENV)/.stamp jars  ## run the tests that depend on the engine, and those about Spark, on Spark in place of Sail
 	@CHURN_ENGINE=spark $(BIN)/python -m pytest -n 2 $(IN_GROUPS) $(ARGS)
