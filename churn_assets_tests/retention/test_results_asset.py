@@ -183,9 +183,7 @@ def test_a_contact_without_a_campaign_belongs_to_it_by_customer_and_time(
     assert (row["contacted"], row["matched_by_time"]) == (4, 4)
 
 
-def test_a_campaign_that_nobody_carried_out_says_so(
-    lake: Lakehouse, business: Business
-) -> None:
+def test_a_campaign_that_nobody_carried_out_says_so(lake: Lakehouse, business: Business) -> None:
     approve(lake, ID, "Ada", at=APPROVED_ON)
     close(lake, ID, "Ada")
     made(lake, business)
@@ -339,7 +337,9 @@ def test_contacts_of_a_campaign_that_nobody_approved_are_told_and_measure_nothin
     result = made(lake, business)
     assert not rows(lake, campaign_id=ID)
     check = next(e for name, e in evaluations(result).items() if name.endswith(AS_PLANNED))
-    assert not check.passed and f"7 contacts name {ID}, which nobody had approved" in (check.description or "")
+    assert not check.passed and f"7 contacts name {ID}, which nobody had approved" in (
+        check.description or ""
+    )
     before = results(lake, business, [LAST])[0]
     approve(lake, ID, "Ada", at=datetime(2025, 11, 1, tzinfo=UTC))
     assert results(lake, business, [LAST])[0] == before, "a result made again knows no later approval"
