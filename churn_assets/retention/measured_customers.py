@@ -61,8 +61,8 @@ def read_plans(lakehouse: Lakehouse, business: Business, day: date) -> pd.DataFr
 def carried_out(lakehouse: Lakehouse, plans: pd.DataFrame, day: date) -> set[str]:
     """The campaigns of these plans that were approved on or before a day.
 
-    A later approval does not count, so a result that is made again stays the same. A plan that nobody approved can still
-    be made anew, so contacts that name it tell nothing of its arms.
+    A later approval does not count, so a result that is made again stays the same. A plan that was not approved can
+    still be made anew, so contacts that name it tell nothing of its arms.
     """
     approved = {
         r.campaign_id for r in campaign_records(lakehouse) if r.what == APPROVED and r.at.date() <= day

@@ -41,7 +41,7 @@ class Learned:
         judged: the learner and its judgement on later contacts.
         cost: of a contact, with the acceptance of the earlier contacts.
         values: what plans by effect and by risk would have earned.
-        kinds: later customers by their estimated effect: persuadable, little changed, woken up.
+        kinds: later customers by their estimated effect: persuadable, little changed, woken up; or everybody.
         segments: the same customers by their segment then.
     """
 
@@ -274,7 +274,7 @@ def _learned(judged: JudgedOffer, later: "pd.DataFrame", cost: float, share: flo
         judged,
         cost,
         judged.values(later["worth"].to_numpy(dtype=float), cost, share),
-        effect_groups(*of, kinds_of(judged.estimated)),
+        effect_groups(*of, kinds_of(judged.estimated, judged.chosen.trust)),
         effect_groups(*of, segment.to_numpy(dtype=object)),
     )
 

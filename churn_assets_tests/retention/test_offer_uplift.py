@@ -186,7 +186,7 @@ def test_nothing_that_became_known_later_is_learned(
 def test_what_the_later_contacts_judge_is_known_before_them(
     spark: "SparkSession", tmp_path: Path, business: Business
 ) -> None:
-    """Learner, constant effect, risk of the unscored, features and costs know nothing of how the later ones came out."""
+    """Learner, constant effect, risk of the unscored, features and costs do not know how the later ones came out."""
     house, section = planned_lake(tmp_path, business), business.file.campaigns
     assert section is not None
     tried(house, business)

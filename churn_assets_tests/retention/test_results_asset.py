@@ -170,6 +170,24 @@ def test_contacts_of_a_source_are_measured_against_its_own_control_arm(
     assert not rows(lake, origin="plan"), "July was planned and never approved or contacted"
 
 
+def test_contacts_of_a_month_that_was_not_scored_are_measured_without_scores(
+    lake: Lakehouse, business: Business
+) -> None:
+    """Contacts of June follow the cohort of May, and the first scores are of June: no risk, no segment, no margin."""
+    day = date(2025, 6, 10)
+    list_contacts(business, lake, list(range(0, CUSTOMERS, 2)), "early", day)
+    list_contacts(business, lake, list(range(1, CUSTOMERS, 2)), "early", day, arm="control", offer="none")
+    made(lake, business)
+    early = rows(lake, campaign_id="early")
+    assert {row["scope"] for row in early} == {"campaign"}, "nobody knows the segment of then"
+    [row] = [one for one in early if one["days"] == 90]
+    assert (row["treated"], row["control"]) == (CUSTOMERS / 2, CUSTOMERS / 2)
+    assert row["difference"] is not None and row["adjusted"] is None, "nothing to adjust by"
+    assert row["profit"] is None and row["cost"] > 0 and row["customers_needed"] is None
+    [whole] = rows(lake, origin="retention_contacts", campaign_id="all", scope="campaign", days=90)
+    assert whole["treated"] > row["treated"] and whole["adjusted"] is not None
+
+
 def test_a_contact_without_a_campaign_belongs_to_it_by_customer_and_time(
     lake: Lakehouse, business: Business
 ) -> None:

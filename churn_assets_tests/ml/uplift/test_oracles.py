@@ -87,7 +87,7 @@ def test_scikit_uplift_agrees_on_qini_and_uplift_at_k() -> None:
 
 @needs_oracle
 def test_econml_agrees_on_doubly_robust_effects_and_learns_the_same_order() -> None:
-    """With the same chances the same effects: a line through them is equal. By itself it learns about the same order."""
+    """With the same chances the same effects: a line through them is equal. By itself: about the same order."""
     trial, _ = contacts(6_000, seed=5, share=0.3)
     flat = replace(trial, constant=np.zeros(len(trial)))  # econml knows of no constant effect
     new, true = contacts(2_000, seed=6)
