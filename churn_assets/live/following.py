@@ -15,12 +15,14 @@ from churn_assets.alerts.store import Row
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live.alerting import alert, put_out
+from churn_assets.live.dead_letters import DeadLetterThread
 from churn_assets.live.figures import LiveFigures
 from churn_assets.live.scoring import LiveScorer, in_charge
 from churn_assets.live.state import Arrived, LiveState, live_day
 from churn_assets.live.topics import TopicThread, topics_of
 from churn_assets.operations.log.writing import event
 from churn_assets.sources.landing import ExtractFile
+from churn_assets.sources.topics.client import topic_of
 from churn_assets.tracking.tracking import Tracking
 
 PAUSE = 0.5  # seconds between two looks at the landing zone that found nothing
@@ -68,6 +70,7 @@ class Follower:
     figures: LiveFigures
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     _scorer: LiveScorer | None = None
+    _letters: dict[str, DeadLetterThread] = field(default_factory=dict)
 
     @property
     def scorer(self) -> LiveScorer:
@@ -101,6 +104,7 @@ class Follower:
         seconds = time.monotonic() - begin
         self.figures.loaded.set(seconds)
         self.figures.ready = True
+        self._hand_over(state)
         event("live.loaded", f"Follows as of {day}.", as_of_date=str(day), seconds=round(seconds, 1))
         return scorer
 
@@ -123,28 +127,50 @@ class Follower:
             scores = dict(zip(*columns, strict=True))
             told = alert(self.lakehouse, self.business, found, datetime.now(UTC).replace(microsecond=0))
             put_out(self.lakehouse, self.business, datetime.now(UTC))
+        for name, thread in self._letters.items():
+            if name in arrived.by_source and (broken := arrived.by_source[name].broken) is not None:
+                thread.add(broken)
         done = LiveStep(datetime.now(UTC), arrived, scores, told, max(0.0, time.time() - oldest / 1e9))
         self._tell(done, files)
         return done
 
     def run(self, stop: threading.Event, tell: Callable[[LiveStep], None]) -> None:
         """Lands what topics bring, and takes steps, until `stop` is set; tells of each step."""
-        topics = [TopicThread(self.lakehouse, s, self.now, stop) for s in topics_of(self.business.sources)]
-        for topic in topics:
-            topic.start()
+        threads = self._threads(stop)
+        for thread in threads:
+            thread.start()
         try:
             while not stop.is_set():
                 done = self.step()
                 if done is not None:
                     tell(done)
-                elif failed := next((topic.failed for topic in topics if topic.failed), None):
+                elif failed := next((thread.failed for thread in threads if thread.failed), None):
                     raise failed
                 else:
                     stop.wait(PAUSE)
         finally:
             stop.set()
-            for topic in topics:
-                topic.join()
+            for thread in threads:
+                thread.join()
+
+    def _hand_over(self, state: LiveState) -> None:
+        """Dead letters of rows that were ingested while nobody followed."""
+        for name, thread in self._letters.items():
+            thread.add(state.broken(name))
+
+    def _threads(self, stop: threading.Event) -> list[TopicThread | DeadLetterThread]:
+        """What works beside the steps: a thread for each topic, and for each topic for dead letters."""
+        sources = topics_of(self.business.sources)
+        topics = [TopicThread(self.lakehouse, source, self.now, stop) for source in sources]
+        landing = self.lakehouse.settings.landing_uri
+        self._letters = {
+            source.name: DeadLetterThread(source, landing, self.figures, stop)
+            for source in sources
+            if topic_of(source).dead_letters
+        }
+        if self._scorer is not None:
+            self._hand_over(self._scorer.state)
+        return [*topics, *self._letters.values()]
 
     def catch_up(self, tell: Callable[[LiveStep], None]) -> int:
         """Takes steps until nothing waits in the landing zone, and returns how many; reads no topic."""

@@ -131,6 +131,10 @@ class LiveState:
                 found[name] = new
         return found
 
+    def broken(self, source: str) -> "pa.Table":
+        """The refused rows of the open month of a source, see `SourceRows.broken`."""
+        return self._sources[source].broken()
+
     def take(self, files: Mapping[str, Sequence[ExtractFile]]) -> Arrived:
         """Adds the rows of files; what it returns tells whom they touch."""
         arrived = Arrived({}, [file for some in files.values() for file in some])

@@ -17,7 +17,14 @@ from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.extract import Extract
 from churn_assets.sources.live.landing_files import publish, remove_unfinished
 from churn_assets.sources.live.records import Record, changed_columns, digest_of, records
-from churn_assets.sources.topics.client import CONNECT_SECONDS, topic_address, topic_of
+from churn_assets.sources.topics.client import (
+    CONNECT_SECONDS,
+    RIGHTS,
+    refused,
+    topic_address,
+    topic_identity,
+    topic_of,
+)
 from churn_assets.sources.topics.messages import PLACE, TopicMessage, line_of, message_of
 from churn_assets.sources.topics.offsets import next_offsets
 
@@ -29,7 +36,6 @@ log = logging.getLogger(__name__)
 SILENT_SECONDS = 60.0  # without a message before the end is reached
 LOOK_SECONDS = 30.0  # between two looks for new partitions
 BATCH = 2_000  # messages
-RIGHTS = "Look whether it runs, and whether this user may read the topic and describe its group."
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class _Pending:
     draft: DocumentDraft
     begin: dict[int, int]
     refused: int = 0
+    runs: list[list[int]] = field(default_factory=list)
     lost: dict[int, int] = field(default_factory=dict)
 
 
@@ -85,7 +92,7 @@ class TopicReader:
         self.address = topic_address(self.topic, source.name, environ)
         self._added = {c.field for c in source.columns} & {*PLACE}
         self._numbers = count(1)
-        self._said: object = None
+        self._said: str | None = None
         self._next: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         self._at_end: set[int] = set()
@@ -96,7 +103,7 @@ class TopicReader:
         except KafkaException as error:
             raise self.address.error(error.args[0], "Correct the contract's server.") from None
         try:
-            self.asked = digest_of(self.topic, self._identity())
+            self.asked = digest_of(self.topic, topic_identity(self.address, self.topic))
             self._earlier = records(landing, source)
             self._reach = next_offsets(self._earlier, self.asked)
             self._pending = self._fresh()
@@ -178,7 +185,9 @@ class TopicReader:
         started, pending = time.monotonic(), self._pending
         offsets = {str(p): (pending.begin[p], after) for p, after in sorted(self._next.items())}
         draft = pending.draft
-        record = Record(self.asked, now, draft.rows, None, None, draft.kinds(), offsets=offsets)
+        lost = {str(p): number for p, number in sorted(pending.lost.items())}
+        told = {"offsets": offsets, "runs": pending.runs, "lost": lost}
+        record = Record(self.asked, now, draft.rows, None, None, draft.kinds(), **told)
         # no extract has the offsets of another, so that no file takes the place of another, whatever the clock tells
         name = f"changes_{now:%Y%m%dT%H%M%S%fZ}_{sum(pending.begin.values())}{draft.ending}"
         drafted = draft.finish(record.to_json())
@@ -199,32 +208,23 @@ class TopicReader:
         read = message_of(partition, offset, stamp if stamped else None, message.key(), message.value())
         self._pending.draft.add_line(line_of(read, self._added), read.document or {})
         self._pending.refused += read.document is None
+        if self.topic.dead_letters:
+            self._note(partition, offset)
         self._next[partition] = offset + 1
         self._at_end.discard(partition)
         return read
 
+    def _note(self, partition: int, offset: int) -> None:
+        """Keeps the place of a line."""
+        runs = self._pending.runs
+        if runs and runs[-1][0] == partition and sum(runs[-1][1:]) == offset:
+            runs[-1][2] += 1
+        else:
+            runs.append([partition, offset, 1])
+
     def _fresh(self) -> _Pending:
         begin = {p: self._reach.get(p, 0) for p in self._next}
         return _Pending(DocumentDraft(f"{self.folder}/{next(self._numbers)}"), begin)
-
-    def _identity(self) -> str:
-        """The id of the topic, which another one of the same name does not have.
-
-        Raises:
-            ExtractError: there is no such topic, or the broker does not answer.
-        """
-        from confluent_kafka import KafkaException, TopicCollection
-        from confluent_kafka.admin import AdminClient
-
-        of_connection = ("bootstrap", "log", "sasl", "security", "socket", "ssl")
-        settings = {k: v for k, v in self.address.settings.items() if k.startswith(of_connection)}
-        settings["error_cb"] = self._hear
-        admin = AdminClient(settings)
-        asked = admin.describe_topics(TopicCollection([self.topic.topic]), request_timeout=CONNECT_SECONDS)
-        try:
-            return str(asked[self.topic.topic].result().topic_id)
-        except KafkaException as error:
-            raise self._refused(error) from None
 
     def _partitions(self) -> list[int]:
         from confluent_kafka import KafkaException
@@ -284,8 +284,7 @@ class TopicReader:
         self._said = error.str()
 
     def _refused(self, error: Exception) -> ExtractError:
-        own = error.args[0]
-        return self.address.error(self._said if self._said and own.code() < 0 else own.str(), RIGHTS)
+        return refused(self.address, error, self._said)
 
 
 def extract_topic(
