@@ -25,6 +25,7 @@ from churn_assets.sources.landing import ExtractFile
 from churn_assets.sources.topics.client import topic_of
 from churn_assets.tracking.tracking import Tracking
 
+DELIVER_SECONDS = 5.0  # between two looks for messages whose delivery is due again
 PAUSE = 0.5  # seconds between two looks at the landing zone that found nothing
 MOST_FILES = 500  # of a source that are read in one step
 
@@ -70,6 +71,7 @@ class Follower:
     figures: LiveFigures
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     _scorer: LiveScorer | None = None
+    _delivered: float = 0.0
     _letters: dict[str, DeadLetterThread] = field(default_factory=dict)
 
     @property
@@ -126,7 +128,7 @@ class Follower:
             columns = (found.scores[name].to_pylist() for name in ("customer_key", "probability"))
             scores = dict(zip(*columns, strict=True))
             told = alert(self.lakehouse, self.business, found, datetime.now(UTC).replace(microsecond=0))
-            put_out(self.lakehouse, self.business, datetime.now(UTC))
+            self._put_out()
         for name, thread in self._letters.items():
             if name in arrived.by_source and (broken := arrived.by_source[name].broken) is not None:
                 thread.add(broken)
@@ -148,10 +150,17 @@ class Follower:
                     raise failed
                 else:
                     stop.wait(PAUSE)
+                if time.monotonic() - self._delivered >= DELIVER_SECONDS:
+                    self._put_out()
         finally:
             stop.set()
             for thread in threads:
                 thread.join()
+
+    def _put_out(self) -> None:
+        """Delivers what is due, also what a channel did not take before."""
+        put_out(self.lakehouse, self.business, datetime.now(UTC))
+        self._delivered = time.monotonic()
 
     def _hand_over(self, state: LiveState) -> None:
         """Dead letters of rows that were ingested while nobody followed."""
@@ -161,7 +170,7 @@ class Follower:
     def _threads(self, stop: threading.Event) -> list[TopicThread | DeadLetterThread]:
         """What works beside the steps: a thread for each topic, and for each topic for dead letters."""
         sources = topics_of(self.business.sources)
-        topics = [TopicThread(self.lakehouse, source, self.now, stop) for source in sources]
+        topics = [TopicThread(self.lakehouse, source, self.now, self.figures, stop) for source in sources]
         landing = self.lakehouse.settings.landing_uri
         self._letters = {
             source.name: DeadLetterThread(source, landing, self.figures, stop)
@@ -187,6 +196,7 @@ class Follower:
             figures.rows.labels(name).inc(sum(taken.rows.values()))
             for rule, count in taken.refused.items():
                 figures.refused.labels(name, rule).inc(count)
+            figures.strangers.labels(name).inc(taken.strangers)
             figures.unread.labels(name).inc(len(taken.unread))
             for refused in taken.unread:
                 event("live.unread", str(refused.error), level=30, source=name)
@@ -199,6 +209,7 @@ class Follower:
             "rows": done.arrived.rows,
             "refused": done.arrived.refused,
             "customers": len(done.scores),
+            "unknown_customers": done.arrived.strangers,
             "alerts": len(done.alerts),
             "seconds": round(done.seconds, 2),
         }

@@ -61,6 +61,11 @@ class Arrived:
         return sum(sum(one.refused.values()) for one in self.by_source.values())
 
     @property
+    def strangers(self) -> int:
+        """Customers of each source who have no key yet, so that they are not scored."""
+        return sum(one.strangers for one in self.by_source.values())
+
+    @property
     def touched(self) -> set[str]:
         """Customers whom the rows are about."""
         return {key for one in self.by_source.values() for key in one.touched}

@@ -95,7 +95,8 @@ def topic_identity(address: TopicAddress, topic: SourceTopic) -> str:
     from confluent_kafka.admin import AdminClient
 
     said: list[str] = []
-    admin = AdminClient({**address.connection, "error_cb": lambda error: said.append(error.str())})
+    settings = address.connection | {"error_cb": lambda error: said.append(error.str())}
+    admin = AdminClient(settings)
     asked = admin.describe_topics(TopicCollection([topic.topic]), request_timeout=CONNECT_SECONDS)
     try:
         return str(asked[topic.topic].result().topic_id)

@@ -3,9 +3,10 @@
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 SILENT_SECONDS = 60.0  # without a message before the end is reached
 LOOK_SECONDS = 30.0  # between two looks for new partitions
 BATCH = 2_000  # messages
+LOST_LATELY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class TopicExtract:
     Attributes:
         extract: its file.
         refused: number of messages that are no JSON objects; silver puts them in quarantine.
-        lost: partition -> number of messages that the topic had deleted before they were read.
+        lost: partition -> number of offsets that the topic had deleted before they were read.
     """
 
     extract: Extract
@@ -104,7 +106,7 @@ class TopicReader:
             raise self.address.error(error.args[0], "Correct the contract's server.") from None
         try:
             self.asked = digest_of(self.topic, topic_identity(self.address, self.topic))
-            self._earlier = records(landing, source)
+            self._earlier = self._others = records(landing, source)
             self._reach = next_offsets(self._earlier, self.asked)
             self._pending = self._fresh()
             self._assign(self._partitions())
@@ -176,6 +178,14 @@ class TopicReader:
             self._assign(sorted({*self._partitions()} - {*self._next}))
         return found
 
+    def lost_since(self, moment: datetime) -> Counter[int]:
+        """Partition -> number of offsets that were lost, as the files tell that others have landed since then."""
+        lost = Counter[int]()
+        for record in self._others:
+            if record.taken_at >= moment and record.asked == self.asked:
+                lost.update({int(partition): number for partition, number in record.lost.items()})
+        return lost
+
     def land(self, now: datetime) -> TopicExtract:
         """Makes one file of what was polled since the last one; it may hold no message.
 
@@ -186,8 +196,17 @@ class TopicReader:
         offsets = {str(p): (pending.begin[p], after) for p, after in sorted(self._next.items())}
         draft = pending.draft
         lost = {str(p): number for p, number in sorted(pending.lost.items())}
-        told = {"offsets": offsets, "runs": pending.runs, "lost": lost}
-        record = Record(self.asked, now, draft.rows, None, None, draft.kinds(), **told)
+        record = Record(
+            self.asked,
+            now,
+            draft.rows,
+            None,
+            None,
+            draft.kinds(),
+            offsets=offsets,
+            runs=pending.runs,
+            lost=lost,
+        )
         # no extract has the offsets of another, so that no file takes the place of another, whatever the clock tells
         name = f"changes_{now:%Y%m%dT%H%M%S%fZ}_{sum(pending.begin.values())}{draft.ending}"
         drafted = draft.finish(record.to_json())
@@ -292,6 +311,8 @@ def extract_topic(
 ) -> TopicExtract:
     """Lands all messages that the topic holds beyond the extracts, as one file.
 
+    What was lost counts what others have found within the last day, such as the process that follows the topic.
+
     Args:
         source: with a topic.
         landing: landing zone.
@@ -312,4 +333,6 @@ def extract_topic(
             if time.monotonic() - told > 1:
                 told = time.monotonic()
                 note(f"{source.name}: {reader.waiting:,} messages have come")
-        return reader.land(now)
+        lost = reader.lost_since(now - LOST_LATELY)
+        done = reader.land(now)
+        return replace(done, lost=dict(lost + Counter(done.lost)))
