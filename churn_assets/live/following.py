@@ -19,6 +19,7 @@ from churn_assets.live.dead_letters import DeadLetterThread
 from churn_assets.live.figures import LiveFigures
 from churn_assets.live.scoring import LiveScorer, in_charge
 from churn_assets.live.state import Arrived, LiveState, live_day
+from churn_assets.live.today import Today
 from churn_assets.live.topics import TopicThread, topics_of
 from churn_assets.operations.log.writing import event
 from churn_assets.sources.landing import ExtractFile
@@ -71,6 +72,7 @@ class Follower:
     figures: LiveFigures
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     _scorer: LiveScorer | None = None
+    _today: Today | None = None
     _delivered: float = 0.0
     _letters: dict[str, DeadLetterThread] = field(default_factory=dict)
 
@@ -129,6 +131,7 @@ class Follower:
             scores = dict(zip(*columns, strict=True))
             told = alert(self.lakehouse, self.business, found, datetime.now(UTC).replace(microsecond=0))
             self._put_out()
+            self._today_of(scorer).put(found, scorer.by.champion.model_version, datetime.now(UTC))
         for name, thread in self._letters.items():
             if name in arrived.by_source and (broken := arrived.by_source[name].broken) is not None:
                 thread.add(broken)
@@ -156,6 +159,11 @@ class Follower:
             stop.set()
             for thread in threads:
                 thread.join()
+
+    def _today_of(self, scorer: LiveScorer) -> Today:
+        if self._today is None or self._today.day != scorer.state.day:
+            self._today = Today(self.lakehouse, self.business, scorer.state.day)
+        return self._today
 
     def _put_out(self) -> None:
         """Delivers what is due, also what a channel did not take before."""

@@ -17,6 +17,7 @@ from churn_assets.live.figures import LiveFigures, answering
 from churn_assets.live.following import Follower, NothingDeliveredError
 from churn_assets.live.scoring import NoModelError
 from churn_assets.ml.portable.model import PortableModel
+from churn_assets.serving.release.live import read_live
 from churn_assets_tests.lakes import write_jsonl
 from churn_assets_tests.live.world import MORNING, TODAY, World, model, ticket_of, tracking_of
 
@@ -40,6 +41,11 @@ def test_a_restart_scores_the_same_again_and_tells_nobody_twice(world: World) ->
     done = first.step()
     assert done is not None and [row["rule"] for row in done.alerts] == ["third_ticket"]
     assert first.catch_up(lambda _: None) == 0, "nothing waits any more"
+    told = read_live(world.settings.releases_uri, str(MORNING))
+    assert told is not None and told.as_of_date == str(TODAY) and told.model_version == "7"
+    assert {row["customer_key"]: row["probability"] for row in told.scores} == done.scores
+    [alert] = told.alerts
+    assert alert["rule"] == "third_ticket" and not {"note", "acknowledged_by", "outbox"} & alert.keys()
     again = _follower(world).step()
     assert again is not None and again.scores == done.scores and not again.alerts
     assert len(alerts(world.house)) == 1
