@@ -1,5 +1,6 @@
 """Keeps what was found today for those who read releases: the API and the page."""
 
+import logging
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live.rows import KEY
 from churn_assets.live.scoring import Scored
+from churn_assets.operations.log.writing import event
 from churn_assets.serving.release.live import LiveDay, write_live
 
 MOST = 1_000  # customers who are told; a reader who needs all waits for the next morning
@@ -53,4 +55,7 @@ class Today:
             [dict(row) for row in reversed(self._scores.values())],
             [{name: row[name] for name in ALERT} for row in told if row[KEY] not in self._objected],
         )
-        write_live(self._lakehouse.settings.releases_uri, content)
+        try:
+            write_live(self._lakehouse.settings.releases_uri, content)
+        except OSError as error:  # the next finding replaces it, and alerts went out already
+            event("live.unpublished", "Readers do not see what was found.", level=logging.ERROR, error=error)
