@@ -13,7 +13,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live.rows import KEY
 from churn_assets.live.scoring import Scored
 from churn_assets.operations.log.writing import event
-from churn_assets.serving.release.live import LiveDay, write_live
+from churn_assets.serving.release.live import FoundToday, write_live
 
 MOST = 1_000  # customers who are told; a reader who needs all waits for the next morning
 TOLD = (
@@ -48,7 +48,7 @@ class Today:
         for key in [*list(self._scores)[:-MOST], *(self._objected & self._scores.keys())]:
             self._scores.pop(key, None)
         told = alerts(self._lakehouse, [("as_of_date", "=", self.day)])
-        content = LiveDay(
+        content = FoundToday(
             now.isoformat(),
             str(self.day),
             version,

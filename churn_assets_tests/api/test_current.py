@@ -12,7 +12,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from churn_assets.serving.release.live import LiveDay, write_live
+from churn_assets.serving.release.live import FoundToday, write_live
 from churn_assets.settings import Settings
 from churn_assets_tests.api.releases import (
     CURRENT,
@@ -68,13 +68,13 @@ def test_what_was_found_live_is_told_until_the_release_is_as_new(
     reasons = {"reason_1": "had no network", "reason_2": None, "reason_3": None}
     alerts = alert_table(ALERTS[:1]).to_pylist()
     root = settings.releases_uri
-    write_live(root, LiveDay(now, day, "3", [score | reasons], alerts))
+    write_live(root, FoundToday(now, day, "3", [score | reasons], alerts))
     told = client.get("/v1/live").json()
     assert (told["at"], told["as_of_date"], told["model_version"]) == (now, day, "3")
     assert told["scores"] == [score | {"reasons": ["had no network"]}]
     [same] = [a for a in pages(client, "/v1/alerts", "alerts") if a["alert_id"] == alerts[0]["alert_id"]]
     assert told["alerts"] == [same | {"created_at": alerts[0]["created_at"].isoformat()}]
-    write_live(root, LiveDay(now, str(MORNING), "3", [score | reasons], alerts))
+    write_live(root, FoundToday(now, str(MORNING), "3", [score | reasons], alerts))
     assert client.get("/v1/live").json() == about | nothing
     (Path(root) / "LIVE.json").write_text("{")
     broken = client.get("/v1/live")

@@ -11,7 +11,7 @@ from churn_assets.serving.release.root import LIVE, Root
 
 
 @dataclass(frozen=True)
-class LiveDay:
+class FoundToday:
     """What was found on a day that goes on.
 
     Attributes:
@@ -30,12 +30,12 @@ class LiveDay:
     alerts: Sequence[dict[str, Any]]
 
 
-def write_live(root: str, day: LiveDay) -> None:
+def write_live(root: str, day: FoundToday) -> None:
     """Replaces the file; readers see the former one or this. Only one process of a lake follows it."""
     Root(root).replace(LIVE, json.dumps(asdict(day), default=_text, allow_nan=False).encode())
 
 
-def read_live(root: str, current_as_of: str | None) -> LiveDay | None:
+def read_live(root: str, current_as_of: str | None) -> FoundToday | None:
     """What was written last; None before, and if it tells no later day than the current scores of a release.
 
     Args:
@@ -49,7 +49,7 @@ def read_live(root: str, current_as_of: str | None) -> LiveDay | None:
     if content is None:
         return None
     try:
-        found = LiveDay(**json.loads(content))
+        found = FoundToday(**json.loads(content))
         date.fromisoformat(found.as_of_date)
     except (ValueError, TypeError):
         raise ReleaseBroken(f"{LIVE} cannot be read. `churn-assets live` replaces it.") from None
