@@ -76,13 +76,13 @@ class Calls:
         assert self.producer.flush(30) == 0
 
 
-def copies(calls: Calls) -> "list[Message]":
-    """The dead letters of a topic, in the topic of its name and `_dead`."""
+def copies(broker: KafkaBroker, topic: str) -> "list[Message]":
+    """The messages in the first partition of a topic, as readers of whole transactions see them."""
     from confluent_kafka import Consumer, TopicPartition
 
     own = {"group.id": "reader", "enable.partition.eof": True, "isolation.level": "read_committed"}
-    consumer = Consumer({"bootstrap.servers": calls.broker.address} | own)
-    consumer.assign([TopicPartition(f"{calls.topic}_dead", 0, 0)])
+    consumer = Consumer({"bootstrap.servers": broker.address} | own)
+    consumer.assign([TopicPartition(topic, 0, 0)])
     found = []
     while (message := consumer.poll(30)) is not None and message.error() is None:
         found.append(message)

@@ -34,7 +34,7 @@ def test_a_copy_is_the_message_with_its_place_and_rule(tmp_path: Path, calls: Ca
     with DeadLetterWriter(_source(tmp_path, calls)) as writer:
         letters = [DeadLetter(0, 10, "unreadable"), DeadLetter(0, 3, "required:customer_id")]
         assert writer.put_out(letters) == PutOut(2, 0)
-    first, second = copies(calls)
+    first, second = copies(calls.broker, f"{calls.topic}_dead")
     assert (first.value(), second.value(), second.key()) == (b'{"call_id": 3}', b"{", b"k")
     assert dict(second.headers() or []) == {
         "trace": b"1",
@@ -59,7 +59,9 @@ def test_each_message_is_copied_once_also_after_a_kill(tmp_path: Path, calls: Ca
     with DeadLetterWriter(source) as later:
         assert later.put_out(letters) == PutOut(6, 0)
     killed.close()
-    assert [message.value() for message in copies(calls)] == [b'{"call_id": %d}' % n for n in range(10)]
+    assert [message.value() for message in copies(calls.broker, f"{calls.topic}_dead")] == [
+        b'{"call_id": %d}' % n for n in range(10)
+    ]
 
 
 def test_what_the_topic_has_deleted_is_told(tmp_path: Path, calls: Calls) -> None:
