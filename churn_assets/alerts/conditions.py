@@ -43,7 +43,7 @@ def became_true(
     Raises:
         NoCondition: the SQL of a rule gives another type than a truth value, or the engine cannot read it.
     """
-    from pyspark.errors import AnalysisException
+    from pyspark.errors import AnalysisException, UnsupportedOperationException
     from pyspark.sql import functions as F
 
     asked = [rule for rule in rules if rule.sql is not None]
@@ -54,7 +54,7 @@ def became_true(
             "customer_key", "as_of_date", *(F.expr(str(rule.sql)).alias(rule.name) for rule in asked)
         )
         kinds = {field.name: field.dataType.simpleString() for field in told.schema.fields}
-    except AnalysisException as error:
+    except (AnalysisException, UnsupportedOperationException) as error:  # the second one: Sail
         named = "; ".join(f"{rule.name}: {rule.sql}" for rule in asked)
         said = str(error).splitlines()[0]
         raise NoCondition(f"The engine cannot read the SQL of the rules ({named}): {said}.") from None
