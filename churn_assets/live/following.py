@@ -123,6 +123,9 @@ class Follower:
         if oldest is None:
             return None
         arrived = scorer.state.take(waiting)
+        for name, thread in self._letters.items():
+            if name in arrived.by_source and (broken := arrived.by_source[name].broken) is not None:
+                thread.add(broken)
         touched = scorer.state.related(arrived.touched)
         scores, told = {}, list[Row]()
         if touched:
@@ -132,9 +135,6 @@ class Follower:
             told = alert(self.lakehouse, self.business, found, datetime.now(UTC).replace(microsecond=0))
             self._put_out()
             self._today_of(scorer).put(found, scorer.by.champion.model_version, datetime.now(UTC))
-        for name, thread in self._letters.items():
-            if name in arrived.by_source and (broken := arrived.by_source[name].broken) is not None:
-                thread.add(broken)
         done = LiveStep(datetime.now(UTC), arrived, scores, told, max(0.0, time.time() - oldest / 1e9))
         self._tell(done, files)
         return done
