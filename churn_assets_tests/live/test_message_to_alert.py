@@ -8,14 +8,12 @@ import threading
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
 
 import pytest
 from rich.console import Console
 
 from churn_assets.alerts.store import alerts
 from churn_assets.cli.demo_live import DayInSeconds, follow_day, next_day
-from churn_assets.contracts.loader import load_business
 from churn_assets.live.figures import LiveFigures
 from churn_assets.live.following import Follower, LiveStep
 from churn_assets.local_servers.kafka_broker import BrokerError, KafkaBroker, why_not
@@ -25,7 +23,7 @@ from churn_assets.sources_demo import events
 from churn_assets.sources_demo.business import BROKER
 from churn_assets.sources_demo.events import Event, Feeder, FeedError, events_of
 from churn_assets_tests.brokers import did_not_start, without_broker
-from churn_assets_tests.lakes import edit_yaml, settings_for, write_csv, write_jsonl
+from churn_assets_tests.lakes import settings_for, write_csv, write_jsonl
 from churn_assets_tests.live.world import TODAY, World, model, ticket_of, tracking_of, with_topic
 from churn_assets_tests.silver.rows import subscription
 from churn_assets_tests.sources.topics.events import copies
@@ -34,20 +32,14 @@ pytestmark = pytest.mark.one_engine(reason="the parity of what it computes is te
 MORE = [ticket_of(10, 6, f"{TODAY}T08:00:00Z"), ticket_of(11, 6, f"{TODAY}T07:00:00Z")]
 
 
-def _name_dead_letters(contract: dict[str, Any]) -> None:
-    own = contract["servers"][0]["customProperties"]
-    own.append({"property": "deadLetters", "value": "tickets_dead"})
-
-
 def test_a_message_becomes_an_alert(
     world: World, broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One of the messages is broken, counted and copied; the third ticket of a customer is told."""
     from confluent_kafka import Producer
 
-    topics, stop, done = with_topic(world, tmp_path / "topics"), threading.Event(), list[LiveStep]()
-    edit_yaml(topics.settings.business_path / "contracts" / "tickets.yaml", _name_dead_letters)
-    topics.business = load_business(topics.settings.business_path)
+    topics = with_topic(world, tmp_path / "topics", dead_letters="tickets_dead")
+    stop, done = threading.Event(), list[LiveStep]()
     monkeypatch.setenv(BROKER, broker.address)
     for name in ("tickets", "tickets_dead"):
         broker.create_topic(name)
