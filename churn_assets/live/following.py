@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any
 
 from churn_assets.alerts.store import Row
@@ -16,8 +17,9 @@ from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live.alerting import alert, put_out
 from churn_assets.live.figures import LiveFigures
+from churn_assets.live.loading import Loader
 from churn_assets.live.scoring import LiveScorer, in_charge
-from churn_assets.live.state import Arrived, LiveState, live_day
+from churn_assets.live.state import Arrived, live_day
 from churn_assets.live.topics import TopicThread, topics_of
 from churn_assets.operations.log.writing import event
 from churn_assets.sources.landing import ExtractFile
@@ -69,6 +71,10 @@ class Follower:
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     _scorer: LiveScorer | None = None
 
+    @cached_property
+    def _loader(self) -> Loader:
+        return Loader(self.lakehouse, self.business, self.tracking, self.figures)
+
     @property
     def scorer(self) -> LiveScorer:
         """Who scores, with a state of the present day and the champion in charge.
@@ -78,14 +84,13 @@ class Follower:
             NoModelError: nobody is in charge.
             LakehouseError: the lake lacks a table.
         """
-        day = live_day(self.lakehouse, self.business, self.now().date())
-        if day is None:
-            raise NothingDeliveredError(
-                f"{self.lakehouse.settings.landing_uri} holds no extract yet. Deliver and ingest the history first."
-            )
-        now = self._scorer
+        day, now = self._day(), self._scorer
         if now is None or now.state.day != day:
-            now = self._loaded(day)
+            self.figures.ready = False
+            now = self._loader.load(day)
+            self.figures.ready = True
+        else:
+            now = self._loader.newer(day) or now
         by = in_charge(now.state, self.tracking, now.by)
         if by is not now.by:
             told = f"Version {by.champion.model_version} scores from now on."
@@ -94,15 +99,14 @@ class Follower:
         self._scorer = now
         return now
 
-    def _loaded(self, day: date) -> LiveScorer:
-        self.figures.ready, begin = False, time.monotonic()
-        state = LiveState(self.lakehouse, self.business, day)
-        scorer = LiveScorer(state, in_charge(state, self.tracking))
-        seconds = time.monotonic() - begin
-        self.figures.loaded.set(seconds)
-        self.figures.ready = True
-        event("live.loaded", f"Follows as of {day}.", as_of_date=str(day), seconds=round(seconds, 1))
-        return scorer
+    def _day(self) -> date:
+        """The day that scores are as of."""
+        day = live_day(self.lakehouse, self.business, self.now().date())
+        if day is None:
+            raise NothingDeliveredError(
+                f"{self.lakehouse.settings.landing_uri} holds no extract yet. Deliver and ingest the history first."
+            )
+        return day
 
     def step(self) -> LiveStep | None:
         """Scores whom new rows touch, and puts the alerts out; None if nothing has arrived."""
@@ -145,6 +149,7 @@ class Follower:
             stop.set()
             for topic in topics:
                 topic.join()
+            self._loader.close()
 
     def catch_up(self, tell: Callable[[LiveStep], None]) -> int:
         """Takes steps until nothing waits in the landing zone, and returns how many; reads no topic."""

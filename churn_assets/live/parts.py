@@ -4,7 +4,8 @@ New rows of a source change what that source tells of a few customers. That is c
 night; the other sources, and the other customers, keep what is held.
 """
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
+from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
@@ -30,7 +31,9 @@ class HeldParts:
         self._business = business
         self._rows: dict[str, pa.Table] = {}
         self._known: dict[str, set[str]] = {}  # part -> customers of whom it is up to date
-        self._made_of: object = None
+        gone = [one.name for one in business.tells_who_is_gone]
+        self._telling = {business.label_source.name, *gone}  # sources that tell who is a customer
+        self._made_of: dict[str, Sequence[date] | None] | None = None  # first extracts of these
 
     def outdate(self, source: str, keys: Set[str]) -> None:
         """Forgets what depends on the rows that a source has of these customers and of all merged with them."""
@@ -43,7 +46,7 @@ class HeldParts:
         business = self._business
         if source in {one.name for one in business.tells_merges}:  # all rows may count for somebody else now
             return set(self._known)
-        if source not in {business.label_source.name, *(one.name for one in business.tells_who_is_gone)}:
+        if source not in self._telling:
             return {source}
         return {source, PEOPLE, *(one.name for one in business.of_role("spell"))}
 

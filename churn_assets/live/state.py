@@ -111,7 +111,12 @@ class LiveState:
         self._now: Now | None = None
         self._parts = HeldParts(business)
         # of everybody at once, which costs little more than of those whom a step touches
-        self._parts.refresh({*self._keys.values()}, self.now.parts, lambda _: self._whole)
+        self._parts.refresh(self.customers, self.now.parts, lambda _: self._whole)
+
+    @property
+    def customers(self) -> set[str]:
+        """Everybody who has a key."""
+        return {*self._keys.values()}
 
     @property
     def month(self) -> str:
