@@ -52,10 +52,10 @@ class HeldParts:
 
     def refresh(self, keys: Set[str], parts: SnapshotParts, lake_of: LakeOf) -> None:
         """Computes what is not up to date of these customers, with whom all are who were ever merged with them."""
-        if (
-            parts.extracts != self._made_of
-        ):  # another month has passed, which may tell who is gone or was merged
-            self._made_of, self._known = parts.extracts, {name: set() for name in (PEOPLE, *parts.features)}
+        # the first extract of a month tells who is gone, and may tell who was merged
+        told = {name: parts.extracts.get(name) for name in self._telling}
+        if told != self._made_of:
+            self._made_of, self._known = told, {name: set() for name in (PEOPLE, *parts.features)}
         if late := keys - self._known[PEOPLE]:
             self._add_people(late, parts, lake_of(late))
         for name in parts.features:
