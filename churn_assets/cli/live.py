@@ -73,6 +73,8 @@ def lines_of(step: "LiveStep") -> list[str]:
     named = ", ".join(f"{name} {count:,}" for name, count in found.items() if count)
     sources = f" ({named})" if named else ""
     refused = f", {step.arrived.refused} of them refused" if step.arrived.refused else ""
+    unknown = counted(step.arrived.strangers, "customer")
+    refused += f", {unknown} without a key" if step.arrived.strangers else ""
     unread = sum(len(taken.unread) for taken in step.arrived.by_source.values())
     refused += f", {counted(unread, 'file')} unread" if unread else ""
     first = (

@@ -113,7 +113,7 @@ class AlertRule(Section):
             names = ["tenure_days", *features.names.known]
             for wrong in mistakes_in(self.sql, names if features.names.complete else None):
                 place.at("sql").refuse(*wrong)
-            if why := no_condition(self.sql):
+            if why := no_condition(self.sql) or _no_truth(self.sql, features):
                 place.at("sql").refuse(
                     f"{self.sql} is no condition: {why}", "write one, such as `tickets_open_count_3m >= 3`"
                 )
@@ -124,6 +124,14 @@ class AlertRule(Section):
         """The channels that tell alerts of this rule."""
         lines = [line for line in channels if TOPIC in line.topics]
         return [line for line in lines if not self.channels or line.name in self.channels]
+
+
+def _no_truth(sql: str, features: Features) -> str | None:
+    """Why an expression over the snapshot is neither true nor false; None if it is, or its type is not proven."""
+    from churn_assets.contracts.sql.meaning import type_of
+
+    kind = type_of(sql, features.types)
+    return None if kind in (None, "boolean") else f"it gives {kind}"
 
 
 def _check_channel(name: str, place: Place, channels: Sequence[ChannelLine]) -> None:

@@ -66,6 +66,11 @@ class Arrived:
         return sum(sum(one.refused.values()) for one in self.by_source.values())
 
     @property
+    def strangers(self) -> int:
+        """Customers of each source who have no key yet, so that they are not scored."""
+        return sum(one.strangers for one in self.by_source.values())
+
+    @property
     def touched(self) -> set[str]:
         """Customers whom the rows are about."""
         return {key for one in self.by_source.values() for key in one.touched}
@@ -157,6 +162,10 @@ class LiveState:
             if new := [f for f in new if f.extract_date <= self.day]:
                 found[name] = new
         return found
+
+    def broken(self, source: str) -> "pa.Table":
+        """The refused rows of the open month of a source, see `SourceRows.broken`."""
+        return self._sources[source].broken()
 
     def take(self, files: Mapping[str, Sequence[ExtractFile]]) -> Arrived:
         """Adds the rows of files; what it returns tells whom they touch."""

@@ -1,18 +1,23 @@
 """The loop: restarts, a new champion, files that cannot be read, what the process tells of itself."""
 
 import json
+import threading
 import urllib.error
 import urllib.request
 from datetime import UTC, date, datetime, time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from churn_assets.alerts.store import alerts
+from churn_assets.cli.live import lines_of
+from churn_assets.live import following
 from churn_assets.live.figures import LiveFigures, answering
 from churn_assets.live.following import Follower, NothingDeliveredError
 from churn_assets.live.scoring import NoModelError
 from churn_assets.ml.portable.model import PortableModel
+from churn_assets.serving.release.live import read_live
 from churn_assets_tests.lakes import write_jsonl
 from churn_assets_tests.live.world import MORNING, TODAY, World, model, ticket_of, tracking_of
 
@@ -36,6 +41,11 @@ def test_a_restart_scores_the_same_again_and_tells_nobody_twice(world: World) ->
     done = first.step()
     assert done is not None and [row["rule"] for row in done.alerts] == ["third_ticket"]
     assert first.catch_up(lambda _: None) == 0, "nothing waits any more"
+    told = read_live(world.settings.releases_uri, str(MORNING))
+    assert told is not None and told.as_of_date == str(TODAY) and told.model_version == "7"
+    assert {row["customer_key"]: row["probability"] for row in told.scores} == done.scores
+    [alert] = told.alerts
+    assert alert["rule"] == "third_ticket" and not {"note", "acknowledged_by", "outbox"} & alert.keys()
     again = _follower(world).step()
     assert again is not None and again.scores == done.scores and not again.alerts
     assert len(alerts(world.house)) == 1
@@ -68,6 +78,7 @@ def test_what_cannot_be_used_is_counted(world: World) -> None:
         "a",
         {"ticket_id": "T12", "customer_id": "NATID0001"},
         ticket_of(13, 1, f"{TODAY}T08:00:00Z"),
+        ticket_of(14, 99, f"{TODAY}T08:00:00Z"),
         "{",
     )
     (world.folder / "landing" / "tickets" / f"extract_date={TODAY}" / "b.jsonl").write_bytes(
@@ -77,8 +88,33 @@ def test_what_cannot_be_used_is_counted(world: World) -> None:
     assert done is not None and done.arrived.refused >= 2 and world.key(1) in done.scores
     text = follower.figures.text().decode()
     assert 'churn_live_rows_refused_total{rule="required:opened_at",source="tickets"} 1.0' in text
+    assert 'churn_live_customers_unknown_total{source="tickets"} 1.0' in text
+    assert ", 1 customer without a key, 1 file unread" in lines_of(done)[0]
     assert "churn_live_customers_scored_total 1.0" in text and "churn_live_files_waiting 2.0" in text
     assert follower.step() is None, "a broken file is not looked at for ever"
+
+
+def test_a_channel_that_did_not_take_a_message_is_asked_again_though_nothing_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nobody: Any = SimpleNamespace(sources=[])
+    house: Any = SimpleNamespace(settings=SimpleNamespace(landing_uri="landing"))
+    stop, asked = threading.Event(), list[datetime]()
+
+    def put_out(_lake: object, _business: object, now: datetime) -> None:
+        asked.append(now)
+        if len(asked) == 2:
+            stop.set()
+
+    monkeypatch.setattr(following, "put_out", put_out)
+    monkeypatch.setattr(following, "PAUSE", 0.01)
+    monkeypatch.setattr(following, "DELIVER_SECONDS", 0.02)
+    monkeypatch.setattr(Follower, "step", lambda _: None)
+    patience = threading.Timer(30, stop.set)
+    patience.start()
+    Follower(house, nobody, nobody, LiveFigures()).run(stop, lambda _: None)
+    patience.cancel()
+    assert len(asked) == 2
 
 
 def test_without_a_champion_or_a_file_it_says_what_to_do(world: World) -> None:
