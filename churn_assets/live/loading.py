@@ -30,7 +30,7 @@ class Loader:
             tracking,
             figures,
         )
-        self._written = self._now_written()
+        self._written: tuple[datetime | None, ...] = ()
         self._looked = time.monotonic()
         self._thread: threading.Thread | None = None
         self._ready: LiveScorer | None = None
