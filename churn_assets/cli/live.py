@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from churn_assets.cli.options import lakehouse_of_process, output
+from churn_assets.cli.options import output, settings_of_process
 
 if TYPE_CHECKING:
     from churn_assets.live.following import LiveStep
@@ -36,11 +36,13 @@ def live(host: str, port: int, once: bool) -> None:
 
     from churn_assets.contracts.loader import load_business
     from churn_assets.definitions import tracking_of
+    from churn_assets.lakehouse.engine.profiles import for_few_rows
+    from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.live.figures import LiveFigures, answering
     from churn_assets.live.following import Follower
     from churn_assets.operations.log import writing as log
 
-    lakehouse, console = lakehouse_of_process(), output()
+    lakehouse, console = Lakehouse(for_few_rows(settings_of_process())), output()
     settings = lakehouse.settings
     log.start(settings)
     business, figures = load_business(settings.business_path), LiveFigures()

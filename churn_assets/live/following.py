@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any
 
 from churn_assets.alerts.store import Row
@@ -17,6 +18,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live.alerting import alert, put_out
 from churn_assets.live.dead_letters import DeadLetterThread
 from churn_assets.live.figures import LiveFigures
+from churn_assets.live.loading import Loader
 from churn_assets.live.scoring import LiveScorer, in_charge
 from churn_assets.live.state import Arrived, LiveState, live_day
 from churn_assets.live.today import Today
@@ -76,6 +78,10 @@ class Follower:
     _delivered: float = 0.0
     _letters: dict[str, DeadLetterThread] = field(default_factory=dict)
 
+    @cached_property
+    def _loader(self) -> Loader:
+        return Loader(self.lakehouse, self.business, self.tracking, self.figures)
+
     @property
     def scorer(self) -> LiveScorer:
         """Who scores, with a state of the present day and the champion in charge.
@@ -85,14 +91,15 @@ class Follower:
             NoModelError: nobody is in charge.
             LakehouseError: the lake lacks a table.
         """
-        day = live_day(self.lakehouse, self.business, self.now().date())
-        if day is None:
-            raise NothingDeliveredError(
-                f"{self.lakehouse.settings.landing_uri} holds no extract yet. Deliver and ingest the history first."
-            )
-        now = self._scorer
+        day, now = self._day(), self._scorer
         if now is None or now.state.day != day:
-            now = self._loaded(day)
+            self.figures.ready = False
+            now = self._loader.load(day)
+            self.figures.ready = True
+        else:
+            now = self._loader.newer(day) or now
+        if self._scorer is None or now.state is not self._scorer.state:
+            self._hand_over(now.state)
         by = in_charge(now.state, self.tracking, now.by)
         if by is not now.by:
             told = f"Version {by.champion.model_version} scores from now on."
@@ -101,16 +108,14 @@ class Follower:
         self._scorer = now
         return now
 
-    def _loaded(self, day: date) -> LiveScorer:
-        self.figures.ready, begin = False, time.monotonic()
-        state = LiveState(self.lakehouse, self.business, day)
-        scorer = LiveScorer(state, in_charge(state, self.tracking))
-        seconds = time.monotonic() - begin
-        self.figures.loaded.set(seconds)
-        self.figures.ready = True
-        self._hand_over(state)
-        event("live.loaded", f"Follows as of {day}.", as_of_date=str(day), seconds=round(seconds, 1))
-        return scorer
+    def _day(self) -> date:
+        """The day that scores are as of."""
+        day = live_day(self.lakehouse, self.business, self.now().date())
+        if day is None:
+            raise NothingDeliveredError(
+                f"{self.lakehouse.settings.landing_uri} holds no extract yet. Deliver and ingest the history first."
+            )
+        return day
 
     def step(self) -> LiveStep | None:
         """Scores whom new rows touch, and puts the alerts out; None if nothing has arrived."""
@@ -159,6 +164,7 @@ class Follower:
             stop.set()
             for thread in threads:
                 thread.join()
+            self._loader.close()
 
     def _today_of(self, scorer: LiveScorer) -> Today:
         if self._today is None or self._today.day != scorer.state.day:

@@ -8,11 +8,13 @@ from datetime import UTC, date, datetime, time
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from churn_assets.alerts.store import alerts
 from churn_assets.cli.live import lines_of
-from churn_assets.live import following
+from churn_assets.lakehouse import tables
+from churn_assets.live import following, loading
 from churn_assets.live.figures import LiveFigures, answering
 from churn_assets.live.following import Follower, NothingDeliveredError
 from churn_assets.live.scoring import NoModelError
@@ -146,3 +148,30 @@ def test_health_and_metrics_answer_while_it_follows() -> None:
         assert asked("/v2/health/ready")[0] == 200
         assert b"churn_live_event_to_alert_seconds_bucket" in asked("/metrics")[1]
         assert asked("/else")[0] == 404
+
+
+def test_what_the_lake_has_ingested_is_known_without_a_stop(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "LOOK_SECONDS", 0.0)
+    follower = _follower(world)
+    _tickets(world, "a", ticket_of(10, 77, f"{TODAY}T08:00:00Z"))
+    first = follower.step()
+    assert first is not None and first.arrived.strangers == 1
+    before = follower.scorer.state
+    assert follower.step() is None and follower.scorer.state is before, "nothing was ingested"
+
+    keys = tables.CUSTOMER_KEYS
+    known = world.house.arrow(keys)
+    new = {"customer_id": "NATID0077", "customer_key": "a77"}
+    row = pa.Table.from_pylist([{**known.slice(0, 1).to_pylist()[0], **new}], schema=known.schema)
+    world.house.replace_rows(keys, row, "customer_key", ["a77"], run_id="run")
+    done = world.house.arrow(tables.RECONCILIATION)
+    months = sorted({*done["extract_month"].to_pylist()})
+    world.house.replace_rows(tables.RECONCILIATION, done, "extract_month", months, run_id="run")
+    assert follower.scorer.state is before, "it is loaded beside the work"
+    loader = follower._loader
+    loader.close()
+    again = follower.step()
+    assert again is not None and again.arrived.strangers == 0, "the file waits, and is taken again"
+    assert "a77" in again.arrived.touched and follower.scorer.state is not before
