@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 CANARY = "Kanarienvogel-4711"
 
 
-def _tickets(tmp_path: Path, kind: str, **server: Any) -> Settings:
+def tickets_from(tmp_path: Path, kind: str, **server: Any) -> Settings:
     """A business whose tickets come from elsewhere, in a calendar that holds today."""
     this = month_of(datetime.now(UTC).date())
     business = small_business(tmp_path, calendar={"start": add_months(this, -5)})
@@ -77,7 +77,7 @@ def test_a_topic_comes_before_bronze_and_dead_letters_are_refused(
     spark: "SparkSession", tmp_path: Path, broker: KafkaBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls = Calls(broker)
-    settings = _tickets(tmp_path, "kafka", host=broker.address, own={"topic": calls.topic})
+    settings = tickets_from(tmp_path, "kafka", host=broker.address, own={"topic": calls.topic})
     calls.raw(_ticket(1), CANARY.encode(), _ticket(2))
     this = month_of(datetime.now(UTC).date())
     done = _run(settings, add_months(this, -1), this)
@@ -100,7 +100,7 @@ def test_a_loss_is_a_failed_check_with_its_number(tmp_path: Path, broker: KafkaB
     from confluent_kafka import TopicPartition
 
     calls = Calls(broker, 1)
-    settings = _tickets(tmp_path, "kafka", host=broker.address, own={"topic": calls.topic})
+    settings = tickets_from(tmp_path, "kafka", host=broker.address, own={"topic": calls.topic})
     business, this = load_business(settings.business_path), month_of(datetime.now(UTC).date())
 
     def extract() -> dg.ExecuteInProcessResult:
@@ -126,7 +126,7 @@ def test_a_folder_comes_before_bronze_and_tells_redeliveries(
     there = tmp_path / CANARY
     there.mkdir()
     monkeypatch.setenv("EXPORTS", str(there))
-    settings = _tickets(
+    settings = tickets_from(
         tmp_path,
         "folder",
         location="${EXPORTS}",
@@ -142,5 +142,6 @@ def test_a_folder_comes_before_bronze_and_tells_redeliveries(
         assert done.success
         found = evaluations(done)
         assert found["extracts/tickets:no_file_changed"].passed is (round_ == 0)
+        assert found["extracts/tickets:no_file_is_growing"].passed
     assert {ticket for ticket, rule in _judged(settings) if rule is None} == {"T1", "T2"}
     assert CANARY not in str(done.all_events) + caplog.text

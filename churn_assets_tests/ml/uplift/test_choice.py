@@ -21,8 +21,8 @@ from churn_assets_tests.ml.uplift.worlds import contacts
 
 
 def judged(trial: RandomisedContacts) -> JudgedOffer:
-    """Where the constant effect is known beforehand."""
-    return judged_offer(trial, lambda part: trial.constant, 7)
+    """Where risk and constant effect are known beforehand."""
+    return judged_offer(trial, lambda part: trial, 7)
 
 
 @pytest.mark.parametrize("name", LEARNERS)
