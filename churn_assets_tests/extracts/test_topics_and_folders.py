@@ -18,6 +18,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.local_servers.kafka_broker import KafkaBroker
 from churn_assets.months import add_months, month_of
+from churn_assets.operations.incidents.store import incidents
 from churn_assets.settings import Settings
 from churn_assets.silver.conform import conform
 from churn_assets_tests.checks import evaluations
@@ -118,6 +119,9 @@ def test_a_loss_is_a_failed_check_with_its_number(tmp_path: Path, broker: KafkaB
     told = evaluations(extract())["extracts/tickets:no_message_lost"]
     assert not told.passed and told.severity == dg.AssetCheckSeverity.ERROR
     assert "had deleted 3 offsets before they were read" in str(told.description)
+    assert not evaluations(extract())["extracts/tickets:no_message_lost"].passed, "it is red for a day"
+    [incident] = incidents(Lakehouse(settings))
+    assert (incident.kind, incident.events) == ("messages_lost", 1)
 
 
 def test_a_folder_comes_before_bronze_and_tells_redeliveries(

@@ -1,7 +1,7 @@
 """Learns the effects of one offer, and judges them on contacts of a later time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from churn_assets.ml.uplift.trial import (
     require_judging,
     require_learnable,
 )
+
+ROWS_FOR_THREADS = 200_000  # contacts; see TrainingPart.threads
 
 
 @dataclass(frozen=True)
@@ -76,30 +78,34 @@ class PlanValues:
 
 
 def judged_offer(
-    trial: RandomisedContacts, constant_by: Callable[[NDArray[np.bool_]], Floats], seed: int
+    trial: RandomisedContacts, as_told_by: Callable[[NDArray[np.bool_]], RandomisedContacts], seed: int
 ) -> JudgedOffer:
     """Learns from the earlier contacts with an offer, judges on the later ones, and learns once more from all.
 
     Args:
         trial: all contacts with the offer, and controls.
-        constant_by: of some of the contacts (mask), the constant effect on all, as these alone tell it: the later ones
-            judge what the earlier ones told.
+        as_told_by: of some of the contacts (mask), all of them with features, risk and constant effect as these alone
+            tell them: the later ones judge what the earlier ones told.
         seed: of folds, learners and bootstrap.
 
     Raises:
         NoTrial: there are too few contacts, controls or churners, or all of one date.
     """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     require_learnable(trial)
     judged_by = later_part(trial)
-    then = replace(trial, constant=constant_by(~judged_by))
+    then = as_told_by(~judged_by)
     earlier, later = then.at(~judged_by), then.at(judged_by)
     require_learnable(earlier)
     require_judging(later)
-    chosen = chosen_learner(earlier, seed)
-    estimated = chosen.fit(earlier, seed).predict(later)
-    robust = robust_effects(later, two_chances(earlier, later, seed))
-    judgement = judge_effects(later, estimated, later.constant, robust, seed)
-    model = chosen.fit(trial, seed) if judgement.is_better else None
+    # on busy cores, threads of small trees wait for each other in loops, for many times the CPU of one thread
+    with threadpool_limits(1 if len(trial) < ROWS_FOR_THREADS else None):
+        chosen = chosen_learner(earlier, seed)
+        estimated = chosen.fit(earlier, seed).predict(later)
+        robust = robust_effects(later, two_chances(earlier, later, seed))
+        judgement = judge_effects(later, estimated, later.constant, robust, seed)
+        model = chosen.fit(trial, seed) if judgement.is_better else None
     return JudgedOffer(chosen, int(earlier.time.max()), judgement, judged_by, later, estimated, robust, model)
 
 
