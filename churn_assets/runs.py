@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from queue import SimpleQueue
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +33,14 @@ from churn_assets.settings import Settings
 from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, ExecuteInProcessResult
+    from dagster import DagsterInstance, EventLogEntry, ExecuteInProcessResult
 
 POLL_SECONDS = 0.5
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # events are in the UI
 DISK_FULL = "No space left on device"  # as the operating system, Spark and Arrow say it
 FREE_SPACE = "the disk is full. Free some space, or move CHURN_HOME; then run the same months again."
 STEP_ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
+STEP_EVENTS = {dg.DagsterEventType.STEP_START, *STEP_ENDS}
 
 
 class RunError(RuntimeError):
@@ -89,24 +91,26 @@ def _failure(event: dg.DagsterEvent) -> str:
     return f"{event.step_key}: {described.description if described and described.description else text}"
 
 
-def _follow(instance: "DagsterInstance", run_id: str, worker: threading.Thread, display: Display) -> None:
-    """Shows the steps of a run on the display until the thread of the run ends."""
-    cursor: str | None = None
+def _follow(worker: threading.Thread, steps: "SimpleQueue[EventLogEntry]", display: Display) -> None:
+    """Shows the steps of a run on the display until the thread of the run ends.
+
+    Args:
+        worker: the thread of the run.
+        steps: receives every event of the run. Asking the storage for them twice a second costs more than some steps.
+        display: shows them.
+    """
     alive = True
     while alive:
         worker.join(POLL_SECONDS)
         display.count(running_tasks())
-        alive = worker.is_alive()  # read before the last query, so that no event is missed
-        # only new events: reading all events of the run each time costs more than some steps
-        page = instance.get_records_for_run(
-            run_id, cursor, of_type={dg.DagsterEventType.STEP_START, *STEP_ENDS}
-        )
-        cursor = page.cursor
-        for entry in (record.event_log_entry for record in page.records):
-            event = entry.get_dagster_event()
-            step = str(event.step_key).replace("__", "/")
+        alive = worker.is_alive()  # read before the last look, so that no event is missed
+        while not steps.empty():
+            entry = steps.get()
+            event = entry.dagster_event
+            if event is None or event.event_type not in STEP_EVENTS:
+                continue
             tell = display.end if event.event_type in STEP_ENDS else display.begin
-            tell(step, entry.timestamp)
+            tell(str(event.step_key).replace("__", "/"), entry.timestamp)
 
 
 def _cancel(instance: "DagsterInstance", run_id: str, tracking: Tracking | None) -> None:
@@ -230,6 +234,8 @@ def _run(
     done: list[ExecuteInProcessResult] = []
     crash: list[BaseException] = []
     run_id = str(uuid.uuid4())
+    steps: SimpleQueue[EventLogEntry] = SimpleQueue()
+    instance.add_event_listener(run_id, steps.put)
 
     def work() -> None:
         try:
@@ -249,7 +255,7 @@ def _run(
     with display_on(console, job, total) as display, alive(settings, run_id):
         worker.start()
         try:
-            _follow(instance, run_id, worker, display)
+            _follow(worker, steps, display)
         except BaseException:
             trains = dg.AssetKey(CHURN_MODEL.key) in definition.asset_layer.executable_asset_keys
             tracking = tracking_of(settings, load_business(settings.business_path)) if trains else None

@@ -4,6 +4,9 @@ import errno
 import threading
 from datetime import date
 from pathlib import Path
+from queue import SimpleQueue
+from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -39,7 +42,7 @@ def test_ctrl_c_ends_the_run_and_its_training(tmp_path: Path, monkeypatch: pytes
         raise KeyboardInterrupt
 
     with runs.dagster_instance(settings) as instance:
-        monkeypatch.setattr(instance, "get_records_for_run", interrupted)
+        monkeypatch.setattr(runs, "running_tasks", interrupted)
         try:
             with pytest.raises(KeyboardInterrupt):
                 runs.run_job(instance, settings, "train", ["2025-12"], None)
@@ -53,6 +56,24 @@ def test_ctrl_c_ends_the_run_and_its_training(tmp_path: Path, monkeypatch: pytes
             for thread in threading.enumerate():
                 if thread.name == "run train":
                     thread.join(60)
+
+
+def test_steps_are_shown_as_they_begin_and_end() -> None:
+    """The step's events come from the thread of the run; others, and lines of the log, are not shown."""
+    kinds, told = dg.DagsterEventType, list[tuple[object, ...]]()
+    steps: Any = SimpleQueue()
+    for kind in (kinds.STEP_START, kinds.STEP_OUTPUT, kinds.STEP_SUCCESS, None):
+        event = None if kind is None else SimpleNamespace(event_type=kind, step_key="gold__customers")
+        steps.put(SimpleNamespace(dagster_event=event, timestamp=9.0))
+    display: Any = SimpleNamespace(
+        count=lambda _: None,
+        begin=lambda *of: told.append(("begin", *of)),
+        end=lambda *of: told.append(("end", *of)),
+    )
+    worker = threading.Thread(target=lambda: None)
+    worker.start()
+    runs._follow(worker, steps, display)
+    assert told == [("begin", "gold/customers", 9.0), ("end", "gold/customers", 9.0)]
 
 
 def test_without_the_delta_jars_no_run_begins(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from churn_assets.serving.one_writer import one_writer
 from churn_assets.serving.release.manifest import ReleaseBroken
 from churn_assets.serving.release.reading import STATUS_ROWS, open_release, read_status
 from churn_assets.serving.release.root import STATUS, Root
-from churn_assets.silver.reconciliation import passed_extracts
+from churn_assets.silver.reconciliation import passed_extracts_of_all
 
 OF_AN_INCIDENT = (
     "incident_id",
@@ -87,9 +87,9 @@ def _release(lakehouse: Lakehouse) -> dict[str, Any] | None:
 
 def _sources(lakehouse: Lakehouse, business: Business) -> list[dict[str, Any]]:
     """Of each source its newest extract, until when it is known, and what is missing or was refused."""
-    found = []
+    found, passed = [], passed_extracts_of_all(lakehouse)
     for state in source_states(lakehouse, business, last_ingest_month(business)):
-        extracts = passed_extracts(lakehouse, business.source(state.source))
+        extracts = passed.get(state.source)
         found.append(
             {
                 "source": state.source,

@@ -116,11 +116,19 @@ def first_extracts(lakehouse: Lakehouse) -> dict[str, list[date]]:
 
 def passed_extracts(lakehouse: Lakehouse, source: Source) -> list[date]:
     """Dates of the source's extracts that passed silver, ascending; the lake has no data after the last."""
+    return passed_extracts_of_all(lakehouse).get(source.name, [])
+
+
+def passed_extracts_of_all(lakehouse: Lakehouse) -> dict[str, list[date]]:
+    """Source -> `passed_extracts`, for the sources that have some."""
     if not lakehouse.exists(tables.RECONCILIATION):
-        return []
+        return {}
+    days: dict[str, set[date]] = {}
     rows = lakehouse.arrow(tables.RECONCILIATION, ["source", "balances", "extract_dates"]).to_pylist()
-    passed = (row["extract_dates"] for row in rows if row["source"] == source.name and row["balances"])
-    return sorted({day for dates in passed for day in dates})
+    for row in rows:
+        if row["balances"]:
+            days.setdefault(row["source"], set()).update(row["extract_dates"])
+    return {source: sorted(some) for source, some in days.items()}
 
 
 def extract_dates(lakehouse: Lakehouse, source: Source) -> list[date]:

@@ -69,7 +69,7 @@ def read(spark: "SparkSession", uri: str) -> "DataFrame":
     from deltalake import DeltaTable
 
     table = DeltaTable(uri)
-    return _frame(spark, uri, table, _files(table))
+    return _frame(spark, uri, table, _files(table), table.version())
 
 
 def replaced(spark: "SparkSession", uri: str, since: datetime) -> "DataFrame | None":
@@ -103,7 +103,11 @@ def replaced(spark: "SparkSession", uri: str, since: datetime) -> "DataFrame | N
 
 
 def _frame(
-    spark: "SparkSession", uri: str, table: "DeltaTable", files: Iterable[Mapping[str, Any]]
+    spark: "SparkSession",
+    uri: str,
+    table: "DeltaTable",
+    files: Iterable[Mapping[str, Any]],
+    version: int | None = None,
 ) -> "DataFrame":
     from pyspark.sql.types import StructType
 
@@ -112,7 +116,7 @@ def _frame(
     paths: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for file in files:
         paths[tuple(str(file[f"partition.{column}"]) for column in columns)].append(file["path"])
-    return read_partitions(spark, PartitionedFiles(uri, schema, columns, paths))
+    return read_partitions(spark, PartitionedFiles(uri, schema, columns, paths, version))
 
 
 @contextmanager

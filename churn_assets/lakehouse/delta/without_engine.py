@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,28 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
+# Opening a table reads its log, and each first scan the footers of its files. A release asks some tables twenty times.
+KEPT_OPEN = 64
+
 
 def dataset(uri: str) -> "ds.Dataset":
     """The current version of a table."""
+    if is_uri(uri):
+        return _opened(uri)
+    log = max(Path(uri, "_delta_log").glob("*.json"), default=None)  # names are numbers of equal length
+    if log is None:
+        return _opened(uri)  # raises
+    found = log.stat()
+    return _opened_once(uri, log.name, found.st_ino, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=KEPT_OPEN)
+def _opened_once(uri: str, commit: str, inode: int, changed: int) -> "ds.Dataset":
+    """The version of the newest commit, which its file identifies, also where a table was deleted and made anew."""
+    return _opened(uri)
+
+
+def _opened(uri: str) -> "ds.Dataset":
     from deltalake import DeltaTable
     from pyarrow import fs
 

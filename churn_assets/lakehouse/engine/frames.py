@@ -1,6 +1,7 @@
 """What differs between the engines in the use of a frame: reading and writing files, keeping rows, telling errors."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 Partition = tuple[str, ...]  # a value for each partition column
+# Sail's reader of Delta finds no files below a path with other characters.
+PLAIN_PATH = re.compile(r"[A-Za-z0-9_./=-]+")
 
 
 class FilesGoneError(FileNotFoundError):
@@ -91,12 +94,14 @@ class PartitionedFiles:
         schema: all columns.
         columns: partition columns; the files do not hold them.
         files: values of the partition columns -> paths below `root`.
+        version: the version of the Delta table that consists of these files; None: they are others.
     """
 
     root: str
     schema: "StructType"
     columns: Sequence[str]
     files: Mapping[Partition, Sequence[str]]
+    version: int | None = None
 
     @property
     def paths(self) -> list[str]:
@@ -114,7 +119,11 @@ def read_partitions(spark: "SparkSession", table: PartitionedFiles) -> "DataFram
         require_files([Path(table.root, path) for path in table.paths])
     if not table.paths:
         return spark.createDataFrame([], table.schema)
-    return _by_path(spark, table) if _is_spark(spark) else _by_partition(spark, table)
+    if _is_spark(spark):
+        return _by_path(spark, table)
+    if table.version is not None and all(map(PLAIN_PATH.fullmatch, (table.root, *table.paths))):
+        return _by_version(spark, table.root, table.version)
+    return _by_partition(spark, table)
 
 
 def require_files(paths: Sequence[Path]) -> None:
@@ -171,6 +180,12 @@ def _by_path(spark: "SparkSession", table: PartitionedFiles) -> "DataFrame":
         raise FilesGoneError(f"some of {len(paths)} files of {root} are gone") from error
     order = [*(name for name in names if name not in table.columns), *table.columns]  # Spark puts these last
     return found if order == names else found.select(*names)
+
+
+def _by_version(spark: "SparkSession", root: str, version: int) -> "DataFrame":
+    """One scan by Sail's own reader of Delta: a frame for each partition costs more to plan than many have rows."""
+    # without a version the frame would read what is committed before it is computed
+    return spark.read.format("delta").option("versionAsOf", str(version)).load(root)
 
 
 def _by_partition(spark: "SparkSession", table: PartitionedFiles) -> "DataFrame":

@@ -1,13 +1,15 @@
 """A table written and read file by file: new columns, other types, others who commit, runs that end halfway."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, transaction
 from deltalake.exceptions import CommitFailedError
 
-from churn_assets.lakehouse.delta import local_tables, spark_connector
+from churn_assets.lakehouse.delta import local_tables, spark_connector, without_engine
 from churn_assets.lakehouse.delta.draft import EVERYTHING, Refused, TablePlace
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ def _rows(spark: "SparkSession", place: TablePlace) -> list[tuple[Any, ...]]:
     assert found == sorted(
         tuple(row) for row in spark_connector.read(spark, place.uri).collect()
     )  # Delta itself agrees
+    by_arrow = without_engine.dataset(place.uri).to_table().to_pylist()
+    assert found == sorted(tuple(row.values()) for row in by_arrow)
     return found
 
 
@@ -155,3 +159,21 @@ def test_places_and_partitions_may_be_called_anything(spark: "SparkSession", tmp
     assert sorted(_rows(spark, place), key=str) == sorted(rows, key=str)
     _write(spark, place, [("50 %", 5)], "month string, n int", "month IN ('x y', '50 %', 'a/b:c=d')")
     assert _rows(spark, place) == [("2025-01", 4), ("50 %", 5)]
+
+
+def test_values_of_a_partition_come_back_whatever_they_are(spark: "SparkSession", place: TablePlace) -> None:
+    rows = [("plain", 1), ("a b", 2), ("größe 100% #1", 3), ("k=v", 4)]
+    _write(spark, place, rows[:1], "month string, n int", None)
+    assert _rows(spark, place) == rows[:1]  # one scan of a version on Sail
+    _write(spark, place, rows[1:], "month string, n int", None)
+    found = sorted(tuple(row) for row in local_tables.read(spark, place.uri).collect())
+    assert found == sorted(rows)  # a frame for each partition
+
+
+def test_a_table_that_was_made_anew_is_opened_anew(tmp_path: Path) -> None:
+    place = TablePlace(str(tmp_path / "table"), (), {})
+    for number in (1, 2):
+        without_engine.write(place, pa.table({"n": [number]}), {}, {}, new=True)
+        assert without_engine.dataset(place.uri).to_table()["n"].to_pylist() == [number]
+        assert without_engine.dataset(place.uri) is without_engine.dataset(place.uri)
+        shutil.rmtree(place.uri)
