@@ -19,6 +19,8 @@ from churn_assets.ml.uplift.trial import (
 )
 from churn_assets_tests.ml.uplift.worlds import contacts
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 
 def judged(trial: RandomisedContacts) -> JudgedOffer:
     """Where the constant effect is known beforehand."""
