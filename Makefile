@@ -17,7 +17,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 # The Python to make the environment with; if none is named, the first that .ci/pythons finds.
 PYTHON ?=
 
-ON_TWO_CORES := -n 2 --dist loadgroup --no-loadscope-reorder
+IN_GROUPS := --dist loadgroup --no-loadscope-reorder
 INSTALL = $(BIN)/python .ci/install.py -c constraints.txt
 # Spark has no pyproject.toml. --use-pep517 builds it alike with every pip, and without a deprecation warning. The
 # wheel is stored uncompressed: its jars are compressed already, and compressing them again takes most of the time.
@@ -46,14 +46,15 @@ announce:
 	  echo "1/2 install the packages into $(VENV), once: two to five minutes for 0.8 GB of downloads, 2 GB on disk;"; \
 	  echo "2/2 run the demo: about 2 minutes on two cores; it says how long each part takes here."; }
 
+# Three processes on two cores: tests wait for the servers, daemons and commands that they start.
 test: $(VENV)/.tensorflow  ## run the tests; ARGS="-m 'not slow'" for the quick ones
-	@$(BIN)/python -m pytest $(ON_TWO_CORES) $(ARGS)
+	@$(BIN)/python -m pytest -n 3 $(IN_GROUPS) $(ARGS)
 
 test-spark: $(VENV)/.stamp jars  ## run the tests that depend on the engine, and those about Spark, on Spark in place of Sail
-	@CHURN_ENGINE=spark $(BIN)/python -m pytest $(ON_TWO_CORES) $(ARGS)
+	@CHURN_ENGINE=spark $(BIN)/python -m pytest -n 2 $(IN_GROUPS) $(ARGS)
 
 test-python: $(VENV)/.stamp  ## run the quick tests that depend on Python, as CI does on a second one
-	@$(BIN)/python -m pytest $(ON_TWO_CORES) -m 'not slow and not tables and not one_python' $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(IN_GROUPS) -m 'not slow and not tables and not one_python' $(ARGS)
 
 # empulse is AGPL: asked from a process and an environment of its own, and nobody's dependency.
 oracle: $(VENV)/.stamp  ## compare campaign profits (EMPC) with another implementation, in an environment of its own

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from churn_assets.local_servers.kafka_broker import KafkaBroker
 
 MAIN = sys.modules["__main__"]
+# costly fixtures of several modules -> the group of tests that shares them; tests of live scores need the broker, too
+SHARED = {"demo": "demo", "broker": "live", "morning": "live", "lost_and_found": "lost_and_found"}
 
 # Spark runs each query of a test once, over a few rows: to compile it takes longer than to interpret it.
 INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
@@ -70,8 +72,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     With CHURN_ENGINE=spark: the tests about the JVM, and those that use the session but for `one_engine`, unless
     `both_engines` overrules that of the module. Else all but the tests about the JVM.
 
-    Of two processes that share the tests, one has the session of Sail, one the demo with what lives on from it, and one
-    the broker of Kafka. On Spark, which takes longer, both have a session. Other tests of a module stay together.
+    Of the processes that share the tests, one has the demo with what lives on from it, one the broker of Kafka, and one
+    the lake of lost files. Other tests of a module stay together. What takes longest is begun first, so that no process
+    is left alone with it in the end.
     """
     on_spark = os.environ.get("CHURN_ENGINE") == "spark"
     for item in items:
@@ -87,13 +90,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return not about_the_jvm
         return about_the_jvm or (tables and (both_engines or not one_engine))
 
-    costly_ones = ("demo", "broker") if on_spark else ("spark", "demo", "broker")
     config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
     items[:] = [item for item in items if is_chosen(item)]
-    for item in items:
-        wanted = getattr(item, "fixturenames", ())
-        costly = next((name for name in costly_ones if name in wanted), None)
-        item.add_marker(pytest.mark.xdist_group(costly or item.path.stem))
+    groups = [_group(item) for item in items]
+    for item, group in zip(items, groups, strict=True):
+        item.add_marker(pytest.mark.xdist_group(group))
+    if hasattr(config, "workerinput"):
+        slow = {g for item, g in zip(items, groups, strict=True) if item.get_closest_marker("slow")}
+        begun_first = slow | set(SHARED.values())
+        order = sorted(range(len(items)), key=lambda at: groups[at] not in begun_first)
+        items[:] = [items[at] for at in order]
+
+
+def _group(item: pytest.Item) -> str:
+    """Tests with the same are run by one process."""
+    wanted = getattr(item, "fixturenames", ())
+    module = f"{item.path.parent.name}/{item.path.stem}"
+    return next((group for name, group in SHARED.items() if name in wanted), module)
 
 
 @pytest.fixture(autouse=True)

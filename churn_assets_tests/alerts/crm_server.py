@@ -1,13 +1,14 @@
 """A CRM on this machine that answers as the public APIs of HubSpot and Salesforce do, and a webhook."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs
+
+from churn_assets_tests.http_server import serving
 
 
 @dataclass
@@ -103,12 +104,6 @@ def crm() -> Iterator[Crm]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server_side.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server_side
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as server:
+        server_side.port = server.server_port
+        yield server_side

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from churn_assets.api.tokens import Issuer
 from churn_assets.settings import ApiSettings, Settings
 from churn_assets_tests.api.releases import SCORED, publish_release
 from churn_assets_tests.api.running import running, wait_until
+from churn_assets_tests.http_server import serving
 
 CUSTOMER = f"/v1/customers/{SCORED[0]}"
 AUDIENCE = "churn"
@@ -54,13 +55,9 @@ def issuer(private_key: rsa.RSAPrivateKey) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
-    address = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield address
-    server.shutdown()
-    server.server_close()
+    with serving(Provider) as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        yield address
 
 
 @pytest.fixture(scope="module")

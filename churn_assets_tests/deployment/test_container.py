@@ -2,9 +2,8 @@
 
 import os
 import sys
-import threading
 import tomllib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import yaml
 
 from churn_assets.deployment import container
 from churn_assets.settings import Settings
+from churn_assets_tests.http_server import serving
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -99,12 +99,10 @@ def test_the_web_page_is_asked_without_a_proxy(home: Path, monkeypatch: pytest.M
             self.end_headers()
 
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as page:
-        threading.Thread(target=page.serve_forever, daemon=True).start()
+    with serving(Page) as page:
         monkeypatch.setattr(container, "WEB_PORT", page.server_port)
         becomes("webserver")
         assert container.main(["health"]) == 0
-        page.shutdown()
 
 
 def test_the_api_needs_no_dagster_home_and_is_asked_whether_it_lives(
@@ -118,15 +116,13 @@ def test_the_api_needs_no_dagster_home_and_is_asked_whether_it_lives(
             self.send_response(503 if len(asked) > 1 else 200)
             self.end_headers()
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as service:
-        threading.Thread(target=service.serve_forever, daemon=True).start()
+    with serving(Service) as service:
         monkeypatch.setenv("CHURN_API_PORT", str(service.server_port))
         command = becomes("api", "--workers", "1")
         assert command[-4:] == ["--port", str(service.server_port), "--workers", "1"]
         assert not (home / "data" / "dagster").exists()
         assert container.main(["health"]) == 0
         assert container.main(["health"]) == 1
-        service.shutdown()
     assert asked == ["/v2/health/live"] * 2
 
 

@@ -2,9 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +14,7 @@ from churn_assets.drafting.dated_names import DatedName
 from churn_assets.sources.folders.copying import copy_new
 from churn_assets_tests.drafting.commands import init, told
 from churn_assets_tests.drafting.exports import export, purchases
+from churn_assets_tests.http_server import serving
 from churn_assets_tests.sources.folders.test_copying import _Quiet
 
 CANARY = "Kanarienvogel"
@@ -70,14 +69,9 @@ def test_each_pattern_becomes_a_contract(
     exports: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHURN_HOME", str(tmp_path / "home"))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(exports)))
-    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    address = f"file://{exports}" if kind == "folder" else f"http://127.0.0.1:{server.server_port}"
-    try:
+    with serving(partial(_Quiet, directory=str(exports))) as server:
+        address = f"file://{exports}" if kind == "folder" else f"http://127.0.0.1:{server.server_port}"
         done = init(tmp_path / "b", address)
-    finally:
-        server.shutdown()
-        server.server_close()
     assert done.exit_code == 0, done.output
     business = load_business(tmp_path / "b")
     sales, dump = business.source("sales"), business.source("dump")

@@ -1,8 +1,7 @@
 """A server that does not answer fails every call soon: whoever waits for it keeps all other runs waiting."""
 
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from churn_assets.tracking.errors import TrackingError
 from churn_assets.tracking.reached import reached
 from churn_assets.tracking.studies import log_study
 from churn_assets.tracking.tracking import Tracking
+from churn_assets_tests.http_server import serving
 
 ATTEMPTS = 3
 
@@ -31,11 +31,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]]:
     """The address of a server that answers 503, and what it was asked for."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
     requests: list[str] = []
-    server = HTTPServer(("127.0.0.1", 0), type("Busy", (_Busy,), {"asked": requests}))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", requests
-    server.shutdown()
-    server.server_close()
+    with serving(type("Busy", (_Busy,), {"asked": requests})) as server:
+        yield f"http://127.0.0.1:{server.server_port}", requests
 
 
 @pytest.mark.parametrize(

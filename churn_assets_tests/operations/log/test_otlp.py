@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from churn_assets.operations.log import otlp, writing
 from churn_assets.operations.log.reading import read_log
 from churn_assets.resources import SettingsResource
 from churn_assets.settings import Settings
+from churn_assets_tests.http_server import serving
 
 CANARY = "Zaphod Canary"
 
@@ -49,6 +50,9 @@ class Receiver:
         self.headers: list[dict[str, str]] = []
         self.status, self.hangs = 200, threading.Event()
         self.hangs.set()
+        self.url = ""
+
+    def handler(self) -> type[BaseHTTPRequestHandler]:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -64,8 +68,7 @@ class Receiver:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1/logs"
+        return Handler
 
     def records(self) -> list[Any]:
         return [
@@ -80,13 +83,10 @@ class Receiver:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     found = Receiver()
-    thread = threading.Thread(target=found.server.serve_forever, daemon=True)
-    thread.start()
-    yield found
-    found.hangs.set()
-    found.server.shutdown()
-    found.server.server_close()
-    thread.join()
+    with serving(found.handler()) as server:
+        found.url = f"http://127.0.0.1:{server.server_port}/v1/logs"
+        yield found
+        found.hangs.set()
 
 
 @contextmanager

@@ -1,11 +1,10 @@
 """A REST service on this machine, and a source of orders that asks it."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.source import Source
 from churn_assets.extracts.asking import asker_of
 from churn_assets.sources.live.extract import Extract, extract_new
+from churn_assets_tests.http_server import serving
 from churn_assets_tests.sources.databases.shop import CONTRACT, EVENING
 
 
@@ -72,15 +72,9 @@ def service() -> Iterator[Service]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    running = Service(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serving(Handler) as server:
+        running = Service(f"http://127.0.0.1:{server.server_port}")
         yield running
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def order(number: int, at: str | None) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from churn_assets.sources.folders.address import folder_address
 from churn_assets.sources.folders.copying import CopiedFiles, copy_new
 from churn_assets.sources.landing import list_extracts
 from churn_assets.sources.live.errors import ExtractError
+from churn_assets_tests.http_server import serving
 
 NOW = datetime(2026, 3, 10, 23, 15, tzinfo=UTC)
 OLD = (NOW - timedelta(days=1)).timestamp()
@@ -94,10 +94,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Sour
         yield folder_contract(tmp_path, "folder", str(there)), put
     elif request.param == "http":
         handler = partial(_Quiet, directory=str(there))
-        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+        with serving(handler) as server:
             yield folder_contract(tmp_path, "http", f"http://127.0.0.1:{server.server_port}/"), put
-            server.shutdown()
     else:
         yield _in_s3(tmp_path, request.getfixturevalue("s3"))
 

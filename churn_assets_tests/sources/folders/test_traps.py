@@ -2,11 +2,10 @@
 
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ import pytest
 
 from churn_assets.contracts.source import Source
 from churn_assets.sources.live.errors import ExtractError
+from churn_assets_tests.http_server import serving
 from churn_assets_tests.sources.folders.test_copying import (
     CANARY,
     NOW,
@@ -59,10 +59,8 @@ def files_at(answer: Callable[[str], Reply], sized: bool = True) -> Iterator[tup
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    with serving(Handler) as server:
         yield server.server_port, logins
-        server.shutdown()
 
 
 def _there(folder: Path, name: str = NAME, content: bytes = b"rows") -> Path:
