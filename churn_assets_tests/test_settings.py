@@ -28,7 +28,7 @@ def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", unknown)
-    with pytest.raises(RuntimeError, match=r"no home folder to keep the Delta jars in\. Set CHURN_JARS"):
+    with pytest.raises(RuntimeError, match=r"no home folder to keep jars in\. Set CHURN_JARS"):
         _ = Settings(jars=None).jars_path
 
 

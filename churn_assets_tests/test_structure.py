@@ -18,7 +18,17 @@ ROOT = Path(churn_assets.__file__).parent
 # that survive a crash, and write cells of CSV files; the top package is empty.
 EVERYWHERE = frozenset(
     f"{ROOT.name}{name}"
-    for name in ("", ".counts", ".durable", ".months", ".progress", ".settings", ".spreadsheets", ".trace")
+    for name in (
+        "",
+        ".counts",
+        ".durable",
+        ".months",
+        ".progress",
+        ".service_settings",
+        ".settings",
+        ".spreadsheets",
+        ".trace",
+    )
 )
 
 

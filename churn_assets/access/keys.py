@@ -18,7 +18,8 @@ from typing import Literal, get_args
 
 from churn_assets.durable import replace_file
 from churn_assets.lakehouse.engine.processes import only_one
-from churn_assets.settings import Role, Settings
+from churn_assets.service_settings import Role
+from churn_assets.settings import Settings
 
 Scope = Literal["scores", "identity", "monitoring"]
 SCOPES: tuple[str, ...] = get_args(Scope)

@@ -21,6 +21,7 @@ TOLD_FOR = timedelta(days=3)  # an alert that is older is not queued any more
 LOOKED_BACK = timedelta(days=30)  # the outbox remembers as long what it has delivered
 BETWEEN = ", "  # of the names of channels
 OBJECTED = "objection: the customer has objected to profiling before it was delivered"
+GONE = "gone: the customer was no longer scored when it could be delivered"
 
 
 def tell_alerts(lakehouse: Lakehouse, business: Business, outbox: Outbox, now: datetime) -> int:
@@ -67,7 +68,8 @@ def _own_ids(lakehouse: Lakehouse, business: Business, rows: Sequence[Row]) -> M
 def outdated(lakehouse: Lakehouse, business: Business) -> Outdated:
     """Tells, right before messages go out, which alerts must not be told any more, and why.
 
-    Those of customers who object to profiling by now, and those that somebody takes care of by now.
+    Those of customers who object to profiling or are no longer scored by now, as who has left, and those that somebody
+    takes care of by now.
     """
     alone = Lock()
 
@@ -79,11 +81,20 @@ def outdated(lakehouse: Lakehouse, business: Business) -> Outdated:
             take_in(lakehouse, now_utc(), "delivery")
             seen = alerts(lakehouse, [("alert_id", "in", list(about)), ("state", "=", ACKNOWLEDGED)])
             objected = objections(lakehouse, business).keys
+            scored = _scored(lakehouse, set(about.values()))
         found = {row["alert_id"]: "acknowledged before it was delivered" for row in seen}
-        gone = dict.fromkeys((one for one, key in about.items() if key in objected), OBJECTED)
-        return found | gone
+        gone = dict.fromkeys((one for one, key in about.items() if key not in scored), GONE)
+        return found | gone | dict.fromkeys((one for one, key in about.items() if key in objected), OBJECTED)
 
     return reasons
+
+
+def _scored(lakehouse: Lakehouse, keys: set[str]) -> set[str]:
+    """Those of the customers who are scored as of the newest day."""
+    table = tables.CURRENT_SCORES
+    newest = max(lakehouse.slices(table, "as_of_date"))
+    where: list[tuple[str, str, object]] = [("as_of_date", "=", newest), ("customer_key", "in", sorted(keys))]
+    return set(lakehouse.arrow(table, ["customer_key"], where)["customer_key"].to_pylist())
 
 
 def note_deliveries(lakehouse: Lakehouse, business: Business, outbox: Outbox, now: datetime, by: str) -> int:

@@ -118,7 +118,12 @@ def raise_alerts(lakehouse: Lakehouse, business: Business, days: Days) -> Raised
     found = changes(days, rules, _became_true(lakehouse, business, days))
     overdue = settled(days, rules, _held_back(lakehouse, days))
     if len(overdue):
-        found = pd.concat([found, overdue], ignore_index=True).drop_duplicates([KEY, "rule"])
+        held = found[
+            "held"
+        ].notna()  # if today's change is held back, it must not stand before one that is due
+        ordered = [found[~held], overdue, found[held]]
+        filled = [frame for frame in ordered if not frame.empty]
+        found = pd.concat(filled, ignore_index=True).drop_duplicates([KEY, "rule"])
     objected = objections(lakehouse, business).keys if len(found) else frozenset[str]()
     told = found[~found[KEY].isin(list(objected))]
     scores = days.of(days.day)

@@ -11,7 +11,7 @@ import jwt
 
 from churn_assets.access.keys import SCOPES
 from churn_assets.api.problems import SOON, ApiProblem
-from churn_assets.settings import ApiSettings
+from churn_assets.service_settings import ApiSettings
 
 if TYPE_CHECKING:
     from jwt.types import Options

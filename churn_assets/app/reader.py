@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from churn_assets.settings import ROLES, Role
+from churn_assets.service_settings import ROLES, Role
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from churn_assets.access.keys import Keys, keys_file
 from churn_assets.access.listening import listening_at, web_address
 from churn_assets.access.loopback import is_loopback
 from churn_assets.operations.log.writing import event, start
-from churn_assets.settings import AppSettings, Settings
+from churn_assets.service_settings import AppSettings
+from churn_assets.settings import Settings
 
 MAIN = Path(__file__).with_name("main.py")
 ANY_ADDRESS = "0.0.0.0", "::"  # noqa: S104 (compared, not bound)

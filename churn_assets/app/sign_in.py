@@ -8,7 +8,8 @@ import streamlit as st
 from churn_assets.access.keys import Key, Keys, keys_file, now
 from churn_assets.app.gate import COOKIE
 from churn_assets.app.reader import Reader
-from churn_assets.settings import ROLES, AppSettings, Role, Settings
+from churn_assets.service_settings import ROLES, AppSettings, Role
+from churn_assets.settings import Settings
 
 HERE = "somebody on this machine"
 

@@ -13,13 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from churn_assets.backup.manifest import DAGSTER_DUMP, MLFLOW_DUMP
 from churn_assets.backup.restic import BackupError
 from churn_assets.settings import Settings, is_uri, without_secrets
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 INSTALL = "Install PostgreSQL's client: apt install postgresql-client (Debian, Ubuntu)."
 KINDS = ("postgresql", "postgres")
@@ -30,6 +33,7 @@ COPY = re.compile(r"^COPY (?:\S+\.)?(\S+) \((.*)\) FROM stdin;$")
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 MEANT = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v"}
 SHOWN = 300
+SECRET = re.compile("password|secret", re.IGNORECASE)
 
 
 class NotDumped(BackupError):
@@ -132,14 +136,17 @@ def _stated(stated: Mapping[str, Any]) -> PostgresqlAddress:
 
     if "postgres_url" in stated:
         return _address(str(_value(stated["postgres_url"])))
-    parts = {name: _value(value) for name, value in (stated.get("postgres_db") or {}).items()}
+    section = stated.get("postgres_db") or {}
+    parts = {name: _value(value) for name, value in section.items() if name != "params"}
     if not {"username", "hostname", "db_name"} <= parts.keys():
         raise NotDumped("dagster.yaml names a PostgreSQL without username, hostname or db_name")
     port = int(parts.get("port", 5432))
     user, host, name = (str(parts[key]) for key in ("username", "hostname", "db_name"))
     password = parts.get("password")
-    url = URL.create("postgresql", user, None, host, port, name)
-    return PostgresqlAddress(url.render_as_string(), None if password is None else str(password))
+    query = {key: str(value) for key, value in (section.get("params") or {}).items()}
+    return _told_apart(
+        URL.create(KINDS[0], user, None if password is None else str(password), host, port, name, query)
+    )
 
 
 def _value(stated: Any) -> Any:
@@ -152,16 +159,33 @@ def _value(stated: Any) -> Any:
 
 
 def _address(uri: str) -> PostgresqlAddress:
-    from sqlalchemy import URL, make_url
+    from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
     try:
-        url = make_url(uri)
+        return _told_apart(make_url(uri))
     except ArgumentError:
         raise NotDumped(f"{without_secrets(uri)} is no address of a database") from None
-    password = None if url.password is None else str(url.password)
-    bare = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
-    return PostgresqlAddress(bare.render_as_string(), password)
+
+
+def _told_apart(url: "URL") -> PostgresqlAddress:
+    """An address without its password, which may stand in its query, too: everybody here sees a client's arguments.
+
+    Raises:
+        NotDumped: it has another secret, which a client takes as an argument only.
+    """
+    from sqlalchemy import URL
+
+    stated, query = url.query.get("password", url.password), dict(url.query)
+    query.pop("password", None)
+    if left := sorted(name for name in query if SECRET.search(name)):
+        raise NotDumped(
+            f"the address of PostgreSQL has {', '.join(left)}, which others on this machine would see: put it into a "
+            "service file of libpq, and name the service in its place"
+        )
+    bare = URL.create(KINDS[0], url.username, None, url.host, url.port, url.database, query)
+    password = stated[-1] if isinstance(stated, tuple) else stated  # PostgreSQL takes the last one
+    return PostgresqlAddress(bare.render_as_string(), None if password is None else str(password))
 
 
 def in_flight(address: PostgresqlAddress, statuses: Sequence[str], own: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ from churn_assets.backup.manifest import (
     digest,
 )
 from churn_assets.backup.model_proof import scores_of
+from churn_assets.backup.names import shown
 from churn_assets.backup.postgresql import rows_of
 from churn_assets.backup.staging import stamps
 from churn_assets.backup.surroundings import settings_of_home
@@ -60,8 +61,9 @@ class Proof:
         """The check as a sentence."""
         if self.passed:
             return f"{self.name}: {self.compared}."
+        wrong = [shown(one) for one in self.wrong[:SHOWN]]
         more = f", and {len(self.wrong) - SHOWN} more" if len(self.wrong) > SHOWN else ""
-        return f"{self.name}: {'; '.join(self.wrong[:SHOWN])}{more}."
+        return f"{self.name}: {'; '.join(wrong)}{more}."
 
 
 Check = Callable[[], tuple[Iterable[str], str]]

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from churn_assets.backup.names import shown
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.log import writing as log
@@ -54,7 +55,7 @@ def recorded(lakehouse: Lakehouse, act: BackupAct, by: str) -> Iterator[BackupRe
         yield told
         passed = True
     except BaseException as error:
-        told.evidence = f"{type(error).__name__}: {error}"
+        told.evidence = shown(f"{type(error).__name__}: {error}")
         raise
     finally:
         seconds = time.monotonic() - started

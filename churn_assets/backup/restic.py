@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from churn_assets.backup.names import shown
 from churn_assets.settings import RESTIC_KIND, Settings, is_uri
 
 PROGRAM = "restic"
@@ -59,6 +60,9 @@ SHOWN = 300  # characters of restic's own words
 
 class BackupError(RuntimeError):
     """A backup or a restore cannot go on; the message says why and what to do. Nothing half is left."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shown(message))
 
 
 class NoRepository(BackupError):

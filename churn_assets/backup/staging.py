@@ -27,6 +27,7 @@ AUDIT = (STORE, "audit_anchor")
 ATTEMPTS = 3
 # Folders whose files are written once; a changed one is noticed before the backup counts.
 LINKED = ("landing", "mlartifacts")
+Patterns = Sequence[Sequence[str]]  # of paths, part by part
 Stamps = Mapping[str, tuple[int, int]]
 JOURNALS = (".db-wal", ".db-shm", ".db-journal")
 
@@ -63,7 +64,7 @@ def stage(settings: Settings, business: Business, folder: Path) -> ConsistentCop
             if version is not None:
                 versions[store.path.removeprefix("lake/")] = version
         elif store.path not in AUDIT:
-            _stage_files(place, store, folder)
+            _stage_files(place, store, folder, _unneeded_below(store, business))
     lacking = elsewhere(settings, business) | dump_all(settings, folder)
     _stage_audit(settings, folder)
     _stage_folder(settings.business_path, folder / BUSINESS, _copy)
@@ -132,31 +133,46 @@ def _order(store: Store) -> int:
     return {"mlartifacts": 0, "mlflow.db": 1}.get(store.path, 3 if store.kind == TABLE else 2)
 
 
-def _stage_files(place: Path, store: Store, folder: Path) -> None:
+def _unneeded_below(store: Store, business: Business) -> Patterns:
+    """What is declared as not worth it below a store, such as extracts that are still being written."""
+    found = (one.path.split("/") for one in stores(business) if not one.backup)
+    above = store.path.split("/")
+    return [parts[len(above) :] for parts in found if parts[: len(above)] == above]
+
+
+def _stage_files(place: Path, store: Store, folder: Path, unneeded: Patterns) -> None:
     """Copies a file or a folder; a path with `*` names several."""
     put = _link if store.path in LINKED else _copy
     if "*" in place.name:
         for found in sorted(place.parent.glob(place.name)) if place.parent.is_dir() else []:
             _stage_any(found, folder / Path(store.path).parent / found.name, put)
     else:
-        _stage_any(place, folder / store.path, put)
+        _stage_any(place, folder / store.path, put, unneeded)
 
 
-def _stage_any(place: Path, target: Path, put: Callable[[Path, Path], None]) -> None:
+def _stage_any(place: Path, target: Path, put: Callable[[Path, Path], None], unneeded: Patterns = ()) -> None:
     if place.is_dir():
-        _stage_folder(place, target, put)
+        _stage_folder(place, target, put, unneeded)
     elif place.is_file() and not place.name.endswith(JOURNALS):
         _stage_file(place, target, put)
 
 
-def _stage_folder(place: Path, target: Path, put: Callable[[Path, Path], None]) -> None:
+def _stage_folder(
+    place: Path, target: Path, put: Callable[[Path, Path], None], unneeded: Patterns = ()
+) -> None:
     try:
         for file in files_below(place):
+            if any(_fits(file.relative_to(place).parts, pattern) for pattern in unneeded):
+                continue
             special = file.exists() and not file.is_file()  # who reads a pipe waits forever; told as not held
             if not special and not file.name.endswith(JOURNALS):
                 _stage_file(file, target / file.relative_to(place), put)
     except FileNotFoundError as error:
         raise FileChanged(f"{error.filename} went away while it was copied") from error
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    return len(parts) == len(pattern) and all(map(fnmatchcase, parts, pattern))
 
 
 def files_below(folder: Path) -> Iterator[Path]:

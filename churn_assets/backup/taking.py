@@ -38,6 +38,7 @@ from churn_assets.backup.manifest import (
     digest,
 )
 from churn_assets.backup.model_proof import golden_file
+from churn_assets.backup.names import shown
 from churn_assets.backup.postgresql import NotDumped, rows_of
 from churn_assets.backup.restic import BackupError, NoRepository, Repository, Snapshot, Stored
 from churn_assets.backup.staging import (
@@ -243,9 +244,8 @@ def _described(
         (place / path).write_text(text, encoding="utf-8")
     before = stamps(place)
     files = _digests(place, sorted(before))
-    homeless = dict.fromkeys(
-        uncovered(settings.home_path, business, files), "it is not in the catalogue of stores"
-    )
+    strange = map(shown, uncovered(settings.home_path, business, files))
+    homeless = dict.fromkeys(strange, "it is not in the catalogue of stores")
     manifest = BackupManifest(
         made_at=at.isoformat(timespec="seconds"),
         home=str(settings.home_path),

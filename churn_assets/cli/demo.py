@@ -22,7 +22,7 @@ from churn_assets.months import add_months, days_of, month_range
 from churn_assets.reporting.progress_display import display_on
 from churn_assets.runs import dagster_instance, run_job
 from churn_assets.settings import Settings
-from churn_assets.simulator.extracts import unfinished
+from churn_assets.simulator.presence import has_extracts
 from churn_assets.simulator.simulate import simulate
 
 if TYPE_CHECKING:
@@ -44,9 +44,10 @@ def _simulate_once(
 ) -> None:
     """Simulates extracts unless there are some; `daily` holds those of the last month back, day by day."""
     landing, last = Path(settings.landing_uri), last_ingest_month(business)
-    if landing.is_dir() and any(landing.iterdir()) and not unfinished(landing):
+    if has_extracts(landing):
         console.print(
-            f"Using the extracts in {landing} (remove the folder to simulate new ones).", markup=False
+            f"Using the extracts in {landing} (set CHURN_HOME to a new folder to simulate new ones).",
+            markup=False,
         )
         return
     simulate(

@@ -15,7 +15,7 @@ from churn_assets.reporting.progress_display import display_on
 from churn_assets.runs import run_daily, run_job
 from churn_assets.settings import COMING, Settings
 from churn_assets.simulator.coming import coming_days, deliver_day
-from churn_assets.simulator.extracts import unfinished
+from churn_assets.simulator.presence import has_extracts
 from churn_assets.simulator.simulate import SimulationError
 
 if TYPE_CHECKING:
@@ -44,11 +44,10 @@ def require_days(settings: Settings, business: Business, days: int, last: str) -
             "in a calendar that has ended."
         )
     landing = Path(settings.landing_uri)
-    filled = landing.is_dir() and any(landing.iterdir()) and not unfinished(landing)
-    if filled and not goes_on(settings):
+    if has_extracts(landing) and not goes_on(settings):
         raise SimulationError(
-            f"{landing} holds extracts that were not made to go on day by day. Remove the folder, or choose another "
-            "home with CHURN_HOME."
+            f"{landing} holds extracts that were not made to go on day by day. Choose another home with "
+            "CHURN_HOME."
         )
 
 

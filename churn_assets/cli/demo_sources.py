@@ -12,7 +12,7 @@ from churn_assets.graph.partitions import last_ingest_month
 from churn_assets.local_servers.postgresql import INSTALL, programs
 from churn_assets.reporting.progress_display import display_on
 from churn_assets.settings import Settings, is_uri
-from churn_assets.simulator.extracts import UNFINISHED, unfinished
+from churn_assets.simulator.presence import UNFINISHED, unfinished
 from churn_assets.simulator.simulate import SimulationError, simulate
 from churn_assets.sources_demo.business import write_business
 from churn_assets.sources_demo.feed import DemoExtracts, ask_day_by_day

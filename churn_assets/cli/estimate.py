@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from churn_assets.lakehouse.engine.profiles import local_cores
 from churn_assets.settings import Settings
+from churn_assets.simulator.presence import has_extracts
 
 CALIBRATION_SECONDS = 0.05
 # Rounds of the calibration loop per second on one core of the reference, an idle machine of two cores.
@@ -91,11 +93,13 @@ def rounded(seconds: float) -> str:
 
 
 def print_plan(settings: Settings, customers: int, months: int, console: Console, days: int = 0) -> None:
-    """Prints the parts of the demo, with their times on this machine if they were measured (telecom only).
+    """Prints the parts of the demo, with their times on this machine where they are known.
 
     `days`: of the last month, which come one by one after the others.
     """
-    measured = settings.business == "telecom"
+    # measured for telecom, and for the number of customers that is simulated
+    there = has_extracts(Path(settings.landing_uri))
+    measured = settings.business == "telecom" and not there
     slower = slowness() if measured else 1.0
     grid = Table(box=None, show_header=False, pad_edge=False)
     parts = [*PARTS, *([_of_days(days)] if days else [])]
@@ -104,8 +108,10 @@ def print_plan(settings: Settings, customers: int, months: int, console: Console
         grid.add_row(f"  [bold]{part.name}[/]", rounded(seconds) if measured else "", part.what)
     console.print(grid)
     total = sum(part.seconds(customers, months, slower) for part in parts)
-    time_here = f"Together {rounded(total)} on this machine as it is now ({local_cores('local[*]')} cores)."
-    console.print(
-        f"{time_here if measured else 'How long a part takes was only measured for telecom.'} "
-        f"Everything is in {escape(str(settings.home_path))}."
+    unknown = (
+        "How long a part takes depends on these extracts."
+        if there
+        else "How long a part takes was only measured for telecom."
     )
+    time_here = f"Together {rounded(total)} on this machine as it is now ({local_cores('local[*]')} cores)."
+    console.print(f"{time_here if measured else unknown} Everything is in {escape(str(settings.home_path))}.")

@@ -47,14 +47,15 @@ def demo(customers: int, months: int, seed: int, days: int | None, sources: bool
     if sum((sources, days is not None, live)) > 1:
         raise click.UsageError("--sources, --days and --live do not go together.")
     started, console = time.monotonic(), output()
+    settings = settings_of_process()
+    from churn_assets.cli.demo_home import opening, require_own_home
+
+    require_own_home(settings)
     # before the imports below, which take time
-    console.print(
-        f"Demo: {customers:,} simulated customers, {months} months, from raw files to explained segments."
-    )
+    console.print(opening(settings, customers, months), markup=False)
     from churn_assets.cli.estimate import print_plan
     from churn_assets.reporting.progress_display import display_on
 
-    settings = settings_of_process()
     print_plan(settings, customers, months, console, 1 if live else days or 0)
     with display_on(console, "prepare", 2) as display:
         display.go_on("Python packages")

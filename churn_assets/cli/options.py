@@ -78,7 +78,8 @@ def _of_settings(error: ValueError) -> str:
     from pydantic_settings import SettingsError
 
     if isinstance(error, SettingsError) and (found := re.search(r'field "(\w+)"', str(error))):
-        from churn_assets.settings import ApiSettings, AppSettings, BackupSettings, Settings
+        from churn_assets.service_settings import ApiSettings, AppSettings
+        from churn_assets.settings import BackupSettings, Settings
 
         of = [m for m in (Settings, ApiSettings, AppSettings, BackupSettings) if found[1] in m.model_fields]
         name = " or ".join(PREFIXES[model.__name__] + found[1].upper() for model in of)

@@ -9,7 +9,8 @@ from churn_assets.cli.options import output, settings_of_process
 
 if TYPE_CHECKING:
     from churn_assets.access.keys import Key, Keys
-    from churn_assets.settings import Role, Settings
+    from churn_assets.service_settings import Role
+    from churn_assets.settings import Settings
 
 ROLES = "viewer", "agent", "manager", "steward"
 HOST_AND_PORT = "CHURN_API_HOST", "CHURN_API_PORT", "CHURN_API_WORKERS"

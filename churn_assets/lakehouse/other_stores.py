@@ -49,7 +49,7 @@ ELSEWHERE = (
     Store(
         "CHURN_JARS",
         "cache",
-        "Delta jars of Spark, shared by all homes; by default ~/.cache/churn-assets.",
+        "Jars of Spark and of the live demo's Kafka broker, shared by all homes; by default ~/.cache/churn-assets.",
         personal=False,
         retention=UNTIL_DELETED,
         backup=False,

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from churn_assets.lakehouse.engine.jars import JarsError, verified_jars
 from churn_assets.lakehouse.engine.java import JavaNotFoundError, find_java
+from churn_assets.lakehouse.engine.processes import tied
 from churn_assets.local_servers.kafka_jars import KAFKA_JARS
 from churn_assets.local_servers.ports import free_port
 from churn_assets.settings import Settings
@@ -52,7 +53,8 @@ class BrokerError(RuntimeError):
 class KafkaBroker:
     """A broker with its data in a folder; what it holds outlives a kill and a start in the same folder.
 
-    As a context manager it is started at the beginning and stopped at the end.
+    As a context manager it is started at the beginning and stopped at the end. It never outlives this process, even if
+    that is killed.
 
     Attributes:
         address: host and port for clients; the same after a restart.
@@ -107,6 +109,8 @@ class KafkaBroker:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            if self._process.stdin is not None:
+                self._process.stdin.close()  # its watcher ends
             self._process = None
 
     def stop(self) -> None:
@@ -175,8 +179,8 @@ class KafkaBroker:
         ]
         with (self.folder / "broker.log").open("wb") as output:
             self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
+                tied(command),
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,

@@ -13,17 +13,21 @@ from churn_assets.graph.metadata import table_metadata
 from churn_assets.history.treated import treated_in
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES
+from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, Metrics
 from churn_assets.ml.metrics.fairness import COLUMNS, fairness_findings, fairness_rows
 from churn_assets.ml.review.examination import Examination, ExaminationSettings, examine, pictures
 from churn_assets.ml.review.model_card import CardFacts, ModelCard, model_card
+from churn_assets.ml.review.model_card_chapters import calibration_cells
 from churn_assets.ml.review.treated_share import TreatedShare, treated_share
 from churn_assets.ml.training.result import TrainingResult
+from churn_assets.models.training_frame import mature_midmonth_days, training_frame
 from churn_assets.progress import note
 from churn_assets.reporting.markdown import markdown, markdown_table
 
 if TYPE_CHECKING:
     from churn_assets.tracking.training_run import TrainingRun
+
+AUC_HEAD = ("as of", "customers", "churners", "AUC", "95 %")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Inspection:
         return self.examination.figures() | {
             "model card": dg.MetadataValue.md(self.card.short),
             "stability": _stability(self.examination),
+            **({"days of the month": _days(self.examination)} if self.examination.days else {}),
             "fairness": _fairness(self.examination),
             "leak report": _leaks(self.examination),
         }
@@ -66,7 +71,7 @@ def inspect(
         protected=business.protected,
         seed=file.training.seed,
     )
-    examination = examine(result, frame, settings)
+    examination = examine(result, frame, settings, _between(lakehouse, business, result, trained_as_of))
     words = {f.name: f.words for f in business.features}
     note("drawing the figures of the model card")
     drawn = pictures(result, examination, words)
@@ -77,6 +82,17 @@ def inspect(
     note("logging the model card")
     run.log_examination(examination, card, drawn)
     return Inspection(examination, card)
+
+
+def _between(
+    lakehouse: Lakehouse, business: Business, result: TrainingResult, trained_as_of: date
+) -> pd.DataFrame | None:
+    """Labelled snapshots as of days of `training.as_of_days` that judge the model; None if none are settled."""
+    days = result.split.judging(mature_midmonth_days(lakehouse, business, trained_as_of))
+    if not days:
+        return None
+    names = [f.name for f in business.features]
+    return training_frame(lakehouse, names, (), business.file.training.row_limit, days)
 
 
 def _treated(
@@ -106,15 +122,22 @@ def _outcomes(lakehouse: Lakehouse, cohorts: Sequence[date]) -> dict[str, int]:
     return {row["outcome"]: row["customer_key_count"] for row in counts.to_pylist()}
 
 
+def _days(examination: Examination) -> dg.MarkdownMetadataValue:
+    """Returns a table of AUC and calibration by day of the month."""
+    rows = [(*_auc(name, m), *calibration_cells(m)) for name, m in examination.days.items()]
+    return table_metadata([*AUC_HEAD, "calibration slope", "intercept"], rows)
+
+
 def _stability(examination: Examination) -> dg.MarkdownMetadataValue:
     """Returns a table of the AUC by cohort and by group of customers."""
-    rows = [
-        (name, m.n, m.positives, f"{m.auc:.3f}", f"{m.auc_low:.3f} to {m.auc_high:.3f}")
-        if m.auc is not None
-        else (name, m.n, m.positives, m.status, "")
-        for name, m in (examination.cohorts | examination.segments).items()
-    ]
-    return table_metadata(["cohort or customers", "customers", "churners", "AUC", "95 %"], rows)
+    rows = [_auc(name, m) for name, m in (examination.cohorts | examination.segments).items()]
+    return table_metadata(["cohort or customers", *AUC_HEAD[1:]], rows)
+
+
+def _auc(name: str, m: Metrics) -> tuple[str, int, int, str, str]:
+    if m.auc is None:
+        return name, m.n, m.positives, m.status, ""
+    return name, m.n, m.positives, f"{m.auc:.3f}", f"{m.auc_low:.3f} to {m.auc_high:.3f}"
 
 
 def _fairness(examination: Examination) -> dg.MarkdownMetadataValue:

@@ -57,11 +57,14 @@ def training_frame(
     """Returns one row per labelled snapshot of these cohorts and midmonth days, ordered by as_of_date and customer_key.
 
     Columns: customer_key, as_of_date, label, known_at, tenure_days and `features`, which may be any columns of the
-    snapshots. Above `row_limit` rows, whole customers are sampled by their random key, the same ones in all cohorts.
+    snapshots. At least one date is given. Above `row_limit` rows, whole customers are sampled by their random key, the
+    same ones in all cohorts.
     """
     import pyarrow as pa
 
-    read = [(tables.CUSTOMER_SNAPSHOTS, _labelled(lakehouse, tables.CHURN_LABELS, as_of_dates))]
+    read = []
+    if as_of_dates:
+        read.append((tables.CUSTOMER_SNAPSHOTS, _labelled(lakehouse, tables.CHURN_LABELS, as_of_dates)))
     if midmonth:
         read.append((tables.MIDMONTH_SNAPSHOTS, _labelled(lakehouse, tables.MIDMONTH_LABELS, midmonth)))
     bound = key_bound(sum(labels.num_rows for _, labels in read), row_limit)

@@ -15,15 +15,10 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from churn_assets.simulator.plan import SimulationSummary
+from churn_assets.simulator.presence import UNFINISHED
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-UNFINISHED = ".unfinished-simulation"
 REPEATING = ["customer_id", "day", "sms_count", "roaming_mb", "dropped_calls", "outage_minutes"]
-
-
-def unfinished(root: Path) -> bool:
-    """Returns True if a simulation into this landing zone began and did not finish."""
-    return (root / UNFINISHED).exists()
 
 
 class Landing:

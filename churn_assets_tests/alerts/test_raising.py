@@ -79,3 +79,20 @@ def test_what_was_held_back_is_not_told_if_it_is_over_or_cannot_be_compared(
         put_scores(house, [row | later for row in rows])
         raised(house, business)
     assert {row["state"] for row in alerts(house) if row["customer_key"] == "b"} == {"suppressed"}
+
+
+def test_what_is_due_is_told_although_the_same_change_of_today_is_held_back(tmp_path: Path) -> None:
+    """On the day before, the source was silent and the customer seemed calm."""
+    house, business = _held_back(tmp_path)
+    for rows in (
+        _both(94, **STILL),
+        [score("a", 95, **SILENT), score("b", 95, **SILENT)],
+        _both(96, **STILL),
+    ):
+        put_scores(house, rows)
+        raised(house, business)
+    told = [row for row in alerts(house) if row["state"] == "new"]
+    assert sorted((row["rule"], row["as_of_date"], row["compared_with"]) for row in told) == [
+        ("high", day(96), day(59)),
+        ("rose", day(96), day(59)),
+    ]

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from churn_assets.settings import ApiSettings, Settings
+from churn_assets.service_settings import ApiSettings
+from churn_assets.settings import Settings
 from churn_assets_tests.api.releases import publish_release
 from churn_assets_tests.api.running import running
 

@@ -13,7 +13,8 @@ from churn_assets.api import limits
 from churn_assets.api.app import create_app
 from churn_assets.api.served import Served
 from churn_assets.ml.portable.scored import score_frame
-from churn_assets.settings import ApiSettings, Settings
+from churn_assets.service_settings import ApiSettings
+from churn_assets.settings import Settings
 from churn_assets_tests.api.releases import (
     AS_OF,
     FORMER,

@@ -28,7 +28,8 @@ from churn_assets.operations.audit import chain
 from churn_assets.operations.audit.verification import stored
 from churn_assets.operations.log.reading import read_log
 from churn_assets.operations.log.writing import log_folder
-from churn_assets.settings import ApiSettings, Settings
+from churn_assets.service_settings import ApiSettings
+from churn_assets.settings import Settings
 from churn_assets_tests.api.releases import CANARY, OBJECTED, SCORED, publish_identities, publish_release
 from churn_assets_tests.api.running import running, wait_until
 

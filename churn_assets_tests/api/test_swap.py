@@ -13,9 +13,10 @@ import pytest
 
 from churn_assets.api import holder as holder_module
 from churn_assets.api.holder import Holder
+from churn_assets.service_settings import ApiSettings
 from churn_assets.serving.release import attempts
 from churn_assets.serving.release.manifest import ReleaseBroken
-from churn_assets.settings import ApiSettings, Settings
+from churn_assets.settings import Settings
 from churn_assets_tests.api.releases import OBJECTED, SCORED, publish_release
 from churn_assets_tests.api.running import running, wait_until
 

@@ -19,7 +19,8 @@ from churn_assets.access.keys import Keys, keys_file, now
 from churn_assets.api import tokens as tokens_module
 from churn_assets.api.problems import ApiProblem
 from churn_assets.api.tokens import Issuer
-from churn_assets.settings import ApiSettings, Settings
+from churn_assets.service_settings import ApiSettings
+from churn_assets.settings import Settings
 from churn_assets_tests.api.releases import SCORED, publish_release
 from churn_assets_tests.api.running import running, wait_until
 from churn_assets_tests.http_server import serving

@@ -15,7 +15,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from churn_assets.access.keys import Keys, keys_file, now
 from churn_assets.app.gate import COOKIE, Gate
 from churn_assets.app.run import AppError, require_safe
-from churn_assets.settings import AppSettings, Role, Settings
+from churn_assets.service_settings import AppSettings, Role
+from churn_assets.settings import Settings
 
 Client = Callable[..., TestClient]
 STREAM = "ws://127.0.0.1:8501/_stcore/stream"

@@ -7,7 +7,8 @@ import pytest
 
 from churn_assets.access.keys import Keys, keys_file, now
 from churn_assets.app.run import AppError, login_of, require_tls
-from churn_assets.settings import AppSettings, Settings
+from churn_assets.service_settings import AppSettings
+from churn_assets.settings import Settings
 from churn_assets_tests.app.running import running_page
 
 

@@ -8,7 +8,7 @@ import pytest
 from churn_assets.access.keys import Key, now
 from churn_assets.app.reader import Reader
 from churn_assets.app.sign_in import of_claims, of_key
-from churn_assets.settings import AppSettings
+from churn_assets.service_settings import AppSettings
 
 KEY = Key("00000001", "anna", (), "", now().isoformat(), role="agent")
 PAGE = AppSettings(

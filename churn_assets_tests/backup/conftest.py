@@ -47,6 +47,16 @@ class SmallHome:
         """The folder of the repository."""
         return Path(str(self.settings.backup.repository))
 
+    def variables(self) -> dict[str, str]:
+        """The environment in which commands work on it."""
+        return {
+            "CHURN_HOME": self.settings.home,
+            "CHURN_BUSINESS": self.settings.business,
+            "CHURN_BACKUP_REPOSITORY": str(self.repository),
+            "CHURN_BACKUP_PASSWORD": PASSWORD,
+            "CHURN_BACKUP_WAIT_MINUTES": "0",
+        }
+
     def back_up(self) -> Backup:
         """A backup."""
         return back_up(self.settings, self.business)

@@ -389,13 +389,7 @@ def test_a_restore_tells_which_settings_still_lead_elsewhere(
     mine: SmallHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With them the restored lake would be verified, and not used."""
-    for name, value in (
-        ("CHURN_HOME", mine.settings.home),
-        ("CHURN_BUSINESS", mine.settings.business),
-        ("CHURN_LAKE", str(tmp_path / "lake")),
-        ("CHURN_BACKUP_REPOSITORY", str(mine.repository)),
-        ("CHURN_BACKUP_PASSWORD", PASSWORD),
-    ):
+    for name, value in {**mine.variables(), "CHURN_LAKE": str(tmp_path / "lake")}.items():
         monkeypatch.setenv(name, value)
     done = CliRunner().invoke(cli, ["restore", "--to", str(tmp_path / "back"), "--only", "config"])
     assert done.exit_code == 0 and "To use it, unset CHURN_LAKE." in done.output, done.output

@@ -11,24 +11,17 @@ import pytest
 
 from churn_assets.backup.former import FOLDER, LAST, LOCK, PLACE
 from churn_assets.backup.restic import Repository
-from churn_assets_tests.backup.conftest import PASSWORD, SmallHome
+from churn_assets_tests.backup.conftest import SmallHome
 from churn_assets_tests.backup.killing import BACKUP, RESTORE
 
 pytestmark = pytest.mark.slow
 
 
 def test_a_killed_backup_or_restore_leaves_nothing_half(mine: SmallHome, tmp_path: Path) -> None:
-    environment = os.environ | {
-        "CHURN_HOME": mine.settings.home,
-        "CHURN_BUSINESS": mine.settings.business,
-        "CHURN_BACKUP_REPOSITORY": str(mine.repository),
-        "CHURN_BACKUP_PASSWORD": PASSWORD,
-        "CHURN_BACKUP_WAIT_MINUTES": "0",
-    }
     place = tmp_path / "place" / "home"
     done = subprocess.run(
         [sys.executable, "-m", "churn_assets_tests.backup.killing", str(place)],
-        env=environment,
+        env=os.environ | mine.variables(),
         capture_output=True,
         text=True,
         check=False,

@@ -12,7 +12,14 @@ from churn_assets.backup import databases
 from churn_assets.backup.assets import COMPLETE
 from churn_assets.backup.drills.run import run_drill
 from churn_assets.backup.manifest import DAGSTER_DUMP, MLFLOW_DUMP
-from churn_assets.backup.postgresql import NotDumped, dagster_address, mlflow_address, rows_of, table_of
+from churn_assets.backup.postgresql import (
+    NotDumped,
+    dagster_address,
+    dump_all,
+    mlflow_address,
+    rows_of,
+    table_of,
+)
 from churn_assets.backup.proving import prove
 from churn_assets.backup.records import NOT_VERIFIED
 from churn_assets.backup.restoring import restore
@@ -135,6 +142,10 @@ def test_without_the_programs_the_remedy_is_told(tmp_path: Path, monkeypatch: py
             "run_storage: {module: dagster_postgres, config: {postgres_db: {username: u, hostname: h, db_name: d}}}",
             ("postgresql://u@h:5432/d", None),
         ),
+        (
+            "storage: {postgres: {postgres_db: {username: u, password: p, hostname: h, db_name: d, params: {a: b}}}}",
+            ("postgresql://u@h:5432/d?a=b", "p"),
+        ),
     ],
 )
 def test_dagster_yaml_says_where_dagster_keeps_its_records(
@@ -145,6 +156,41 @@ def test_dagster_yaml_says_where_dagster_keeps_its_records(
     (tmp_path / "dagster/dagster.yaml").write_text(content)
     address = dagster_address(tmp_path)
     assert (address and (address.uri, address.password)) == found
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql://u:hunter2@h/d?sslmode=require",
+        "postgresql+psycopg2://u@h/d?password=hunter2&sslmode=require",
+        "postgresql://u:former@h/d?password=first&password=hunter2&sslmode=require",
+    ],
+)
+def test_no_client_has_a_password_among_its_arguments(
+    tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody on the machine sees them, as in `ps`."""
+    seen = tmp_path / "seen"
+    for name in ("pg_dump", "psql"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho "$@ / $PGPASSWORD" >> {seen}\n')
+        program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_PG", uri)
+    (tmp_path / "dagster").mkdir()
+    (tmp_path / "dagster/dagster.yaml").write_text("storage: {postgres: {postgres_url: {env: DAGSTER_PG}}}")
+    settings = Settings(home=str(tmp_path), tracking_uri=uri)
+    assert not dump_all(settings, tmp_path / "copy")
+    assert databases.running(tmp_path) == {}
+    told = [line.rpartition(" / ") for line in seen.read_text().splitlines()]
+    assert [password for _, _, password in told] == ["hunter2"] * 3
+    assert not [arguments for arguments, _, _ in told if "hunter2" in arguments or "former" in arguments]
+    assert all("postgresql://u@h/d?sslmode=require" in arguments for arguments, _, _ in told)
+
+
+def test_a_secret_that_clients_take_as_an_argument_only_is_not_passed() -> None:
+    with pytest.raises(NotDumped, match="has sslpassword, which others on this machine would see"):
+        mlflow_address(Settings(tracking_uri="postgresql://u@h/d?sslkey=k&sslpassword=hunter2"))
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,34 @@ def test_a_vacuum_while_the_copy_is_made_costs_only_another_look(
     assert not done.manifest.unsettled  # the copy was made again, as the table had moved on
 
 
+@pytest.mark.parametrize("times", [1, staging.ATTEMPTS])
+def test_a_file_that_goes_away_while_it_is_copied_costs_only_another_look(
+    mine: SmallHome, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Whoever delivers replaces it; where that never ends, a sentence says so, and the next backup is good."""
+    [landed] = Path(mine.settings.landing_uri).rglob("*.csv")
+    stage_file, looks = staging._stage_file, []
+
+    def vanishes(file: Path, *rest: object) -> None:
+        aside = file.with_suffix(".aside")
+        if file == landed and len(looks) < times:
+            looks.append(file.rename(aside))
+        try:
+            stage_file(file, *rest)  # type: ignore[arg-type]
+        finally:
+            if aside.exists():
+                aside.rename(file)
+
+    monkeypatch.setattr(staging, "_stage_file", vanishes)
+    if times == staging.ATTEMPTS:
+        with pytest.raises(BackupError, match=r"part-1\.csv went away .*, 3 times\. Take the backup while"):
+            mine.back_up()
+        assert not (mine.home / FOLDER / STAGE).exists()
+        assert len(Repository(mine.settings).snapshots()) == 1
+    held = mine.back_up().manifest.files
+    assert str(landed.relative_to(mine.home)) in held and len(looks) == times
+
+
 def test_a_table_that_lost_a_file_for_good_stops_the_backup(mine: SmallHome) -> None:
     folder = Path(mine.house.uri(tables.MODEL_PERFORMANCE))
     (folder / pinned.data_files(folder, 1)[0]).unlink()

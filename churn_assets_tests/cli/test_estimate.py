@@ -36,6 +36,13 @@ def test_a_time_that_was_not_measured_is_not_told(tmp_path: Path) -> None:
     assert "about 1" not in told and "only measured for telecom" in told
 
 
+def test_a_time_of_extracts_that_are_there_is_not_told(tmp_path: Path) -> None:
+    """Nobody knows yet how many customers they have."""
+    (tmp_path / "landing" / "customers").mkdir(parents=True)
+    told = _plan(tmp_path, 5000, 18)
+    assert "about 5" not in told and "Together" not in told and "depends on these extracts" in told
+
+
 def test_the_times_grow_with_the_world_and_with_the_slowness_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,7 @@ def test_personal_stores_are_the_personal_tables_and_what_holds_rows(telecom: Bu
     tables = {path for path in personal if path.startswith("lake/")}
     assert personal - tables == {
         "landing",
+        "landing/*/extract_date=*/*.part",
         "exports",
         "truth",
         "coming",

@@ -1,12 +1,17 @@
 """A broker of Kafka on this machine: what it holds outlives a kill, and what hinders it is told."""
 
+import os
 import signal
 import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.local_servers import kafka_broker
 from churn_assets.local_servers.kafka_broker import BrokerError, KafkaBroker
 from churn_assets.settings import Settings
@@ -74,3 +79,55 @@ def test_a_broker_that_is_interrupted_while_it_starts_is_ended(
     with pytest.raises(KeyboardInterrupt):
         KafkaBroker(tmp_path, Settings()).start()
     assert [process.poll() for process in started] == [-signal.SIGKILL]
+
+
+STARTS_AND_WAITS = """
+import sys, time
+from pathlib import Path
+from types import SimpleNamespace
+from churn_assets.local_servers import kafka_broker
+from churn_assets.settings import Settings
+
+folder = Path(sys.argv[1])
+kafka_broker.why_not = lambda: None
+kafka_broker.verified_jars = lambda *_: []
+kafka_broker.find_java = lambda: SimpleNamespace(home=folder)
+kafka_broker.KafkaBroker._answers = lambda _: True
+broker = kafka_broker.KafkaBroker(folder, Settings()).start()
+print(broker._process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_broker_does_not_outlive_the_process_that_started_it(tmp_path: Path) -> None:
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\nexec sleep 600\n")
+    java.chmod(0o755)
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTS_AND_WAITS, str(tmp_path)],
+        env=module_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        broker = int(parent.stdout.readline())
+        os.kill(broker, 0)
+        parent.kill()
+    try:
+        end = time.monotonic() + 20
+        while _runs(broker) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not _runs(broker)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(broker, signal.SIGKILL)
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there and no zombie: nobody may wait for it in a container."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"

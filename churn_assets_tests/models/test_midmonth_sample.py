@@ -95,4 +95,5 @@ def test_the_training_says_from_how_many_days_it_learned(lake: Lake) -> None:
     metadata = event.asset_materialization.metadata
     assert metadata["as_of days between cohorts"].value == 4
     [row] = lake.lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
+    assert "| 2025-10-10 |" in metadata["days of the month"].value
     assert row["rows"] == (4 + 4) * CUSTOMERS and row["learned_until"] == date(2025, 7, 31)

@@ -22,6 +22,13 @@ STORES = (
         backup=True,
         setting="CHURN_LANDING",
     ),
+    of_a_moment(
+        "landing/*/extract_date=*/*.part",
+        "file",
+        "An extract that is still being written; nothing reads it.",
+        personal=True,
+        setting="CHURN_LANDING",
+    ),
     Store(
         "sources_business",
         "configuration",

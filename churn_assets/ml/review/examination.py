@@ -51,6 +51,7 @@ class Examination:
     Attributes:
         quality: of the test cohort; None if it has no metrics.
         cohorts: as_of date -> metrics of the validation cohorts and the test cohort.
+        days: as_of date -> metrics of the test cohort and of later days between month ends; empty without such days.
         segments: kind of customer -> metrics on the test cohort: tenure bands, value tiers.
         groups: of the protected attributes, on the test cohort.
         leaks: results of the checks for leaks.
@@ -60,6 +61,7 @@ class Examination:
 
     quality: Quality | None
     cohorts: dict[str, Metrics]
+    days: dict[str, Metrics]
     segments: dict[str, Metrics]
     groups: tuple[Group, ...]
     leaks: LeakReport
@@ -69,7 +71,7 @@ class Examination:
     def metrics(self) -> dict[str, float]:
         """Returns flat name -> number for MLflow."""
         found = {f"test.{name}": value for name, value in self.figures().items()}
-        for kind, parts in (("cohort", self.cohorts), ("segment", self.segments)):
+        for kind, parts in (("cohort", self.cohorts), ("day", self.days), ("segment", self.segments)):
             for name, metrics in parts.items():
                 if metrics.auc is not None and metrics.auc_low is not None and metrics.auc_high is not None:
                     at = f"{kind}.{name.replace(' ', '_')}"
@@ -98,11 +100,17 @@ def pictures(result: TrainingResult, found: Examination, words: Mapping[str, str
     return {name: as_png(figure) for name, figure in figures.items()}
 
 
-def examine(result: TrainingResult, frame: pd.DataFrame, settings: ExaminationSettings) -> Examination:
+def examine(
+    result: TrainingResult,
+    frame: pd.DataFrame,
+    settings: ExaminationSettings,
+    between: pd.DataFrame | None = None,
+) -> Examination:
     """Examine a finished training.
 
     Args:
         frame: the training frame; see `train`. It also has the columns of `settings.value` and `settings.protected`.
+        between: labelled snapshots as of days between month ends that judge the model (`Split.judging`); None: none.
     """
     tested = _tested(result, frame)
     importance = importance_intervals(result.contributions, settings.seed)
@@ -115,6 +123,7 @@ def examine(result: TrainingResult, frame: pd.DataFrame, settings: ExaminationSe
     return Examination(
         quality=_quality(result, tested, settings),
         cohorts=by_cohort(result.judged, settings.capacity, settings.minimum_positives),
+        days=_days(result, between, settings),
         segments=_segments(result, tested, settings),
         groups=fairness(tested, settings.protected, settings.capacity, settings.minimum_positives),
         leaks=leaks,
@@ -128,6 +137,18 @@ def _tested(result: TrainingResult, frame: pd.DataFrame) -> pd.DataFrame:
     scores = result.judged[["customer_key", "as_of_date", "raw", "probability"]]
     rows = frame[result.tested_in(frame)]
     return rows.merge(scores, on=["customer_key", "as_of_date"], validate="one_to_one")
+
+
+def _days(
+    result: TrainingResult, between: pd.DataFrame | None, settings: ExaminationSettings
+) -> dict[str, Metrics]:
+    """Metrics of the test cohort and of the later days between month ends; empty without such days."""
+    if between is None:
+        return {}
+    scores = result.model.score(between)[["raw", "probability"]].to_numpy()
+    rows = between[["customer_key", "as_of_date", "label"]].assign(raw=scores[:, 0], probability=scores[:, 1])
+    found = by_cohort(rows, settings.capacity, settings.minimum_positives)
+    return {str(result.split.test): result.test} | found
 
 
 def _quality(result: TrainingResult, tested: pd.DataFrame, settings: ExaminationSettings) -> Quality | None:

@@ -97,7 +97,7 @@ def _document(result: TrainingResult, found: Examination, facts: CardFacts) -> D
         Chapter("Training data", _data(result, facts)),
         Chapter("How good it is", how_good(result, found)),
         Chapter("What a campaign earns", what_it_earns(found, facts.business)),
-        Chapter("Months and kinds of customers", everywhere(found)),
+        Chapter("Months and kinds of customers", everywhere(result, found)),
         Chapter("Fairness", fair(found, facts.business)),
         Chapter("What moves the scores", drivers(found, facts.words)),
         found.leaks.chapter(),

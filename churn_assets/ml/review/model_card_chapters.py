@@ -114,15 +114,41 @@ def what_it_earns(found: Examination, business: BusinessFile) -> list[Block]:
     return blocks
 
 
-def everywhere(found: Examination) -> list[Block]:
-    """Metrics by month end and by kind of customer."""
+def everywhere(result: TrainingResult, found: Examination) -> list[Block]:
+    """Metrics by month end, by day of the month and by kind of customer."""
     head = ("", "customers", "churners", "ROC-AUC", "95 %")
     return [
         "By month end. The earlier months also chose the model, so their figures are slightly too good:",
         Grid(head, [_slice(name, m) for name, m in found.cohorts.items()]),
+        *_by_day(result, found, head),
         "By kind of customer, in the test cohort:",
         Grid(head, [_slice(name, m) for name, m in found.segments.items()]),
     ]
+
+
+def _by_day(result: TrainingResult, found: Examination, head: tuple[str, ...]) -> list[Block]:
+    """AUC and calibration by day of the month, where the model learned from other days than month ends, too."""
+    if not (found.days or result.split.learned_midmonth):
+        return []
+    if not found.days:
+        return [
+            "By day of the month: outcomes of days later than all that the model learned from are not settled."
+        ]
+    rows = [(*_slice(name, m), *calibration_cells(m)) for name, m in found.days.items()]
+    return [
+        (
+            "By day of the month: the test cohort, and later days between month ends. A calibration slope of 1 and an "
+            "intercept of 0 are right; below 0, risks are overstated:"
+        ),
+        Grid((*head, "calibration slope", "intercept"), rows),
+    ]
+
+
+def calibration_cells(m: Metrics) -> tuple[str, str]:
+    """Slope and intercept of the calibration for a table; blank if unknown."""
+    if m.calibration_slope is None or m.calibration_intercept is None:
+        return "", ""
+    return f"{m.calibration_slope:.2f}", f"{m.calibration_intercept:+.2f}"
 
 
 def _slice(name: str, m: Metrics) -> tuple[str, ...]:

@@ -73,6 +73,14 @@ class Split:
         """The days of `learned` that are no cohorts."""
         return tuple(day for day in self.learned if day not in self.train)
 
+    def judging(self, days: Iterable[date]) -> list[date]:
+        """Returns those of these as_of dates, ascending, that judge the model of this split out of time.
+
+        They are later than the test cohort, and than all outcomes that it learned from.
+        """
+        known = max(self.learned) + self.horizon
+        return sorted(day for day in days if day > self.test and day >= known)
+
     def with_midmonth(self, days: Iterable[date]) -> "Split":
         """Returns the split with those of these as_of dates that a training by it can learn from."""
         able = replace(self, midmonth=tuple(days)).refitted().learned_midmonth

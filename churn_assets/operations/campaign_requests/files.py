@@ -11,7 +11,8 @@ from typing import Any, Literal, get_args
 from churn_assets.durable import replace_file
 from churn_assets.operations.audit.chain import record
 from churn_assets.operations.audit.entry import Act
-from churn_assets.settings import ROLES, Role, Settings
+from churn_assets.service_settings import ROLES, Role
+from churn_assets.settings import Settings
 
 FOLDER = "campaign_requests"
 REQUEST_ID = re.compile(r"[0-9a-f]{16}")

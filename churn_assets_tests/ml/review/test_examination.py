@@ -1,12 +1,14 @@
 """What is found about a finished training, on synthetic snapshots whose truth is known."""
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from churn_assets.contracts.segments import ValueTiers
 from churn_assets.ml.metrics.classification import auc_interval
-from churn_assets.ml.review.examination import Examination, ExaminationSettings, examine
+from churn_assets.ml.review.examination import Examination, ExaminationSettings, _days, examine
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import recent_split
@@ -48,6 +50,17 @@ def test_every_judged_cohort_has_its_own_auc(found: Examination, result: Trainin
     assert list(found.cohorts) == [str(day) for day in (*SPLIT.validation, SPLIT.test)]
     assert found.cohorts[str(SPLIT.test)] == result.test
     assert f"cohort.{SPLIT.test}.auc" in found.metrics()
+
+
+def test_later_days_are_judged_beside_the_test_cohort(frame: pd.DataFrame, result: TrainingResult) -> None:
+    """Here they are the same rows under another date, so their figures are the same."""
+    assert _days(result, None, QUESTIONS) == {}
+    later = SPLIT.test + timedelta(days=10)
+    between = frame[frame["as_of_date"] == SPLIT.test].assign(as_of_date=later)
+    found = _days(result, between, QUESTIONS)
+    assert list(found) == [str(SPLIT.test), str(later)]
+    assert found[str(later)].auc == pytest.approx(result.test.auc)
+    assert found[str(later)].calibration_slope == pytest.approx(result.test.calibration_slope)
 
 
 def test_value_tiers_are_thirds_of_the_test_cohort(

@@ -142,6 +142,17 @@ def test_days_between_cohorts_train_as_soon_as_their_outcome_is_known() -> None:
     assert split.as_dict()["train"] == [str(day) for day in split.train]
 
 
+def test_only_days_later_than_all_that_was_learned_judge() -> None:
+    split = temporal_split(month_ends((2025, 6), 11), 7, 30).refitted()
+    last, day = max(split.learned), timedelta(days=1)
+    later = [split.test + day, split.test + 20 * day]
+    assert last + split.horizon <= split.test
+    assert split.judging([*later, split.test, split.test - day]) == later
+    crosswise = recent_split(month_ends((2025, 6), 4), 7, 30)
+    over = crosswise.test + crosswise.horizon
+    assert crosswise.judging([crosswise.test + day, over]) == [over]
+
+
 def test_a_training_without_such_days_says_nothing_of_them() -> None:
     split = temporal_split(month_ends((2025, 6), 11), 7, 30)
     assert split.with_midmonth([]) == split
