@@ -27,6 +27,10 @@ from churn_assets_tests.lakes import business_copy, edit_yaml, small_business, t
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+pytestmark = pytest.mark.one_engine(
+    reason="other cases of the same frames; the parity test compares the rates"
+)
+
 UNTIL = date(2025, 4, 30)
 MONTHS = ["2025-02", "2025-03"]
 SETTLED = {"2025-02": date(2025, 3, 7), "2025-03": date(2025, 4, 7)}
@@ -104,6 +108,7 @@ def example(spark: "SparkSession", business: Business) -> dict[Group, GroupFlows
     return _movements(_frames(spark, business, subscriptions=EXAMPLE, customers=people), business)
 
 
+@pytest.mark.both_engines
 def test_the_example_of_the_page_comes_out(example: dict[Group, GroupFlows]) -> None:
     """h came and left inside February; the second subscription of i follows within the pause of a renewal."""
     row = _rates(example, "2025-02")
@@ -132,6 +137,7 @@ def test_the_example_of_the_page_comes_out(example: dict[Group, GroupFlows]) -> 
     assert row["net_revenue_retention"] == 55 / 70
 
 
+@pytest.mark.both_engines
 def test_the_groups_of_the_example_tell_who_moved(example: dict[Group, GroupFlows]) -> None:
     basic, plus = (_rates(example, "2025-02", "plan", plan) for plan in ("basic", "plus"))
     assert _shown(basic, "customers") == {
@@ -158,6 +164,7 @@ def test_the_groups_of_the_example_tell_who_moved(example: dict[Group, GroupFlow
     }
 
 
+@pytest.mark.both_engines
 def test_a_month_starts_with_the_end_of_the_one_before(example: dict[Group, GroupFlows]) -> None:
     february, march = (_rates(example, month) for month in MONTHS)
     assert (march["customers_start"], march["revenue_start"]) == (5, 85)
@@ -165,6 +172,7 @@ def test_a_month_starts_with_the_end_of_the_one_before(example: dict[Group, Grou
     assert march["net_revenue_retention"] == 1
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize(
     ("late", "counts"),
     [
@@ -268,6 +276,7 @@ def test_whoever_disappears_is_unknown_or_lost_as_declared(
     assert _shown(row, "customers") == {"start": 2, flow: 1, "end": 1}
 
 
+@pytest.mark.both_engines
 def test_merged_customers_are_one_and_a_merge_into_nobody_is_unknown(
     spark: "SparkSession", tmp_path: Path
 ) -> None:
@@ -291,6 +300,7 @@ def test_merged_customers_are_one_and_a_merge_into_nobody_is_unknown(
     assert row["revenue_start"] == 30, "the survivor has the subscriptions of both"
 
 
+@pytest.mark.both_engines
 def test_by_inactivity_a_customer_is_lost_when_the_outcome_window_is_over(
     spark: "SparkSession", tmp_path: Path
 ) -> None:
@@ -379,6 +389,7 @@ def test_an_amount_that_does_not_count_as_revenue_may_be_unknown(spark: "SparkSe
     ]
 
 
+@pytest.mark.both_engines
 def test_the_triangle_counts_who_joined_and_who_is_still_there(
     spark: "SparkSession", business: Business
 ) -> None:
@@ -407,6 +418,7 @@ def test_the_triangle_counts_who_joined_and_who_is_still_there(
         judge_cohorts([rows[0] | {"unknown": 2}])
 
 
+@pytest.mark.both_engines
 def test_the_triangle_compares_the_revenue_of_those_who_were_known_when_they_joined(
     spark: "SparkSession", business: Business
 ) -> None:
