@@ -46,9 +46,9 @@ announce:
 	  echo "1/2 install the packages into $(VENV), once: two to five minutes for 0.8 GB of downloads, 2 GB on disk;"; \
 	  echo "2/2 run the demo: about 2 minutes on two cores; it says how long each part takes here."; }
 
-# Three processes on two cores: tests wait for the servers, daemons and commands that they start.
+# Four processes on two cores: tests wait for the servers, daemons and commands that they start.
 test: $(VENV)/.tensorflow  ## run the tests; ARGS="-m 'not slow'" for the quick ones
-	@$(BIN)/python -m pytest -n 3 $(IN_GROUPS) $(ARGS)
+	@$(BIN)/python -m pytest -n 4 $(IN_GROUPS) $(ARGS)
 
 test-spark: $(VENV)/.stamp jars  ## run the tests that depend on the engine, and those about Spark, on Spark in place of Sail
 	@CHURN_ENGINE=spark $(BIN)/python -m pytest -n 2 $(IN_GROUPS) $(ARGS)
@@ -57,10 +57,10 @@ test-python: $(VENV)/.stamp  ## run the quick tests that depend on Python, as CI
 	@$(BIN)/python -m pytest -n 2 $(IN_GROUPS) -m 'not slow and not tables and not one_python' $(ARGS)
 
 # empulse is AGPL: asked from a process and an environment of its own, and nobody's dependency.
-oracle: $(VENV)/.stamp  ## compare campaign profits (EMPC) with another implementation, in an environment of its own
+oracle: $(VENV)/.stamp  ## compare campaign profits (EMPC) and effects of offers with other implementations, in an environment of its own
 	@test -x .venv-oracle/bin/python || $(BIN)/python -m venv .venv-oracle
-	@.venv-oracle/bin/python .ci/install.py empulse==0.13.1
-	@ORACLE_PYTHON="$(CURDIR)/.venv-oracle/bin/python" $(BIN)/python -m pytest churn_assets_tests/ml/metrics/test_profit.py $(ARGS)
+	@.venv-oracle/bin/python .ci/install.py empulse==0.13.1 econml==0.17.0 scikit-uplift==0.5.1
+	@ORACLE_PYTHON="$(CURDIR)/.venv-oracle/bin/python" $(BIN)/python -m pytest churn_assets_tests/ml/metrics/test_profit.py churn_assets_tests/ml/uplift/test_oracles.py $(ARGS)
 
 lint: $(VENV)/.stamp  ## check style, format and types
 	@$(BIN)/ruff check .

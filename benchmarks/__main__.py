@@ -9,7 +9,8 @@ model on one machine and on Spark), `days` (models by day of the month), `today`
 `campaigns` (our plans against others in worlds whose truth is known, and their measurement against it), `uplift`
 (effects by customer in such worlds),
 `ten` (ten times the customers), `log` (a record of the log), `loop` (retraining over many simulated worlds), `api` (the
-HTTP service), `app` (the page of the retention team), `backup` (a first backup, that of the next night, a restore).
+HTTP service), `app` (the page of the retention team), `backup` (a first backup, that of the next night, a restore),
+`live` (seconds from event to alert).
 """
 
 import json
@@ -33,6 +34,7 @@ from benchmarks.campaigns import SEEDS as SEEDS_OF_CAMPAIGNS
 from benchmarks.cdnow import CDNOW, within_the_test_cohort
 from benchmarks.cost import Cost, churn_assets, measure
 from benchmarks.days import JUDGED, MONTH_END
+from benchmarks.live import PROMISED as PROMISED_OF_LIVE
 from benchmarks.log import PROMISED as PROMISED_OF_A_RECORD
 from benchmarks.log import microseconds
 from benchmarks.loop import worlds
@@ -54,6 +56,7 @@ LEARNED = 200_000
 PROMISED_OF_A_DAY = "at most 12 CPU s are wanted"
 PROMISED_OF_A_BACKUP = {"first": "at most 20 s", "next": "at most 6 s", "restore": "at most 60 s"}
 WORLDS_OF_DAYS = 7, 11
+MONTHS_OF_LIVE = 12  # of which trainings need six before the first cohort
 PAGE_CUSTOMERS = 50_000, 1_000_000
 
 
@@ -337,6 +340,18 @@ def backup(bench: Bench) -> None:
     bench.note("restore, all verified", cost, PROMISED_OF_A_BACKUP["restore"])
 
 
+def live(bench: Bench) -> None:
+    """Measures `churn-assets live` with events at constant rates, in a home that has lived through one morning."""
+    folder, home = bench.folder / "live", bench.home("live home")
+    folder.mkdir()
+    words = ("--customers", str(bench.customers), "--months", str(MONTHS_OF_LIVE), "--days", "1")
+    cost = churn_assets("demo", *words, CHURN_HOME=home)
+    bench.note(f"demo, {bench.customers:,} customers x {MONTHS_OF_LIVE} months and a day", cost)
+    cost = measure(sys.executable, "-m", "benchmarks.live", str(folder), CHURN_HOME=home)
+    bench.note("live", cost, f"both processes; {PROMISED_OF_LIVE['memory']}")
+    bench.notes(folder / "live.json")
+
+
 PARTS: dict[str, Callable[[Bench], None]] = {
     "demo": demo,
     "definitions": definitions,
@@ -357,6 +372,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "campaigns": campaigns,
     "uplift": uplift,
     "backup": backup,
+    "live": live,
     "ten": ten,
     "log": log,
     "loop": loop,

@@ -150,10 +150,11 @@ def _trial(part: pd.DataFrame, transformation: Transformation, effect: OfferEffe
 def _judge(
     offer: OfferLine, part: pd.DataFrame, transformation: Transformation, effect: OfferEffect, seed: int
 ) -> JudgedOffer:
-    def constant_by(rows: NDArray[np.bool_]) -> Floats:
-        return part["risk"].to_numpy() * effect_of(offer, _contacts(part[rows])).prevented
+    def as_told_by(rows: NDArray[np.bool_]) -> RandomisedContacts:
+        known = part[rows]
+        return _trial(part, Transformation.fit(known, list(FEATURES)), effect_of(offer, _contacts(known)))
 
-    return judged_offer(_trial(part, transformation, effect), constant_by, seed)
+    return judged_offer(_trial(part, transformation, effect), as_told_by, seed)
 
 
 def _judged(judged: JudgedOffer) -> World:

@@ -42,7 +42,15 @@ STEP_ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
 
 
 class RunError(RuntimeError):
-    """A Dagster run failed. The message is that of the failed step, with the id of the run."""
+    """A Dagster run failed. The message is that of the failed step, with the id of the run.
+
+    Attributes:
+        done: what its steps did, those that succeeded included; None if it did not run in this process.
+    """
+
+    def __init__(self, message: str, done: "ExecuteInProcessResult | None" = None) -> None:
+        super().__init__(message)
+        self.done = done
 
 
 class MonthsError(ValueError):
@@ -251,5 +259,6 @@ def _run(
         if crash:
             raise crash[0]
         if not done[0].success:
-            raise RunError(f"{_failures(done[0])}\n(Dagster run {run_id}; `make ui` shows the whole run)")
+            told = f"{_failures(done[0])}\n(Dagster run {run_id}; `make ui` shows the whole run)"
+            raise RunError(told, done[0])
     return done[0]

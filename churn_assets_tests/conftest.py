@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from churn_assets.local_servers.kafka_broker import KafkaBroker
 
+# jars, engine, and databases of one's own
+KEPT = ("CHURN_JARS", "CHURN_ENGINE", "CHURN_TEST_MONGODB", "CHURN_TEST_MYSQL")
 MAIN = sys.modules["__main__"]
 # costly fixtures of several modules -> the group of tests that shares them; tests of live scores need the broker, too
 SHARED = {"demo": "demo", "broker": "live", "morning": "live", "lost_and_found": "lost_and_found"}
@@ -38,9 +41,9 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Forget the settings of whoever runs the tests, but for the folder of the Delta jars and the engine."""
+    """Forget the settings of whoever runs the tests, but for those of KEPT."""
     for name in list(os.environ):
-        if name.startswith(("CHURN_", "DAGSTER_", "MLFLOW_")) and name not in ("CHURN_JARS", "CHURN_ENGINE"):
+        if name.startswith(("CHURN_", "DAGSTER_", "MLFLOW_")) and name not in KEPT:
             del os.environ[name]
     # in the background SIGINT is ignored: Dagster then ignores SIGTERM too, and with it what is started from here
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -147,18 +150,37 @@ def as_shipped(spark: "SparkSession") -> Iterator[None]:
 def broker(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[KafkaBroker]":
     """A broker of Kafka; a test that kills it starts it again."""
     from churn_assets.local_servers.kafka_broker import BrokerError, KafkaBroker, why_not
+    from churn_assets_tests.brokers import did_not_start, without_broker
 
     if reason := why_not():
-        pytest.skip(reason)
+        without_broker(reason)
     broker = KafkaBroker(tmp_path_factory.mktemp("kafka"), Settings())
     try:
         broker.start()
     except BrokerError as error:
-        if "No Kafka jars" not in str(error) or os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+        did_not_start(error)
     yield broker
     broker.stop()
+
+
+@pytest.fixture(scope="session")
+def mongodb() -> "Iterator[str]":
+    """The address of a database that speaks MongoDB's wire protocol; whoever uses a collection empties it first."""
+    from churn_assets.lakehouse.engine.jars import JarsError
+    from churn_assets.lakehouse.engine.java import JavaNotFoundError
+    from churn_assets_tests.sources.mongodb.wire_server import GIVEN, server
+
+    if GIVEN:
+        yield GIVEN
+        return
+    with ExitStack() as started:
+        try:
+            place = started.enter_context(server())
+        except (JavaNotFoundError, JarsError) as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+        yield place
 
 
 @pytest.fixture(scope="session")

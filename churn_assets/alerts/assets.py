@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from churn_assets.alerts.conditions import NoCondition
+from churn_assets.alerts.conditions import REMEDY, NoCondition
 from churn_assets.alerts.crm import push
 from churn_assets.alerts.delivery import note_deliveries, tell_alerts
 from churn_assets.alerts.from_the_page import take_in
@@ -178,8 +178,7 @@ def no_condition_fails() -> Iterator[None]:
     try:
         yield
     except NoCondition as error:
-        remedy = "Write a condition, such as `tickets_open_count_3m >= 3`, under alerts.rules of churn.yaml."
-        raise CheckFailed(CONDITIONS, str(error), remedy, {}) from None
+        raise CheckFailed(CONDITIONS, error.found, REMEDY, {}) from None
 
 
 def _told_days(instance: dg.DagsterInstance, lakehouse: Lakehouse) -> set[date]:

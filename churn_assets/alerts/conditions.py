@@ -10,8 +10,19 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-class NoCondition(ValueError):
-    """The SQL of a rule is neither true nor false; the message names the rule."""
+REMEDY = "Write a condition, such as `tickets_open_count_3m >= 3`, under alerts.rules of churn.yaml."
+
+
+class NoCondition(RuntimeError):
+    """The SQL of a rule is neither true nor false, or cannot be read; the message names the rule and the remedy.
+
+    Attributes:
+        found: what is wrong.
+    """
+
+    def __init__(self, found: str) -> None:
+        self.found = found
+        super().__init__(f"{found} {REMEDY}")
 
 
 def became_true(
@@ -30,17 +41,23 @@ def became_true(
         before: the last day to compare with.
 
     Raises:
-        NoCondition: the SQL of a rule gives another type than a truth value.
+        NoCondition: the SQL of a rule gives another type than a truth value, or the engine cannot read it.
     """
+    from pyspark.errors import AnalysisException, UnsupportedOperationException
     from pyspark.sql import functions as F
 
     asked = [rule for rule in rules if rule.sql is not None]
     if not asked:
         return {}
-    told = snapshots.select(
-        "customer_key", "as_of_date", *(F.expr(str(rule.sql)).alias(rule.name) for rule in asked)
-    )
-    kinds = {field.name: field.dataType.simpleString() for field in told.schema.fields}
+    try:
+        told = snapshots.select(
+            "customer_key", "as_of_date", *(F.expr(str(rule.sql)).alias(rule.name) for rule in asked)
+        )
+        kinds = {field.name: field.dataType.simpleString() for field in told.schema.fields}
+    except (AnalysisException, UnsupportedOperationException) as error:  # the second one: Sail
+        named = "; ".join(f"{rule.name}: {rule.sql}" for rule in asked)
+        said = str(error).splitlines()[0]
+        raise NoCondition(f"The engine cannot read the SQL of the rules ({named}): {said}.") from None
     if wrong := [rule for rule in asked if kinds[rule.name] != "boolean"]:
         named = "; ".join(f"{rule.name}: {rule.sql} gives {kinds[rule.name]}" for rule in wrong)
         raise NoCondition(f"The SQL of a rule must be true or false ({named}).")

@@ -41,3 +41,30 @@ class AlertPage(BaseModel):
     matching: int = Field(description="Alerts on all pages.")
     alerts: list[Alert]
     next: str | None = Field(description="`cursor` of the next page; null on the last.")
+
+
+class LiveScore(BaseModel):
+    """A customer who was scored within seconds of a new row."""
+
+    customer_key: str = Field(examples=[KEY])
+    scored_at: datetime
+    probability: float = Field(ge=0, le=1)
+    decile: int = Field(ge=1, le=10)
+    risk_tier: str
+    segment: str
+    action: str
+    reasons: list[str] = Field(description="Up to three reasons in words, the strongest first.")
+
+
+class LiveFindings(BaseModel):
+    """What is newer than the current scores of the release."""
+
+    release: str
+    current_as_of_date: date | None = Field(description="Day of the current scores; null without any.")
+    at: datetime | None = Field(
+        description="When the newest was found; null: nothing is newer than the release."
+    )
+    as_of_date: date | None = Field(description="The day that goes on.")
+    model_version: str | None
+    scores: list[LiveScore] = Field(description="The last 1,000 customers who were scored, the newest first.")
+    alerts: list[Alert] = Field(description="All alerts of the day, the most important first.")

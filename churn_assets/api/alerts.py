@@ -4,6 +4,7 @@ import base64
 from datetime import date
 from typing import Annotated, Any, Literal
 
+import anyio.to_thread
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,12 +13,14 @@ from pydantic_core import from_json, to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from churn_assets.api.alert_schemas import AlertPage
+from churn_assets.api.alert_schemas import AlertPage, LiveFindings
 from churn_assets.api.callers import Caller
 from churn_assets.api.local_copy import ALERTS
-from churn_assets.api.problems import ApiProblem, invalid, responses
+from churn_assets.api.problems import SOON, ApiProblem, invalid, responses
 from churn_assets.api.service import Needs, answer, service_of
 from churn_assets.ml.portable.scored import REASON_NAMES
+from churn_assets.serving.release.live import read_live
+from churn_assets.serving.release.manifest import ReleaseBroken
 
 router = APIRouter(tags=["alerts"])
 State = Literal["new", "delivered", "acknowledged", "suppressed"]
@@ -59,6 +62,28 @@ async def alerts(
             "matching": matching,
             "alerts": told,
             "next": _cursor(page[limit - 1]) if more else None,
+        }
+    )
+
+
+@router.get("/v1/live", responses=responses(LiveFindings), response_model=None)
+async def live(request: Request, _: Annotated[Caller, Depends(Needs("scores"))]) -> Response:
+    """Tell the scores and alerts that `churn-assets live` has found since the current scores of the release."""
+    service = service_of(request)
+    served, root = service.served, service.settings.releases_uri
+    try:
+        day = await anyio.to_thread.run_sync(read_live, root, served.current_as_of)
+    except (OSError, ReleaseBroken):
+        raise ApiProblem(503, "What was found live cannot be read now.", SOON) from None
+    return answer(
+        {
+            "release": served.name,
+            "current_as_of_date": served.current_as_of,
+            "at": day.at if day else None,
+            "as_of_date": day.as_of_date if day else None,
+            "model_version": day.model_version if day else None,
+            "scores": [_told(row) for row in day.scores] if day else [],
+            "alerts": [_told(row) for row in day.alerts] if day else [],
         }
     )
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from churn_assets.api import schemas
+from churn_assets.api import inference_schemas, schemas
 from churn_assets.api.callers import Caller
 from churn_assets.api.features import column_from
 from churn_assets.api.problems import ApiProblem, invalid, responses
@@ -33,7 +33,7 @@ Version = Annotated[str, Path(pattern="^[A-Za-z0-9._-]{1,64}$", examples=["1"])]
 Scores = Annotated[Caller, Depends(Needs("scores"))]
 
 
-@router.get("", responses=responses(schemas.ServerAnswer), response_model=None)
+@router.get("", responses=responses(inference_schemas.ServerAnswer), response_model=None)
 async def server(request: Request, _: Scores) -> Response:
     """Tell name and version of the server."""
     from importlib.metadata import version
@@ -41,7 +41,7 @@ async def server(request: Request, _: Scores) -> Response:
     return answer({"name": "churn_assets", "version": version("churn-assets"), "extensions": []})
 
 
-@router.get("/models/churn", responses=responses(schemas.ModelMetadata), response_model=None)
+@router.get("/models/churn", responses=responses(inference_schemas.ModelMetadata), response_model=None)
 async def metadata(request: Request, _: Scores) -> Response:
     """Tell the inputs and outputs of the model."""
     return answer(_metadata(service_of(request).served))
@@ -49,7 +49,7 @@ async def metadata(request: Request, _: Scores) -> Response:
 
 @router.get(
     "/models/churn/versions/{version}",
-    responses=responses(schemas.ModelMetadata, 404),
+    responses=responses(inference_schemas.ModelMetadata, 404),
     response_model=None,
 )
 async def metadata_of_version(version: Version, request: Request, _: Scores) -> Response:
@@ -57,7 +57,7 @@ async def metadata_of_version(version: Version, request: Request, _: Scores) -> 
     return answer(_metadata(_served(request, version)))
 
 
-@router.get("/models/churn/ready", responses=responses(schemas.ModelReady), response_model=None)
+@router.get("/models/churn/ready", responses=responses(inference_schemas.ModelReady), response_model=None)
 async def is_ready(request: Request, _: Scores) -> Response:
     """Tell whether the model can answer."""
     service_of(request).served  # noqa: B018 (503 without a release)
@@ -66,7 +66,7 @@ async def is_ready(request: Request, _: Scores) -> Response:
 
 @router.get(
     "/models/churn/versions/{version}/ready",
-    responses=responses(schemas.ModelReady, 404),
+    responses=responses(inference_schemas.ModelReady, 404),
     response_model=None,
 )
 async def is_version_ready(version: Version, request: Request, _: Scores) -> Response:
@@ -77,9 +77,9 @@ async def is_version_ready(version: Version, request: Request, _: Scores) -> Res
 
 @router.post(
     "/models/churn/infer",
-    responses=responses(schemas.InferAnswer),
+    responses=responses(inference_schemas.InferAnswer),
     response_model=None,
-    openapi_extra=schemas.body(schemas.InferRequest),
+    openapi_extra=schemas.body(inference_schemas.InferRequest),
 )
 async def infer(request: Request, _: Scores) -> Response:
     """Score the rows of the tensors."""
@@ -88,9 +88,9 @@ async def infer(request: Request, _: Scores) -> Response:
 
 @router.post(
     "/models/churn/versions/{version}/infer",
-    responses=responses(schemas.InferAnswer, 404),
+    responses=responses(inference_schemas.InferAnswer, 404),
     response_model=None,
-    openapi_extra=schemas.body(schemas.InferRequest),
+    openapi_extra=schemas.body(inference_schemas.InferRequest),
 )
 async def infer_version(version: Version, request: Request, _: Scores) -> Response:
     """Score the rows of the tensors by a version of the model."""

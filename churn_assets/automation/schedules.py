@@ -166,8 +166,8 @@ def extract_schedules(business: Business) -> list[dg.ScheduleDefinition]:
         execution_timezone="UTC",
         job_name=EXTRACT,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every evening at 23:15, asks the sources whose `frequency` says so, and all on the last day "
-        "of a month. The sensor ingests what they answer.",
+        description="Every evening at 23:15, asks the sources whose `frequency` says so, topics always, and all on the "
+        "last day of a month. The sensor ingests what they answer.",
     )
     def schedule(
         context: dg.ScheduleEvaluationContext, lakehouse: dg.ResourceParam[Lakehouse]

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -50,7 +50,8 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
       warn   rows or values would be lost or misread
       note   good to know
 
-    The exit code is 1 when something would stop a run. Delivered values appear on this terminal only.
+    The exit code is 1 when something would stop a run. Before the first `run extract` of a draft it judges the
+    declarations alone, and says what to run. Delivered values appear on this terminal only.
 
     \b
     Examples:
@@ -88,7 +89,7 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
         for preview in found:
             print_preview(preview, declared[preview.source], console)
         print_differences(differences, console)
-        print_verdict(found, mistakes, console)
+        print_verdict(found, mistakes, console, _not_asked_yet(found, scope, declared))
     if mistakes or any(preview.blocks for preview in found):
         sys.exit(1)
 
@@ -202,8 +203,26 @@ def print_differences(differences: "Sequence[Difference]", console: "Console") -
         console.print(f"{told(differences)}\n", markup=False, highlight=False, soft_wrap=True)
 
 
-def print_verdict(found: "Sequence[SourcePreview]", mistakes: str, console: "Console") -> None:
-    """Prints the mistakes of the declarations, and whether a run would go through."""
+def _not_asked_yet(
+    found: "Sequence[SourcePreview]", scope: "Scope", declared: "Mapping[str, Source]"
+) -> str | None:
+    """The command that asks the sources for the first time; None if there are extracts, or nobody to ask."""
+    from churn_assets.sources.preview.extracts import first_question
+
+    asked = [preview for preview in found if declared[preview.source].origin]
+    if scope.today is None or not asked or any(preview.days for preview in found):
+        return None
+    return first_question(scope.calendar, scope.today)
+
+
+def print_verdict(
+    found: "Sequence[SourcePreview]", mistakes: str, console: "Console", first_question: str | None = None
+) -> None:
+    """Prints the mistakes of the declarations, and whether a run would go through.
+
+    `first_question` is the command that asks the sources, if none has been asked yet: then only the declarations were
+    judged.
+    """
     if mistakes:
         console.print(mistakes, markup=False, highlight=False)
         console.print()
@@ -212,6 +231,14 @@ def print_verdict(found: "Sequence[SourcePreview]", mistakes: str, console: "Con
     if stops or mistakes:
         reasons = (["the declarations"] if mistakes else []) + stops
         console.print(f"A run would stop at: {', '.join(reasons)}.", style="bold red", highlight=False)
+    elif first_question:
+        console.print(
+            "The declarations have no mistakes. Nothing has been extracted yet, so no rows were looked at. Now run\n"
+            f"  {first_question}\nand this command again.",
+            style="green",
+            highlight=False,
+            soft_wrap=True,
+        )
     else:
         also = f" {counted(warned, 'warning is', 'warnings are')} worth a look." if warned else ""
         console.print(f"Nothing in the sample would stop a run.{also}", style="green", highlight=False)

@@ -71,6 +71,7 @@ def demo(
     console: Console,
     started: float,
     days: int = 0,
+    has_extracts: bool = False,
 ) -> None:
     """Simulates extracts if the landing zone is empty, runs every job for all months, and prints the summary.
 
@@ -85,10 +86,11 @@ def demo(
         console: for progress and summary.
         started: time.monotonic() at the start of the command.
         days: how many days of the last month to live through; 0: the whole month is history.
+        has_extracts: the landing zone was filled just now, and nothing needs to be said of it.
 
     Raises: see `make_world`.
     """
-    business = make_world(settings, customers, months, seed, console, days)
+    business = make_world(settings, customers, months, seed, console, days, has_extracts)
     last = last_ingest_month(business)
     console.print()
     if days:
@@ -101,7 +103,13 @@ def demo(
 
 
 def make_world(
-    settings: Settings, customers: int, months: int, seed: int, console: Console, days: int = 0
+    settings: Settings,
+    customers: int,
+    months: int,
+    seed: int,
+    console: Console,
+    days: int = 0,
+    has_extracts: bool = False,
 ) -> Business:
     """Does what `demo` does but for the summary; returns the business.
 
@@ -122,7 +130,8 @@ def make_world(
         }
         if customers * months <= SAME_ENGINE_AS_FOR_NONE:
             begun["engine"] = meanwhile.submit(start_session, settings)
-        _simulate_once(settings, business, customers, months, seed, console, daily=days > 0)
+        if not has_extracts:
+            _simulate_once(settings, business, customers, months, seed, console, daily=days > 0)
         with display_on(console, "start", len(begun)) as display:
             for name, future in begun.items():
                 display.go_on(name)

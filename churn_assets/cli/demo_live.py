@@ -23,6 +23,7 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
 from churn_assets.definitions import tracking_of
 from churn_assets.graph.partitions import last_ingest_month
+from churn_assets.lakehouse.engine.profiles import for_few_rows
 from churn_assets.lakehouse.engine.session import stop_session
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live.figures import LiveFigures, answering
@@ -67,7 +68,7 @@ def demo_live(settings: Settings, customers: int, months: int, seed: int, consol
     business = make_world(own, customers, months, seed, console, days=days.index(day))
     log.start(own)
     stop_session()  # what it keeps of the history is memory that a step does not need
-    lakehouse = Lakehouse(own)
+    lakehouse = Lakehouse(for_few_rows(own))
     steps = follow_day(lakehouse, business, tracking_of(own, business), day, SECONDS, console)
     console.print()
     for line in steps.told():

@@ -1,11 +1,11 @@
 """`churn-assets demo --sources`: the demo with sources that are asked, in place of files."""
 
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.graph.partitions import last_ingest_month
@@ -42,6 +42,7 @@ def with_sources(settings: Settings, customers: int, months: int, seed: int, con
     if landing.is_dir() and any(landing.iterdir()):
         if not folder.is_dir():
             raise SimulationError(f"{landing} holds files already. Set CHURN_HOME to an empty folder.")
+        console.print(f"Using the extracts in {landing} (remove the folder to ask again).", markup=False)
         return own
     if programs() is None:
         raise SimulationError(f"No PostgreSQL server is installed here (initdb and pg_ctl). {INSTALL}")
@@ -73,17 +74,26 @@ def with_sources(settings: Settings, customers: int, months: int, seed: int, con
         (landing / UNFINISHED).touch()
         shutil.copytree(Path(place, "landing"), landing, dirs_exist_ok=True)
         (landing / UNFINISHED).unlink()
-    _tell(asked, folder, console)
+    _tell(asked, console)
     return own
 
 
-def _tell(asked: DemoExtracts, folder: Path, console: Console) -> None:
+def _tell(asked: DemoExtracts, console: Console) -> None:
     console.print(
         f"{asked.extracts:,} extracts with {asked.rows:,} rows came from PostgreSQL (customers, subscriptions) and a "
         f"REST service (tickets, invoices; {asked.pages:,} pages); the other sources are files. Both servers are "
         "stopped.",
         highlight=False,
     )
+
+
+def tell_business(settings: Settings, console: Console) -> None:
+    """Says how to go on with the business of the demo, which is not the one that commands take by default."""
     console.print(
-        f"Their contracts: {escape(str(folder))}/contracts. Go on with CHURN_BUSINESS={escape(str(folder))}."
+        f"The contracts that ask are in {settings.business_path}/contracts. Before other commands on this home:\n"
+        f"  export CHURN_HOME={shlex.quote(str(settings.home_path))} "
+        f"CHURN_BUSINESS={shlex.quote(str(settings.business_path))}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
     )

@@ -134,6 +134,8 @@ def init(
             highlight=False,
         )
     _tell_next(found, folder, land, today, console)
+    if not land:
+        _tell_of_folders((first, *more), Path(settings.landing_uri), console)
 
 
 def _drafted(
@@ -222,3 +224,19 @@ def _tell_next(found: "BusinessDraft", folder: Path, landed: bool, today: date, 
     console.print("Review the files, then:", highlight=False)
     for line in lines:
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _tell_of_folders(given: tuple[str, ...], landing: Path, console: "Console") -> None:
+    """Says how the files of a folder are copied by themselves, where a folder outside of the landing zone was given."""
+    from churn_assets.drafting.given_address import is_address
+
+    folders = [Path(name).absolute() for name in given if not is_address(name) and Path(name).is_dir()]
+    others = [place for place in folders if not place.is_relative_to(landing.absolute())]
+    if others:
+        console.print(
+            "Do others go on to put files into this folder? Then draft with its address, and each evening what is new "
+            f"is copied: --from {' '.join(shlex.quote(place.as_uri()) for place in others)}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -72,10 +72,12 @@ def demo(customers: int, months: int, seed: int, days: int | None, sources: bool
             demo_live(settings, customers, months, seed, console)
             return
         if sources:
-            from churn_assets.cli.demo_sources import with_sources
+            from churn_assets.cli.demo_sources import tell_business, with_sources
 
             settings = with_sources(settings, customers, months, seed, console)
-        run_demo(settings, customers, months, seed, console, started, days or 0)
+        run_demo(settings, customers, months, seed, console, started, days or 0, has_extracts=sources)
+        if sources:
+            tell_business(settings, console)
     except SimulationError as error:
         raise click.UsageError(str(error)) from error
 
@@ -160,12 +162,13 @@ def simulate(
 def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
     """Run jobs, one after the other, for a range of months in this process; the UI shows the runs like any other.
 
-    JOB is one of extract, ingest, snapshot, train, score, monitor; extract asks sources that are databases. Several
-    share one Spark session:
+    JOB is one of extract, ingest, snapshot, train, score, monitor; extract asks the sources that are databases,
+    services, collections, topics and folders of others, and tells what its checks found. Several share one session:
 
     \b
       churn-assets run ingest snapshot score --from 2026-06
     """
+    from churn_assets.cli.extracted import print_extracts
     from churn_assets.months import month_range
     from churn_assets.runs import MonthsError, RunError, dagster_instance, require_months, run_job
 
@@ -177,18 +180,25 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
         require_months(settings, jobs, months)
     except MonthsError as error:
         raise click.UsageError(str(error)) from error
+    lost = False
     with dagster_instance(settings, console) as instance:
         for job in jobs:
             try:
-                run_job(instance, settings, job, months, console)
-            except RunError:
+                done = run_job(instance, settings, job, months, console)
+            except RunError as error:
                 if job == "ingest":
                     _tell_ingest(settings, months)
+                if job == "extract" and error.done is not None:
+                    print_extracts(error.done, console)
                 raise
             if job == "ingest":
                 _tell_ingest(settings, months)
+            if job == "extract":
+                lost = print_extracts(done, console)
     if "train" in jobs:
         _tell_trainings(settings, first, last or first)
+    if lost:  # the other jobs have run: what came is worth having
+        sys.exit(1)
 
 
 @click.command()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from churn_assets.cli.options import lakehouse_of_process, output
+from churn_assets.cli.options import output, settings_of_process
 
 if TYPE_CHECKING:
     from churn_assets.live.following import LiveStep
@@ -36,11 +36,13 @@ def live(host: str, port: int, once: bool) -> None:
 
     from churn_assets.contracts.loader import load_business
     from churn_assets.definitions import tracking_of
+    from churn_assets.lakehouse.engine.profiles import for_few_rows
+    from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.live.figures import LiveFigures, answering
     from churn_assets.live.following import Follower
     from churn_assets.operations.log import writing as log
 
-    lakehouse, console = lakehouse_of_process(), output()
+    lakehouse, console = Lakehouse(for_few_rows(settings_of_process())), output()
     settings = lakehouse.settings
     log.start(settings)
     business, figures = load_business(settings.business_path), LiveFigures()
@@ -71,6 +73,8 @@ def lines_of(step: "LiveStep") -> list[str]:
     named = ", ".join(f"{name} {count:,}" for name, count in found.items() if count)
     sources = f" ({named})" if named else ""
     refused = f", {step.arrived.refused} of them refused" if step.arrived.refused else ""
+    unknown = counted(step.arrived.strangers, "customer")
+    refused += f", {unknown} without a key" if step.arrived.strangers else ""
     unread = sum(len(taken.unread) for taken in step.arrived.by_source.values())
     refused += f", {counted(unread, 'file')} unread" if unread else ""
     first = (

@@ -1,6 +1,6 @@
 """All of churn.yaml: composes its sections and checks them against each other and against the sources."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -18,7 +18,7 @@ from churn_assets.contracts.daily import Daily
 from churn_assets.contracts.economics import Economics, check_economics
 from churn_assets.contracts.eligibility import Eligibility
 from churn_assets.contracts.feature import Feature, FeatureLine
-from churn_assets.contracts.features import read_features
+from churn_assets.contracts.features import Features, read_features
 from churn_assets.contracts.label import LabelRule
 from churn_assets.contracts.merges import Merges
 from churn_assets.contracts.monitoring import Monitoring, check_treated
@@ -196,11 +196,11 @@ def read_business(document: YamlDocument, sources: Sources) -> Business | None:
     check_alerts(top.at("alerts"), features, top.at("channels"), peek(Daily, top.at("daily")))
     if file is None:
         return None
-    written = (*(w for c in sources.contracts for w in written_in(c)), *_written(top, sources, features.all))
+    written = (*(w for c in sources.contracts for w in written_in(c)), *_written(top, sources, features))
     return Business(file, sources.all, marked(features.all, protected), written)
 
 
-def _written(top: Place, sources: Sources, features: Sequence[Feature]) -> Iterator[WrittenSql]:
+def _written(top: Place, sources: Sources, features: Features) -> Iterator[WrittenSql]:
     """The SQL of churn.yaml: conditions on rows of silver, and expressions and conditions over the snapshot."""
     conditions = [top.at("label"), *top.at("features").items(), *top.at("customer_months").items()]
     for place in conditions:
@@ -209,8 +209,7 @@ def _written(top: Place, sources: Sources, features: Sequence[Feature]) -> Itera
             yield from written_at(
                 place.at("where"), "expression", {c.name: c.spark_type for c in source.attributes}
             )
-    snapshot = {"tenure_days": "double"} | {feature.name: feature.spark_type for feature in features}
     for place in (*top.at("features").items(), *top.at("alerts", "rules").items()):
-        yield from written_at(place.at("sql"), "expression", snapshot)
+        yield from written_at(place.at("sql"), "expression", features.types)
     for place in top.at("offers").items():
-        yield from written_at(place.at("where"), "expression", snapshot)
+        yield from written_at(place.at("where"), "expression", features.types)

@@ -182,6 +182,10 @@ class KafkaProperties(CustomProperties):
         description="the consumer group under which the broker is told how far the topic was read; default: "
         "`churn-assets-` and the name of the source",
     )
+    deadLetters: str | None = Field(
+        None,
+        description="the topic that `churn-assets live` copies messages to that break the contract; default: none",
+    )
 
 
 class ColumnProperties(CustomProperties):

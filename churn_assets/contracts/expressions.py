@@ -68,6 +68,15 @@ def no_condition(sql: str) -> str | None:
     return None
 
 
+def may_give_a_value(sql: str) -> bool:
+    """Whether an expression that compares something may give another value than true or false.
+
+    Nothing but a function, parentheses or a CASE binds looser than a comparison, besides AND, OR and NOT.
+    """
+    plain = _LITERAL.sub("''", sql)
+    return "(" in plain or _CASE.search(plain) is not None
+
+
 def names_read(sql: str) -> list[str]:
     """Returns the names of the features that an expression reads."""
     return list(dict.fromkeys(_NAME.findall(_LITERAL.sub("''", sql))))

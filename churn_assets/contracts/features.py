@@ -35,6 +35,11 @@ class Features:
     names: Names
     drivers: Names
 
+    @property
+    def types(self) -> dict[str, str]:
+        """Type of each column of the snapshot that SQL may read, as Spark writes it."""
+        return {"tenure_days": "double"} | {feature.name: feature.spark_type for feature in self.all}
+
 
 @dataclass(frozen=True)
 class _ReadLine:

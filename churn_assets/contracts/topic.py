@@ -20,6 +20,7 @@ class SourceTopic:
         mechanism: how one logs in.
         user, password: variables of the environment as `${NAME}`; None without a login.
         authority: PEM file of the authorities that are trusted; None: those of the system.
+        dead_letters: the topic for messages that break their contract; None: they are in the quarantine alone.
         group: under which the broker is told how far the topic was read; None: `churn-assets-` and the source.
     """
 
@@ -31,6 +32,7 @@ class SourceTopic:
     password: str | None
     authority: str | None
     group: str | None
+    dead_letters: str | None = None
 
     kind = "kafka"
     cursor = None  # the position in each partition takes its place
@@ -59,6 +61,10 @@ def read_topic(place: Place) -> SourceTopic | None:
         )
     if own is None:
         return None
+    if own.deadLetters == own.topic:
+        property_place(here, "deadLetters").refuse(
+            "dead letters in the topic itself would be read again", "name another topic"
+        )
     logs_in = own.protection.startswith("sasl")
     for name, value in (("user", own.user), ("password", own.password)):
         if logs_in and value is None:
@@ -81,4 +87,5 @@ def read_topic(place: Place) -> SourceTopic | None:
         own.password,
         own.authority,
         own.group,
+        own.deadLetters,
     )

@@ -96,12 +96,10 @@ def _size(given: Mapping[str, str]) -> str | None:
 
 
 def _members(content: Any, above: str = "", depth: int = DEPTH) -> Iterator[tuple[str, Any]]:
-    """Path and value of each member; a name with a dot has no path."""
+    """Path and value of each member."""
     if not isinstance(content, dict):
         return
     for name, value in content.items():
-        if "." in name:
-            continue
         yield f"{above}{name}", value
         if depth > 1:
             yield from _members(value, f"{above}{name}.", depth - 1)

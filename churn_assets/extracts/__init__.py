@@ -2,5 +2,5 @@
 
 Bronze reads these files like those that others deliver; it does not know where they come from.
 
-May import: contracts, graph, lakehouse, sources.
+May import: contracts, graph, lakehouse, operations, sources.
 """

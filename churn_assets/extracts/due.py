@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 from churn_assets.contracts.source import Source
+from churn_assets.contracts.topic import SourceTopic
 from churn_assets.months import month_end, month_of
 from churn_assets.sources.live.records import Record
 
@@ -11,14 +12,15 @@ def is_due(source: Source, newest: Record | None, today: date) -> bool:
     """Whether a source is asked today: after the days of its `frequency`, and always on the last day of a month.
 
     So the cohort of a month end sees the whole month, even if somebody has asked that morning. A source that delivers
-    `once` is asked once.
+    `once` is asked once. A topic is read every evening: `live` may have landed some of the day and been stopped since,
+    and the topic deletes what nobody reads in time.
 
     Args:
         source: with an origin.
         newest: see `newest_record`.
         today: of UTC.
     """
-    if newest is None:
+    if newest is None or isinstance(source.origin, SourceTopic):
         return True
     if source.delivery == "once":
         return False

@@ -18,12 +18,13 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.months import month_end, month_of, month_start
 from churn_assets.settings import without_secrets
-from churn_assets.sources.folders.copying import CopiedFiles, copy_new
+from churn_assets.sources.folders.copying import SETTLED_SECONDS, CopiedFiles, copy_new
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.extract import origin_of
 
 UNCHANGED = "no_file_changed"
 DATES = "no_date_in_the_future"
+WHOLE_FILES = "no_file_is_growing"
 SHOWN = 20  # names in a check
 
 
@@ -40,6 +41,7 @@ def folder_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         reports={
             UNCHANGED: "No file has changed since it was copied; a changed one is a redelivery.",
             DATES: "No name tells a day that is still to come.",
+            WHOLE_FILES: "No file is still being written, so that all were copied.",
         },
         kinds=(origin.kind, source.format),
         owner=source.owner,
@@ -57,6 +59,7 @@ def folder_asset(business: Business, source: Source) -> dg.AssetsDefinition:
                 passed(ANSWERED, {"files copied": len(done.copied)}),
                 _unchanged(done),
                 _dates(done),
+                _whole(done),
             ],
         )
 
@@ -82,9 +85,10 @@ def _told(lakehouse: Lakehouse, source: Source, done: CopiedFiles) -> dict[str, 
         "dagster/uri": without_secrets(f"{lakehouse.settings.landing_uri}/{source.path}"),
         "bytes": sum(done.copied.values()),
         "seconds": round(done.seconds, 2),
+        "files copied": len(done.copied),
         "files": table_metadata(["file", "bytes"], sorted(done.copied.items())),
-        "files that are still being written": len(done.growing),
-        "files with other names": done.others,
+        "files with other names": len(done.others),
+        "some other names": ", ".join(done.others[:SHOWN]) or "-",
     }
 
 
@@ -105,3 +109,14 @@ def _dates(done: CopiedFiles) -> dg.AssetCheckResult:
     names = ", ".join(done.future[:SHOWN])
     found = f"Not copied, as their day is still to come: {names}. Is the pattern right, with day and month in order?"
     return warned(DATES, found, {"files": len(done.future)})
+
+
+def _whole(done: CopiedFiles) -> dg.AssetCheckResult:
+    if not done.growing:
+        return passed(WHOLE_FILES, {})
+    names = ", ".join(done.growing[:SHOWN])
+    found = (
+        f"Not copied, as they were written within the last {SETTLED_SECONDS:.0f} seconds or while they were read: "
+        f"{names}. The next extract copies them; if one is named each time, ask who writes it."
+    )
+    return warned(WHOLE_FILES, found, {"files": len(done.growing)})

@@ -8,6 +8,7 @@ import dagster as dg
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.extracts.checks import ANSWERED, AS_BEFORE, WHOLE, every_month, not_answered, same_columns
+from churn_assets.extracts.lost_messages import note_lost, told
 from churn_assets.graph.checks import passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.names import extracts_of
@@ -41,7 +42,7 @@ def topic_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         reports=AS_BEFORE
         | {
             ALL_OBJECTS: "Each message is a JSON object; others go to the quarantine.",
-            NONE_LOST: "The topic has kept each message until it was read.",
+            NONE_LOST: "The topic has kept each message until it was read, here or by `live` within the last day.",
         },
         kinds=("kafka", source.format),
         owner=source.owner,
@@ -71,9 +72,12 @@ def topic_asset(business: Business, source: Source) -> dg.AssetsDefinition:
 def _read(lakehouse: Lakehouse, source: Source, table: Table, run_id: str, month: str) -> TopicExtract:
     with lakehouse.alone_with(table), lakehouse.staging(table, run_id=run_id) as folder:
         try:
-            return extract_topic(source, lakehouse.settings.landing_uri, folder, datetime.now(UTC))
+            done = extract_topic(source, lakehouse.settings.landing_uri, folder, now := datetime.now(UTC))
         except ExtractError as error:
             raise not_answered([month], error) from None
+    if done.extract.record.lost:
+        note_lost(lakehouse, source, done.lost, done.extract.name, now, run_id)
+    return done
 
 
 def _told(lakehouse: Lakehouse, source: Source, done: TopicExtract | None) -> dict[str, Any]:
@@ -108,16 +112,14 @@ def _all_objects(done: TopicExtract | None) -> dg.AssetCheckResult:
 def _none_lost(source: Source, done: TopicExtract | None) -> dg.AssetCheckResult:
     if done is None or not done.lost:
         return passed(NONE_LOST, {})
-    lost = sum(done.lost.values())
-    found = (
-        f"The topic had deleted {lost:,} offsets before they were read. Have their events delivered as a file of "
-        f"{source.name}, give the topic a longer retention, and extract more often."
-    )
     rows = sorted(done.lost.items())
     return dg.AssetCheckResult(
         check_name=NONE_LOST,
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=found,
-        metadata={"lost": lost, "partitions": table_metadata(["partition", "lost offsets"], rows)},
+        description=told(source, done.lost),
+        metadata={
+            "lost": sum(done.lost.values()),
+            "partitions": table_metadata(["partition", "lost offsets"], rows),
+        },
     )

@@ -10,7 +10,7 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.feature import Feature
 from churn_assets.contracts.source import Source
 from churn_assets.features.cells import features_from_cells, monthly_cells, reach_months, terms_of
-from churn_assets.features.observed import Ends, hidden_ends, observed
+from churn_assets.features.observed import hidden_ends, observed
 from churn_assets.features.population import population
 from churn_assets.features.states import entity_features, spell_features
 from churn_assets.history.known_days import PassedExtracts, passed_until_now
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 NOTHING_HAPPENED_IS_ZERO = frozenset({"sum", "count", "count_ever"})
+ELIGIBLE = "excluded IS NULL"
+PART_KEY = ("customer_key", "as_of_index")
+BASE = (*PART_KEY, "as_of_date", "tenure_days", "known_index")
 
 
 @dataclass(frozen=True)
@@ -137,64 +140,112 @@ def customer_snapshots(
 
 def _snapshots_of(lakehouse: Lakehouse, business: Business, now: PassedExtracts, as_of: _Days) -> Snapshots:
     """`customer_snapshots` of days on which the same periods end."""
-    from pyspark.sql import functions as F
-
-    days, indexes, periods = as_of.days, as_of.indexes, as_of.periods
-    features = (*business.features, *(p.as_feature() for p in business.protected))
-    extracts = first_extracts(lakehouse)
-    hidden = hidden_ends(features, business, now, periods, indexes)
-    telling = [s for s in business.tells_who_is_gone if s.name in extracts]
-    entities = {s.name: _known(lakehouse, s, days[-1]) for s in telling}
-    merged = merges(entities, business, [(day, day) for day in days], periods)
-    labelled = _known(lakehouse, business.label_source, days[-1])
-    people = keep(population(labelled, business, indexes, entities, extracts, merged, periods))
-    frame = people.where("excluded IS NULL")
-    known: dict[str, list[Feature]] = {}
-    for feature in features:
-        if feature.source is not None and feature.name != "tenure_days":
-            known.setdefault(feature.source, []).append(feature)
-    base = frame.select("customer_key", "as_of_index", "as_of_date", "tenure_days", "known_index")
-    evidence = [
-        "known_index"
-    ]  # periods in which the rows became known; first those of eligibility and tenure
-    for name, declared in known.items():
-        source = business.source(name)
-        versions = _versions(lakehouse, business, source, as_of, declared)
-        known_as = f"_known_{name}"
-        evidence.append(known_as)
-        found = _source_features(versions, frame, source, as_of, declared, merged)
-        found = found.withColumnRenamed("known_index", known_as)
-        if len(indexes) == 1:  # of many dates it would be too much to hold
+    parts = SnapshotParts(business, as_of.days, now, first_extracts(lakehouse))
+    merged = parts.merged(lakehouse)
+    people = keep(parts.people(lakehouse, merged))
+    eligible = people.where(ELIGIBLE)
+    base = eligible.select(*BASE)
+    for name in parts.features:
+        found = parts.of_source(lakehouse, name, eligible, merged)
+        if len(as_of.days) == 1:  # of many dates it would be too much to hold
             found = computed_apart(found)
-        base = base.join(found, ["customer_key", "as_of_index"], "left")
-        base = _with_what_was_observed(base, declared, business, extracts, periods, hidden)
-    for feature in features:
-        if feature.sql is not None:
-            base = base.withColumn(feature.name, F.expr(feature.sql).cast("double"))
-    names = [f.name for f in features if f.name != "tenure_days"]
-    newest = reduce(lambda a, b: F.greatest(a, b), (F.col(c) for c in evidence))
-    base = base.withColumn("known_at", periods.end_of(newest))
-    columns = ["customer_key", "as_of_date", "known_at", "tenure_days", *names]
-    return Snapshots(base.select(*columns), people, (people,))
+        base = parts.with_what_was_observed(base.join(found, [*PART_KEY], "left"), name)
+    return Snapshots(parts.finished(base), people, (people,))
 
 
-def _with_what_was_observed(
-    base: "DataFrame",
-    features: Sequence[Feature],
-    business: Business,
-    extracts: Extracts,
-    periods: Periods,
-    hidden: Ends,
-) -> "DataFrame":
-    """Zero where nothing happened, null where a window was not observed."""
-    from pyspark.sql import functions as F
+class SnapshotParts:
+    """What snapshots are joined of: who is eligible, and the features of each source.
 
-    zeros: dict[str, bool | float | int | str] = {
-        f.name: 0.0 for f in features if f.aggregate in NOTHING_HAPPENED_IS_ZERO
-    }
-    base = base.fillna(zeros) if zeros else base
-    asked = {f.name: observed(f, business, extracts, periods, hidden) for f in features}
-    seen = {name: where for name, where in asked.items() if where is not None}
-    if not seen:
-        return base
-    return base.withColumns({name: F.when(where, F.col(name)) for name, where in seen.items()})
+    Each part is a frame of its own over the silver of a lake, so that a caller that holds parts can compute a single
+    one anew, or that of some customers.
+
+    Attributes:
+        features: source -> its features and protected attributes, in the order in which they are joined.
+        extracts: see `history.presence`.
+    """
+
+    def __init__(
+        self, business: Business, days: Sequence[date], now: PassedExtracts, extracts: Extracts
+    ) -> None:
+        """Prepares; computes nothing.
+
+        Args:
+            business: whose features.
+            days: as_of_dates on which the same periods end, ascending.
+            now: what has passed silver.
+            extracts: see `history.presence`.
+        """
+        self.extracts = extracts
+        self._business, self._as_of = business, _Days(Periods.that_end_on(days[0]), days)
+        self._all = (*business.features, *(p.as_feature() for p in business.protected))
+        self.features: dict[str, list[Feature]] = {}
+        for feature in self._all:
+            if feature.source is not None and feature.name != "tenure_days":
+                self.features.setdefault(feature.source, []).append(feature)
+        self._hidden = hidden_ends(self._all, business, now, self._as_of.periods, self._as_of.indexes)
+
+    def _telling(self, lakehouse: Lakehouse) -> "dict[str, DataFrame]":
+        """The versions of entities that tell who is gone or was merged."""
+        telling = [s for s in self._business.tells_who_is_gone if s.name in self.extracts]
+        return {s.name: _known(lakehouse, s, self._as_of.days[-1]) for s in telling}
+
+    def merged(self, lakehouse: Lakehouse) -> "DataFrame | None":
+        """See `history.merges`."""
+        dates = [(day, day) for day in self._as_of.days]
+        return merges(self._telling(lakehouse), self._business, dates, self._as_of.periods)
+
+    def people(self, lakehouse: Lakehouse, merged: "DataFrame | None") -> "DataFrame":
+        """See `population`; snapshots are about those who are ELIGIBLE."""
+        business, as_of = self._business, self._as_of
+        labelled, telling = _known(lakehouse, business.label_source, as_of.days[-1]), self._telling(lakehouse)
+        return population(labelled, business, as_of.indexes, telling, self.extracts, merged, as_of.periods)
+
+    def of_source(
+        self, lakehouse: Lakehouse, name: str, eligible: "DataFrame", merged: "DataFrame | None"
+    ) -> "DataFrame":
+        """The features of one source: PART_KEY, `known_as`, and a column per feature; nobody without rows.
+
+        Args:
+            lakehouse: whose silver is read.
+            name: of the source.
+            eligible: `people` who are ELIGIBLE.
+            merged: as `merged` gives it.
+        """
+        source, declared = self._business.source(name), self.features[name]
+        versions = _versions(lakehouse, self._business, source, self._as_of, declared)
+        found = _source_features(versions, eligible, source, self._as_of, declared, merged)
+        return found.withColumnRenamed("known_index", known_as(name))
+
+    def with_what_was_observed(self, joined: "DataFrame", name: str) -> "DataFrame":
+        """BASE beside the features of a source: zero where nothing happened, null where a window was not observed."""
+        from pyspark.sql import functions as F
+
+        declared, periods = self.features[name], self._as_of.periods
+        zeros: dict[str, bool | float | int | str] = {
+            f.name: 0.0 for f in declared if f.aggregate in NOTHING_HAPPENED_IS_ZERO
+        }
+        joined = joined.fillna(zeros) if zeros else joined
+        asked = {f.name: observed(f, self._business, self.extracts, periods, self._hidden) for f in declared}
+        seen = {name: where for name, where in asked.items() if where is not None}
+        if not seen:
+            return joined
+        return joined.withColumns({name: F.when(where, F.col(name)) for name, where in seen.items()})
+
+    def finished(self, joined: "DataFrame") -> "DataFrame":
+        """The snapshots, of BASE with the features of all sources beside it."""
+        from pyspark.sql import functions as F
+
+        for feature in self._all:
+            if feature.sql is not None:
+                joined = joined.withColumn(feature.name, F.expr(feature.sql).cast("double"))
+        # periods in which the rows became known; first those of eligibility and tenure
+        evidence = ["known_index", *(known_as(name) for name in self.features)]
+        newest = reduce(lambda a, b: F.greatest(a, b), (F.col(c) for c in evidence))
+        joined = joined.withColumn("known_at", self._as_of.periods.end_of(newest))
+        names = [f.name for f in self._all if f.name != "tenure_days"]
+        return joined.select("customer_key", "as_of_date", "known_at", "tenure_days", *names)
+
+
+def known_as(name: str) -> str:
+    """The column of a source's part that tells in which period the newest of its rows became known."""
+    return f"_known_{name}"

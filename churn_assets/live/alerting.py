@@ -18,7 +18,7 @@ from churn_assets.operations.channels.delivery import deliver
 from churn_assets.operations.channels.outbox import Outbox
 
 SECONDS = (
-    2.0  # that channels may take before the next rows are looked at; what is left goes out with the next
+    2.0  # that channels may take before the next rows are looked at; what is left goes out a little later
 )
 
 

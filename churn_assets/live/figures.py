@@ -37,6 +37,24 @@ class LiveFigures:
         self.unread = Counter(
             "churn_live_files_unread", "Files that cannot be read.", ["source"], registry=own
         )
+        self.strangers = Counter(
+            "churn_live_customers_unknown",
+            "Customers of new rows who have no key yet, and are not scored.",
+            ["source"],
+            registry=own,
+        )
+        self.lost = Counter(
+            "churn_live_offsets_lost",
+            "Offsets that a topic had deleted before they were read.",
+            ["source"],
+            registry=own,
+        )
+        self.dead_letters = Counter(
+            "churn_live_dead_letters",
+            "Messages that were copied to the topic for dead letters.",
+            ["source"],
+            registry=own,
+        )
         self.scored = Counter("churn_live_customers_scored", "Scores of customers.", registry=own)
         self.alerts = Counter("churn_live_alerts", "Alerts that are told.", ["rule"], registry=own)
         self.lag = Gauge(

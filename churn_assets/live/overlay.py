@@ -1,6 +1,6 @@
 """A lake of which some tables are held in memory: what reads a lake can be asked about a few customers, as of now."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from churn_assets.lakehouse.catalogue.table import Table
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 class Overlay(Lakehouse):
     """Reads tables from memory where they are held, else from the lake. It is for reading only."""
 
-    def __init__(self, lakehouse: Lakehouse, held: "Mapping[str, pa.Table]") -> None:
+    def __init__(self, lakehouse: Lakehouse, held: "Mapping[str, pa.Table | Callable[[], pa.Table]]") -> None:
         """Covers a lake.
 
         Args:
             lakehouse: the lake.
-            held: path of a table -> all its rows.
+            held: path of a table -> all its rows, or what gives them when they are asked for first.
         """
         super().__init__(lakehouse.settings)
         self._held = dict(held)
@@ -36,11 +36,17 @@ class Overlay(Lakehouse):
 
     def read(self, table: Table) -> "DataFrame":
         """See `Lakehouse`."""
-        rows = self._held.get(table.path)
+        rows = self._rows(table)
         return super().read(table) if rows is None else frame_of(self.spark, rows)
 
     def _dataset(self, table: Table) -> "ds.Dataset":
         from pyarrow import dataset
 
-        rows = self._held.get(table.path)
+        rows = self._rows(table)
         return super()._dataset(table) if rows is None else dataset.dataset(rows)
+
+    def _rows(self, table: Table) -> "pa.Table | None":
+        held = self._held.get(table.path)
+        if callable(held):
+            held = self._held[table.path] = held()
+        return held

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KEY = "customer_key"
+MANY = 50  # chunks of a table
 
 
 class ByCustomer:
@@ -66,7 +67,9 @@ def added(rows: "pa.Table", more: "pa.Table") -> "pa.Table":
     """Both, in the types of the first."""
     import pyarrow as pa
 
-    return pa.concat_tables([rows, more.select(rows.column_names).cast(rows.schema)])
+    both = pa.concat_tables([rows, more.select(rows.column_names).cast(rows.schema)])
+    # a look at many chunks costs more than copying them now and then
+    return both.combine_chunks() if both.num_columns and both[0].num_chunks > MANY else both
 
 
 def same_keys(rows: "pa.Table", few: "pa.Table", key: Sequence[str]) -> "pa.Table":

@@ -5,23 +5,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from churn_assets.features.current_snapshot import sources_told
-from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.graph.checks import CheckFailed
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.frames import frame_of
 from churn_assets.live.overlay import Overlay
-from churn_assets.live.rows import KEY, nullable, where_in
+from churn_assets.live.rows import KEY, ByCustomer, nullable, where_in
 from churn_assets.live.state import DAY, LiveState
 from churn_assets.models.champions import Champion, champion_at
 from churn_assets.models.decisions import decided
 from churn_assets.months import add_months, month_of
-from churn_assets.scores.current_scores import earlier_snapshots, require_declared, scored
+from churn_assets.scores.current_scores import earlier_snapshots, require_declared
 from churn_assets.scores.in_charge import model_of
+from churn_assets.scores.moves import beside_of, ranked, scored_batch
 from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyspark.sql import SparkSession
 
     from churn_assets.ml.portable.model import PortableModel
 
@@ -89,34 +89,46 @@ class LiveScorer:
     def __init__(self, state: LiveState, by: InCharge) -> None:
         self.state, self.by = state, by
         self._others = self._of_the_lake()
-        self._today: pa.Table | None = None
+        names = by.model.transformation.features
+        self._earlier = {
+            name: ByCustomer(nullable(frame.select(KEY, DAY, *names).toArrow()))
+            for name, frame in earlier_snapshots(state.lakehouse, state.day, names).items()
+        }
 
     def score(self, keys: Set[str]) -> Scored:
         """Scores of those of these customers who are eligible now."""
         import pyarrow as pa
 
-        state, business, day = self.state, self.state.business, self.state.day
+        state = self.state
         lake = state.lake_of(state.related(keys))
-        built = customer_snapshots(lake, business, [day], state.now)
-        told = sources_told(business, state.now, day)
-        snapshots = where_in(nullable(told.beside(built.snapshots).toArrow()), KEY, keys)
-        built.release()
+        snapshots = where_in(state.current_snapshots(state.related(keys)), KEY, keys)
         lake = lake.with_tables({tables.CURRENT_SNAPSHOT.path: self._with_earlier(lake, snapshots)})
-        names = self.by.model.transformation.features
-        frame = scored(
-            lake,
-            business,
-            day,
-            earlier_snapshots(lake, day, names),
-            self.by.model,
-            self.by.champion,
-            told,
-            frame_of(lake.spark, self._all_but(keys)),
-        )
-        found = nullable(frame.toArrow())
+        found = self._scored(keys, snapshots, lake.spark)
         self._remember(keys, found)
         scores = pa.concat_tables([self._earlier_scores(keys), found], promote_options="permissive")
         return Scored(lake.with_tables({tables.CURRENT_SCORES.path: scores}), found)
+
+    def _scored(self, keys: Set[str], snapshots: "pa.Table", spark: "SparkSession") -> "pa.Table":
+        """scores/current_scores of snapshots of the day."""
+        import pyarrow as pa
+
+        state, by = self.state, self.by
+        names, rules = by.model.transformation.features, state.business.file.segments
+        wide, days = snapshots.select([KEY, DAY, *names]), list(self._earlier)
+        for day, rows in self._earlier.items():
+            then, named = rows.of(keys), beside_of(day, names)
+            then = then.select(list(named)).rename_columns(list(named.values()))
+            wide = wide.join(then, KEY, join_type="left outer")
+        if not wide.num_rows:
+            return tables.CURRENT_SCORES.rows([])
+        scored = pa.Table.from_batches(
+            scored_batch(batch, by.model, state.business.features, days)
+            for batch in wide.combine_chunks().to_batches()
+        )
+        today = frame_of(spark, snapshots.select([KEY, DAY, rules.value.feature]))
+        others = frame_of(spark, self._all_but(keys))
+        frame = ranked(frame_of(spark, scored), today, by.champion.model_version, rules, others)
+        return nullable(state.now.told.beside(frame).select(*tables.CURRENT_SCORES.types).toArrow())
 
     def _of_the_lake(self) -> "pa.Table":
         """customer_key, as_of_date (that of now), raw and value by the newest snapshot of each customer in the lake."""

@@ -37,7 +37,8 @@ class Taken:
         unread: files that cannot be read, each with the reason; bronze leaves them out, too.
         refused: rule -> rows that break the contract by it; silver will put them into the quarantine.
         touched: customers whom the rows are about, or were about before.
-        strangers: ids that have no customer_key yet; the next ingest gives them one.
+        strangers: number of ids that have no customer_key yet; the next ingest gives them one.
+        broken: the refused rows, see `SourceRows.broken`.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class Taken:
     refused: dict[str, int] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     strangers: int = 0
+    broken: "pa.Table | None" = None
 
 
 class SourceRows:
@@ -98,13 +100,17 @@ class SourceRows:
         both = [rows.select([KEY, MERGED_INTO]).drop_null() for rows in (self._earlier.rows, self._opened)]
         return [(str(r[KEY]), str(r[MERGED_INTO])) for rows in both for r in rows.to_pylist()]
 
+    def broken(self) -> "pa.Table":
+        """source_file, row_number and refused_rule of the rows of the open month that break the contract."""
+        return _broken(self._conformed)
+
     def take(self, lakehouse: Lakehouse, files: Sequence[ExtractFile], keys: Mapping[str, str]) -> Taken:
         """Adds the rows of files of the open month; `keys`: id -> customer_key."""
         with lakehouse.staging(tables.bronze(self.source), run_id=LIVE) as folder:
             staged = stage(self.source, files, folder)
             new = nullable(conform(bronze_frame(lakehouse.spark, self.source, staged), self.source).toArrow())
         self.files |= {file.name for file in files}
-        taken = Taken(dict(staged.rows), list(staged.refused))
+        taken = Taken(dict(staged.rows), list(staged.refused), broken=_broken(new))
         for rule in new["refused_rule"].drop_null().to_pylist():
             taken.refused[rule] = taken.refused.get(rule, 0) + 1
         self._conformed = added(self._conformed, new)
@@ -152,3 +158,10 @@ class SourceRows:
         versions = to_versions(with_known_keys(frame_of(spark, rows), source), source)
         silver = with_customer_key(versions, frame_of(spark, known), source)
         return silver.select(silver_columns(source)).toArrow()
+
+
+def _broken(conformed: "pa.Table") -> "pa.Table":
+    import pyarrow.compute as pc
+
+    told = conformed.select(["source_file", "row_number", "refused_rule"])
+    return told.filter(pc.is_valid(told["refused_rule"]))

@@ -1,23 +1,28 @@
 """What is held in memory to score any customer as of now, loaded from the lake, and kept up with what arrives."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.features.current_snapshot import SourcesTold, sources_told
+from churn_assets.features.snapshots import SnapshotParts
 from churn_assets.graph.as_of_day import newest_day
 from churn_assets.history.earlier_days import days_before
-from churn_assets.history.known_days import PassedExtracts, passed_until_now
+from churn_assets.history.known_days import passed_until_now
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live.overlay import Overlay
-from churn_assets.live.rows import KEY, ByCustomer, components
+from churn_assets.live.parts import HeldParts
+from churn_assets.live.rows import KEY, ByCustomer, components, nullable
 from churn_assets.live.source_rows import SourceRows, Taken
 from churn_assets.months import month_end, month_of
 from churn_assets.silver.audit import DeliveredFile, is_whole, rows_by_extract, rows_by_month
 from churn_assets.silver.load import delivered_files
+from churn_assets.silver.reconciliation import first_extracts
 from churn_assets.sources.landing import ExtractFile, list_everything, newest_extract
 
 if TYPE_CHECKING:
@@ -61,9 +66,21 @@ class Arrived:
         return sum(sum(one.refused.values()) for one in self.by_source.values())
 
     @property
+    def strangers(self) -> int:
+        """Customers of each source who have no key yet, so that they are not scored."""
+        return sum(one.strangers for one in self.by_source.values())
+
+    @property
     def touched(self) -> set[str]:
         """Customers whom the rows are about."""
         return {key for one in self.by_source.values() for key in one.touched}
+
+
+class Now(NamedTuple):
+    """What depends on the extracts that have passed silver: what is told of the sources, and how snapshots are made."""
+
+    told: SourcesTold
+    parts: SnapshotParts
 
 
 class LiveState:
@@ -96,7 +113,15 @@ class LiveState:
         self._connect()
         self._days = self._snapshots()
         self.reconciliation = self._reconciled()
-        self._now: PassedExtracts | None = None
+        self._now: Now | None = None
+        self._parts = HeldParts(business)
+        # of everybody at once, which costs little more than of those whom a step touches
+        self._parts.refresh(self.customers, self.now.parts, lambda _: self._whole)
+
+    @property
+    def customers(self) -> set[str]:
+        """Everybody who has a key."""
+        return {*self._keys.values()}
 
     @property
     def month(self) -> str:
@@ -109,12 +134,19 @@ class LiveState:
         return max((d for d in self._days if d < self.day), default=None)
 
     @property
-    def now(self) -> PassedExtracts:
-        """What has passed silver, as if what arrived had passed."""
+    def now(self) -> "Now":
+        """What has passed silver, as if what arrived had passed, and what follows from it."""
         if self._now is None:
-            held = {tables.RECONCILIATION.path: self.reconciliation}
-            self._now = passed_until_now(Overlay(self.lakehouse, held), self.business)
+            lake, business = self._whole, self.business
+            passed = passed_until_now(lake, business)
+            parts = SnapshotParts(business, [self.day], passed, first_extracts(lake))
+            self._now = Now(sources_told(business, passed, self.day), parts)
         return self._now
+
+    @property
+    def _whole(self) -> Overlay:
+        """The lake, as if what arrived had passed silver; without its rows."""
+        return Overlay(self.lakehouse, {tables.RECONCILIATION.path: self.reconciliation})
 
     def snapshots(self, day: date) -> "pa.Table":
         """The snapshots that the lake holds of an earlier day."""
@@ -131,6 +163,10 @@ class LiveState:
                 found[name] = new
         return found
 
+    def broken(self, source: str) -> "pa.Table":
+        """The refused rows of the open month of a source, see `SourceRows.broken`."""
+        return self._sources[source].broken()
+
     def take(self, files: Mapping[str, Sequence[ExtractFile]]) -> Arrived:
         """Adds the rows of files; what it returns tells whom they touch."""
         arrived = Arrived({}, [file for some in files.values() for file in some])
@@ -142,6 +178,7 @@ class LiveState:
             self._delivered[name] |= read
             if held.source.merged_into and taken.touched:
                 self._connect()
+            self._parts.outdate(name, self.related(taken.touched))
         reconciled = self._reconciled()
         if not reconciled.equals(self.reconciliation):
             self.reconciliation, self._now = reconciled, None
@@ -153,14 +190,29 @@ class LiveState:
 
     def lake_of(self, keys: Set[str]) -> Overlay:
         """The lake as of now, narrowed to these customers."""
-        import pyarrow as pa
-
-        held = {tables.silver(held.source).path: held.of(keys) for held in self._sources.values()}
+        held: dict[str, pa.Table | Callable[[], pa.Table]] = {
+            tables.silver(one.source).path: partial(one.of, keys) for one in self._sources.values()
+        }
         held[tables.RECONCILIATION.path] = self.reconciliation
         if self._days:
-            parts = [rows.of(keys) for rows in self._days.values()]
-            held[tables.CURRENT_SNAPSHOT.path] = pa.concat_tables(parts, promote_options="default")
+            held[tables.CURRENT_SNAPSHOT.path] = partial(self._earlier_snapshots, keys)
         return Overlay(self.lakehouse, held)
+
+    def current_snapshots(self, keys: Set[str]) -> "pa.Table":
+        """Snapshots as of now, with what is told of sources, of those of these customers who are eligible.
+
+        Args:
+            keys: customers, and all who were ever merged with them.
+        """
+        now = self.now
+        self._parts.refresh(keys, now.parts, self.lake_of)
+        built = self._parts.snapshots(keys, now.parts, self.lakehouse.spark)
+        return nullable(now.told.beside(built).toArrow())
+
+    def _earlier_snapshots(self, keys: Set[str]) -> "pa.Table":
+        import pyarrow as pa
+
+        return pa.concat_tables([rows.of(keys) for rows in self._days.values()], promote_options="default")
 
     def _connect(self) -> None:
         self._groups = components(pair for held in self._sources.values() for pair in held.merged())

@@ -11,8 +11,10 @@ import pyarrow.fs as pafs
 
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.topic import SourceTopic
+from churn_assets.extracts.lost_messages import note_lost, told
 from churn_assets.graph.names import extracts_of
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.live.figures import LiveFigures
 from churn_assets.live.source_rows import LIVE
 from churn_assets.operations.log.writing import event
 from churn_assets.settings import filesystem
@@ -34,11 +36,17 @@ class TopicThread(threading.Thread):
     """
 
     def __init__(
-        self, lakehouse: Lakehouse, source: Source, now: Callable[[], datetime], stop: threading.Event
+        self,
+        lakehouse: Lakehouse,
+        source: Source,
+        now: Callable[[], datetime],
+        figures: LiveFigures,
+        stop: threading.Event,
     ) -> None:
         """Prepares; `now` is the moment whose day is the extract date."""
         super().__init__(name=f"topic-{source.name}", daemon=True)
         self._lakehouse, self._source, self._now, self._stopped = lakehouse, source, now, stop
+        self._figures = figures
         self.failed: BaseException | None = None
 
     def run(self) -> None:
@@ -77,13 +85,12 @@ class TopicThread(threading.Thread):
 
     def _tell(self, done: TopicExtract) -> None:
         """Tells what no later extract can: its file says that all up to there was read."""
-        if done.lost:
-            number = sum(done.lost.values())
-            said = (
-                f"The topic had deleted {number:,} offsets before they were read. Have their events delivered as a "
-                f"file of {self._source.name}, and give the topic a longer retention."
-            )
-            event("live.lost", said, level=logging.ERROR, source=self._source.name, offsets=number)
+        if not done.lost:
+            return
+        number, name = sum(done.lost.values()), self._source.name
+        event("live.lost", told(self._source, done.lost), level=logging.ERROR, source=name, offsets=number)
+        self._figures.lost.labels(name).inc(number)
+        note_lost(self._lakehouse, self._source, done.lost, done.extract.name, self._now(), LIVE)
 
     def _names(self, now: datetime) -> set[str]:
         """Names of the files that lie in the extract folder of a day."""

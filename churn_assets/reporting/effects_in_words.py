@@ -53,6 +53,24 @@ def woken_in_words(groups: Sequence[Mapping[str, Any]]) -> str | None:
     return f"It was expected to drive {share:.0%} of the customers away, {seen}."
 
 
+def prevented_in_words(prevented: float, low: float, high: float) -> str:
+    """Of 100 customers who would leave: how many an offer keeps or drives away, and the interval, as a clause.
+
+    Args:
+        prevented: share of the churn that the offer prevents; below 0 it adds churn.
+        low, high: its 95 % interval.
+    """
+    value, least, most = (round(100 * share) for share in (prevented, low, high))
+    if least < 0 < most:
+        between = f"between {-least} driven away and {most} kept"
+    else:
+        ends = sorted((abs(least), abs(most)))
+        between = f"{ends[0]} to {ends[1]}"
+    if not value:
+        return f"change nothing ({between})"
+    return f"{'keep' if value > 0 else 'drive away'} {abs(value)} ({between})"
+
+
 def effect_in_words(effect: float | None) -> str | None:
     """What an offer is expected to change for a customer, as a clause; None where it is not known.
 

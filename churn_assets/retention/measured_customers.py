@@ -58,19 +58,20 @@ def read_plans(lakehouse: Lakehouse, business: Business, day: date) -> pd.DataFr
     return rows.drop_duplicates(["campaign_id", KEY]).sort_index(ignore_index=True)
 
 
-def carried_out(lakehouse: Lakehouse, plans: pd.DataFrame, contacts: pd.DataFrame, day: date) -> set[str]:
-    """The campaigns that were approved by a day, or are approved by now and contacts tell of them by then.
+def carried_out(lakehouse: Lakehouse, plans: pd.DataFrame, day: date) -> set[str]:
+    """The campaigns of these plans that were approved on or before a day.
 
-    A plan that nobody approved can still be made anew, so contacts that name it tell nothing of its arms.
+    A later approval does not count, so a result that is made again stays the same. A plan that was not approved can
+    still be made anew, so contacts that name it tell nothing of its arms.
     """
-    approved = [r for r in campaign_records(lakehouse) if r.what == APPROVED]
-    by_then = {r.campaign_id for r in approved if r.at.date() <= day}
-    told = set(contacts.loc[contacts["treated"], "campaign"].dropna())
-    return (by_then | ({r.campaign_id for r in approved} & told)) & set(plans["campaign_id"])
+    approved = {
+        r.campaign_id for r in campaign_records(lakehouse) if r.what == APPROVED and r.at.date() <= day
+    }
+    return approved & set(plans["campaign_id"])
 
 
 def not_approved(plans: pd.DataFrame, contacts: pd.DataFrame, carried: set[str]) -> dict[str, int]:
-    """Campaign -> contacts that name it, of planned campaigns that nobody approved."""
+    """Campaign -> contacts that name it, of planned campaigns that were not approved by then."""
     names = contacts.loc[contacts["treated"], "campaign"]
     told = names[names.isin(set(plans["campaign_id"]) - carried)].value_counts()
     return {str(name): int(count) for name, count in told.items()}

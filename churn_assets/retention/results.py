@@ -37,7 +37,7 @@ class Results:
         day: the end of the month.
         known_until: the last day whose outcomes are known; None before the first extract.
         measured: what every campaign brought.
-        not_approved: campaign -> contacts that name it although nobody approved it; it is not measured.
+        not_approved: campaign -> contacts that name it although nobody had approved it by then; it is not measured.
     """
 
     day: date
@@ -80,7 +80,7 @@ def results(lakehouse: Lakehouse, business: Business, days: Sequence[date]) -> l
 
 def _chosen(lakehouse: Lakehouse, business: Business, day: date) -> _Chosen:
     plans, contacts = read_plans(lakehouse, business, day), contacts_known(lakehouse, business, day)
-    carried = carried_out(lakehouse, plans, contacts, day)
+    carried = carried_out(lakehouse, plans, day)
     plan = plan_customers(business, plans, contacts, carried, day)
     sources = source_customers(business, contacts, set(plans["campaign_id"]), day)
     parts = [with_scores(lakehouse, business, rows) for rows in (plan.customers, sources) if len(rows)]

@@ -127,8 +127,9 @@ def _as_planned(newest: "Results") -> dg.AssetCheckResult:
             f"and {unplanned:,} were contacted without a plan. The first two make every effect look smaller than it is."
         )
     told += [
-        f"{counted(count, 'contact')} name {name}, which nobody approved. Its plan can still change, so it is not "
-        f"measured; `churn-assets campaign approve {name} --by NAME` before its plan is made anew."
+        f"{counted(count, 'contact')} name {name}, which nobody had approved by {newest.day}. Its plan could still "
+        f"change, so it is not measured. `churn-assets campaign approve {name} --by NAME`, if nobody has: results of "
+        "the months after the approval measure it."
         for name, count in unapproved.items()
     ]
     return warned(AS_PLANNED, " ".join(told), evidence)

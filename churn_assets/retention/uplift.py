@@ -39,12 +39,14 @@ class Learned:
 
     Attributes:
         judged: the learner and its judgement on later contacts.
+        cost: of a contact, with the acceptance of the earlier contacts.
         values: what plans by effect and by risk would have earned.
-        kinds: later customers by their estimated effect: persuadable, little changed, woken up.
+        kinds: later customers by their estimated effect: persuadable, little changed, woken up; or everybody.
         segments: the same customers by their segment then.
     """
 
     judged: JudgedOffer
+    cost: float
     values: PlanValues
     kinds: list[EffectGroup]
     segments: list[EffectGroup]
@@ -237,52 +239,56 @@ def _of_offer(
     effect: OfferEffect,
     rows: "pd.DataFrame",
 ) -> OfferUplift:
-    treated = rows["treated"].to_numpy(dtype=bool)
-    counts = int(treated.sum()), int((~treated).sum())
+    treated = int(rows["treated"].sum())
+    counts = treated, len(rows) - treated
     try:
         if not len(rows):
             raise NoTrial("No contact has both a known outcome and a control arm.")
         transformation = Transformation.fit(rows, names)
-        trial = _trial(rows, treated, transformation, effect)
 
-        def constant_by(part: "NDArray[np.bool_]") -> Floats:
-            return _constant(trial.risk, effect_of(offer, rows[part]))
+        def as_told_by(part: "NDArray[np.bool_]") -> RandomisedContacts:
+            known = rows[part]
+            return _trial(rows, known, Transformation.fit(known, names), effect_of(offer, known))
 
-        judged = judged_offer(trial, constant_by, business.file.training.seed)
+        judged = judged_offer(
+            _trial(rows, rows, transformation, effect), as_told_by, business.file.training.seed
+        )
     except NoTrial as error:
         return OfferUplift(offer.name, *counts, None, str(error), None)
     effects = None
     if judged.model is not None:
         now = _snapshots(lakehouse, business, [day], names).dropna(subset="probability")
         effects = _of_cohort(now.sort_values(KEY, ignore_index=True), transformation, judged, effect)
-    learned = _learned(judged, rows[judged.judged_by], offer, effect, business.file.training.capacity)
+    earlier, later = rows[~judged.judged_by], rows[judged.judged_by]
+    cost = offer.contact_cost + effect_of(offer, earlier).acceptance * offer.cost
+    learned = _learned(judged, later, cost, business.file.training.capacity)
     return OfferUplift(offer.name, *counts, learned, "", effects)
 
 
-def _learned(
-    judged: JudgedOffer, later: "pd.DataFrame", offer: OfferLine, effect: OfferEffect, share: float
-) -> Learned:
-    cost = offer.contact_cost + effect.acceptance * offer.cost
+def _learned(judged: JudgedOffer, later: "pd.DataFrame", cost: float, share: float) -> Learned:
     segment = later["segment"].fillna(NO_SEGMENT).astype(str)
     sizes = segment.map(segment.value_counts())
     segment = segment.where(sizes >= LEAST_OF_A_SEGMENT, OTHER_SEGMENTS)
     of = (judged.later, judged.estimated, judged.robust)
     return Learned(
         judged,
+        cost,
         judged.values(later["worth"].to_numpy(dtype=float), cost, share),
-        effect_groups(*of, kinds_of(judged.estimated)),
+        effect_groups(*of, kinds_of(judged.estimated, judged.chosen.trust)),
         effect_groups(*of, segment.to_numpy(dtype=object)),
     )
 
 
 def _trial(
-    rows: "pd.DataFrame", treated: "np.ndarray", transformation: Transformation, effect: OfferEffect
+    rows: "pd.DataFrame", known: "pd.DataFrame", transformation: Transformation, effect: OfferEffect
 ) -> RandomisedContacts:
+    """Contacts and controls; who was not scored has the churn rate of the controls in `known` for a risk."""
     import pandas as pd
 
+    treated = rows["treated"].to_numpy(dtype=bool)
     churned = rows["churned"].eq(True).to_numpy(dtype=bool)
-    rate = float(churned[~treated].mean()) if (~treated).any() else 0.0
-    risk = rows["probability"].fillna(rate).to_numpy(dtype=float)
+    held = known.loc[~known["treated"].astype(bool), "churned"].eq(True)
+    risk = rows["probability"].fillna(float(held.mean()) if len(held) else 0.0).to_numpy(dtype=float)
     return RandomisedContacts(
         features=transformation.transform(rows),
         risk=risk,

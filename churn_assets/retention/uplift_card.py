@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from churn_assets.contracts.business import Business
-from churn_assets.ml.uplift.groups import LEAST_SEEN, LITTLE, PERSUADABLE, TOP, WOKEN, EffectGroup
+from churn_assets.ml.uplift.groups import EVERYBODY, LEAST_SEEN, LITTLE, PERSUADABLE, TOP, WOKEN, EffectGroup
 from churn_assets.ml.uplift.judgement import Interval, qini_curve
 from churn_assets.ml.uplift.trial import LEAST_ARM, LEAST_CHURNERS
 from churn_assets.reporting.blocks import Aside, Block, Bullets, Chapter, Document, Grid, Notice, Pictures
@@ -91,6 +91,10 @@ PURPOSE = (
     "uses effects by customer only where they order later contacts better than the constant effect (churn probability "
     "times the share of the churn that the offer prevents in the mean)."
 )
+SAME_FOR_ALL = (
+    "Everybody has the constant effect: no difference between customers held for those it was not learned from, so "
+    "nobody is called persuadable or woken up. What is expected of a segment follows its risk alone."
+)
 LIMITS = (
     (
         f"Of each arm {LEAST_ARM} customers are needed to learn from, of whom {LEAST_CHURNERS} left; effects are small "
@@ -110,13 +114,11 @@ def _offer(business: Business, one: "OfferUplift") -> list[Block]:
         return [Notice(f"Nothing was learned. {one.why_not}")]
     judged, values = one.learned.judged, one.learned.values
     found, currency = judged.judgement, business.file.currency
-    woken = next((g for g in one.learned.kinds if g.name == WOKEN), None)
     return [
         Notice(f"{one.told}."),
         _learned_from(one.learned),
         _groups(one.learned.kinds, "kind"),
-        Bullets([f"{name}: {words}." for name, words in KINDS.items()]),
-        _woken_told(woken),
+        *_explained(one.learned.kinds),
         _groups(one.learned.segments, "segment"),
         Pictures({_stem(one.offer): f"Churn prevented by share of the customers contacted, {one.offer}"}),
         Grid(
@@ -160,6 +162,14 @@ def _groups(groups: Sequence[EffectGroup], of: str) -> Grid:
         for g in groups
     ]
     return Grid(head, rows)
+
+
+def _explained(kinds: Sequence[EffectGroup]) -> list[Block]:
+    """What the kinds of customers mean."""
+    if [group.name for group in kinds] == [EVERYBODY]:
+        return [SAME_FOR_ALL]
+    woken = next((group for group in kinds if group.name == WOKEN), None)
+    return [Bullets([f"{name}: {words}." for name, words in KINDS.items()]), _woken_told(woken)]
 
 
 def _woken_told(woken: EffectGroup | None) -> str:

@@ -165,14 +165,13 @@ def scored(
     model: "PortableModel",
     champion: Champion,
     told: SourcesTold,
-    others: "DataFrame | None" = None,
 ) -> "DataFrame":
-    """The rows of the day, with what is told of sources; `others` as in `moves.current_scores`."""
+    """The rows of the day, with what is told of sources."""
     from pyspark.sql import functions as F
 
     today = lakehouse.read(tables.CURRENT_SNAPSHOT).where(F.col("as_of_date") == F.lit(day))
     rules, version = business.file.segments, champion.model_version
-    found = current_scores(today, earlier, model, version, business.features, rules, others)
+    found = current_scores(today, earlier, model, version, business.features, rules)
     return told.beside(found).select(*tables.CURRENT_SCORES.types)
 
 

@@ -37,7 +37,6 @@ def current_scores(
     model_version: str,
     features: Sequence[Feature],
     rules: Segments,
-    others: "DataFrame | None" = None,
 ) -> "DataFrame":
     """Scores of the snapshots of one day, as scores/current_scores but for what is told of sources.
 
@@ -48,18 +47,13 @@ def current_scores(
         model_version: its version.
         features: as declared today.
         rules: of the segments.
-        others: customers who are not in `today` but count for its deciles and tiers: KEYS, raw and value. None: nobody.
     """
     from pyspark.sql import functions as F
 
     names = list(model.transformation.features)
     wide = today.select(*KEYS, *names)
     for day, snapshots in earlier.items():
-        then = snapshots.select(
-            "customer_key",
-            F.col("as_of_date").alias(f"{day}{DATED}"),
-            *(F.col(name).alias(f"{day}#{name}") for name in names),
-        )
+        then = snapshots.select(*(F.col(old).alias(new) for old, new in beside_of(day, names).items()))
         wide = wide.join(then, "customer_key", "left")
 
     days = list(earlier)  # what workers are sent must not hold frames
@@ -67,25 +61,60 @@ def current_scores(
     def score(batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         for batch in batches:
             if batch.num_rows:
-                yield _scored(batch, model, features, days)
+                yield scored_batch(batch, model, features, days)
 
-    scored, values = wide.mapInArrow(score, SCORED), today
+    return ranked(wide.mapInArrow(score, SCORED), today, model_version, rules)
+
+
+def beside_of(day: str, names: Sequence[str]) -> dict[str, str]:
+    """Column of the snapshots of an earlier day -> its name beside those of the day, for `scored_batch`."""
+    return {"customer_key": "customer_key", "as_of_date": f"{day}{DATED}"} | {
+        name: f"{day}#{name}" for name in names
+    }
+
+
+def ranked(
+    scored: "DataFrame",
+    today: "DataFrame",
+    model_version: str,
+    rules: Segments,
+    others: "DataFrame | None" = None,
+) -> "DataFrame":
+    """Rows of SCORED with decile, tiers and segment, as scores/current_scores but for what is told of sources.
+
+    Args:
+        scored: of the snapshots of one day.
+        today: these snapshots: KEYS and the feature that is the value.
+        model_version: who scored them.
+        rules: of the segments.
+        others: customers who are not in `today` but count for its deciles and tiers: KEYS, raw and value. None: nobody.
+    """
+    from pyspark.sql import functions as F
+
+    values = today
     if others is not None:
         scored = scored.unionByName(others.drop("value"), allowMissingColumns=True)
         value = rules.value.feature
         values = today.select(*KEYS, value).unionByName(
             others.select(*KEYS, F.col("value").cast(today.schema[value].dataType).alias(value))
         )
-    ranked = with_segments(
+    found = with_segments(
         with_decile(scored).withColumn("model_version", F.lit(model_version)), values, rules
     )
-    return ranked if others is None else ranked.join(today.select(*KEYS), KEYS, "left_semi")
+    return found if others is None else found.join(today.select(*KEYS), KEYS, "left_semi")
 
 
-def _scored(
+def scored_batch(
     batch: "pa.RecordBatch", model: PortableModel, features: Sequence[Feature], earlier: Sequence[str]
 ) -> "pa.RecordBatch":
-    """The columns of SCORED for the rows of a batch."""
+    """The columns of SCORED for the rows of a batch.
+
+    Args:
+        batch: snapshots of the day, and beside them those of the earlier days, see `beside_of`; null without one.
+        model: scores all of them.
+        features: as declared today.
+        earlier: the names of the earlier days.
+    """
     import pyarrow as pa
 
     names = list(model.transformation.features)

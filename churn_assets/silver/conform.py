@@ -1,6 +1,6 @@
 """Converts bronze rows to typed rows and finds the first rule that each row breaks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
             for c in source.columns
         ),
     )
-    settled = _settled(typed, source)
+    settled = _settled(typed, source, [*provenance, "_delivered", *computed])
     refusing = refusals(source)
     rule = first_that_holds((condition, F.lit(name)) for name, condition, _ in refusing)
     reason = first_that_holds((condition, text) for _, condition, text in refusing)
@@ -70,14 +70,15 @@ def conform(bronze: "DataFrame", source: Source) -> "DataFrame":
     )
 
 
-def _settled(typed: "DataFrame", source: Source) -> "DataFrame":
+def _settled(typed: "DataFrame", source: Source, others: Sequence[str]) -> "DataFrame":
     """Values that mean none, and bad ones of columns with `severity: null_value`, made null; `_remarks` names them.
 
-    `_none_<column>` keeps what means none in a column that is required.
+    `_none_<column>` keeps what means none in a column that is required. `others` are the columns that stay beside those
+    of the contract; to ask the frame for them would be a query of the plan, which costs time.
     """
     from pyspark.sql import functions as F
 
-    kept = [c for c in typed.columns if not c.startswith("_raw_")]
+    kept = [*others, *(c.name for c in source.columns)]
     values: dict[str, Column] = {}
     named, nones = [], []
     for column in source.columns:

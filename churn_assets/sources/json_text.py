@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+LONGEST_LINE = 64 * 2**20  # bytes of a document
+
 
 class Number(str):
     """A number as it was written."""

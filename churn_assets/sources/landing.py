@@ -20,6 +20,7 @@ NAMED_MONTHS = (
     re.compile(r"(?<!\d)(\d\d?)[-_.]((?:19|20)\d\d)(?!\d)"),
 )
 COMPRESSED = re.compile(r"(.+)\.(gz|zst)", re.IGNORECASE | re.DOTALL)
+SEEN_PREFIX = ".seen-"  # marks of copies from foreign folders, which are nobody's deliveries
 
 
 class LandingError(ValueError):
@@ -177,6 +178,8 @@ def _list_folder(
     """Adds what lies in an extract folder."""
     for info in sorted(infos, key=lambda info: info.base_name):
         name = f"{folder}/{info.base_name}"
+        if info.base_name.startswith(SEEN_PREFIX):
+            continue
         if reason := _passed_over(info.base_name):
             found.not_read.append(NotRead(name, month_of(day), reason))
             continue

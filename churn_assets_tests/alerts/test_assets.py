@@ -281,14 +281,24 @@ def test_a_condition_is_told_when_it_becomes_true(
     assert told == {"changed": day(1), "was unknown, false before": day(0)}
 
 
-def test_sql_that_is_no_condition_fails_a_check(tmp_path: Path, spark: "SparkSession") -> None:
-    sql = "coalesce(tickets_count_1m, case when tickets_count_1m > 1 then 1 end)"
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("array(tickets_count_1m > 1)", "gives array<boolean>"),
+        ("no_such_function(tickets_count_1m > 1)", "The engine cannot read the SQL of the rules"),
+    ],
+)
+def test_sql_that_is_no_condition_fails_a_check(
+    tmp_path: Path, spark: "SparkSession", sql: str, said: str
+) -> None:
+    """Sql whose type is proven is refused before."""
     house, business = with_counts(tmp_path, sql, {"a": (1, 3)})
     instance = dg.DagsterInstance.ephemeral()
     done = raised(house, business, raise_on_error=False, instance=instance)
     found = evaluations(done)["alerts/risk_alerts:rules_ask_conditions"]
     assert not done.success and not found.passed
-    assert "tickets: coalesce" in str(found.description) and "gives double" in str(found.description)
+    assert f"tickets: {sql}" in str(found.description) and said in str(found.description)
+    assert "Write a condition, such as" in str(found.description)
 
 
 def objecting(house: Lakehouse, business: Business, key: str) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from churn_assets.serving.release.live import FoundToday, write_live
 from churn_assets.settings import Settings
 from churn_assets_tests.api.releases import (
     CURRENT,
@@ -22,7 +24,7 @@ from churn_assets_tests.api.releases import (
     snapshots,
 )
 from churn_assets_tests.api.running import running
-from churn_assets_tests.serving.release.alerts import alert_rows
+from churn_assets_tests.serving.release.alerts import alert_rows, alert_table
 from churn_assets_tests.serving.release.current import BEHIND, MORNING, current_rows
 
 ROWS = {row["customer_key"]: row for row in current_rows(CURRENT)}
@@ -46,6 +48,38 @@ def pages(client: httpx.Client, address: str, name: str, **asked: Any) -> list[d
         if cursor is None:
             assert answer.json()["matching"] == len(found)
             return found
+
+
+def test_what_was_found_live_is_told_until_the_release_is_as_new(
+    client: httpx.Client, settings: Settings
+) -> None:
+    nothing = {"at": None, "as_of_date": None, "model_version": None, "scores": [], "alerts": []}
+    about = {"release": client.get("/v1/alerts").json()["release"], "current_as_of_date": str(MORNING)}
+    assert client.get("/v1/live").json() == about | nothing
+    now, day = f"{MORNING + timedelta(days=1)}T08:00:00+00:00", str(MORNING + timedelta(days=1))
+    score = {
+        "customer_key": SCORED[0],
+        "scored_at": now,
+        "probability": 0.3,
+        "decile": 1,
+        "risk_tier": "high",
+    }
+    score |= {"segment": "at risk", "action": "call"}
+    reasons = {"reason_1": "had no network", "reason_2": None, "reason_3": None}
+    alerts = alert_table(ALERTS[:1]).to_pylist()
+    root = settings.releases_uri
+    write_live(root, FoundToday(now, day, "3", [score | reasons], alerts))
+    told = client.get("/v1/live").json()
+    assert (told["at"], told["as_of_date"], told["model_version"]) == (now, day, "3")
+    assert told["scores"] == [score | {"reasons": ["had no network"]}]
+    [same] = [a for a in pages(client, "/v1/alerts", "alerts") if a["alert_id"] == alerts[0]["alert_id"]]
+    assert told["alerts"] == [same | {"created_at": alerts[0]["created_at"].isoformat()}]
+    write_live(root, FoundToday(now, str(MORNING), "3", [score | reasons], alerts))
+    assert client.get("/v1/live").json() == about | nothing
+    (Path(root) / "LIVE.json").write_text("{")
+    broken = client.get("/v1/live")
+    (Path(root) / "LIVE.json").unlink()
+    assert broken.status_code == 503 and "cannot be read now" in broken.text
 
 
 def test_a_customer_has_a_current_score_beside_that_of_the_month_end(client: httpx.Client) -> None:

@@ -54,7 +54,8 @@ def test_what_is_printed_first_is_cut_and_all_of_it_can_be_asked_for(tmp_path: P
 
 def test_a_folder_with_a_business_is_left_alone(tmp_path: Path) -> None:
     files = purchases(tmp_path / "in")
-    init(tmp_path / "shop", "--from", *files)
+    drafted = init(tmp_path / "shop", "--from", tmp_path / "in")
+    assert f"what is new is copied: --from file://{tmp_path}/in" in drafted.output
     (tmp_path / "shop/churn.yaml").write_text("reviewed")
     again = init(tmp_path / "shop", "--from", *files)
     assert (again.exit_code, "nothing is overwritten" in again.output) == (2, True)

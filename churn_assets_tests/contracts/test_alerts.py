@@ -41,6 +41,7 @@ def _rule(**keys: Any) -> dict[str, Any]:
         (_rule(sql="ticket_count_1m > 3"), ".sql", "there is no ticket_count_1m to read"),
         (_rule(sql="tenure_days > unix_timestamp()"), ".sql", "unix_timestamp differs from run to run"),
         (_rule(sql="tenure_days"), ".sql", "tenure_days is no condition: it compares nothing"),
+        (_rule(sql="if(tenure_days > 9, 1, 0)"), ".sql", "is no condition: it gives int"),
         (_rule(sql=""), ".sql", "found ''; allowed: text"),
         (_rule(rose=0.1, when={"risk": []}), ".when.risk", "at least 1 item"),
         (_rule(entered="low"), ".entered", "found 'low'"),

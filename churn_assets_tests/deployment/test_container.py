@@ -146,6 +146,7 @@ def test_compose_runs_every_role_of_one_image_on_one_volume() -> None:
         "127.0.0.1:3000:3000",
         "127.0.0.1:8000:8000",
         "127.0.0.1:8501:8501",
+        "127.0.0.1:8600:8600",
         "127.0.0.1:5432:5432",
     ], "on this machine only"
     assert "healthcheck" in services["postgres"]

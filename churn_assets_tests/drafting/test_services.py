@@ -183,6 +183,11 @@ def numbers(*ids: int) -> list[dict[str, Any]]:
             1,
         ),
         ({"items": numbers(1), "links": {"next": "/x?p=2"}}, {"kind": "link", "next": "links.next"}, 3),
+        (
+            {"items": numbers(1), "@odata.count": Number("1"), "@odata.nextLink": "https://h/x?$skiptoken=1"},
+            {"kind": "link", "next": "@odata.nextLink"},
+            3,
+        ),
         ({"items": numbers(1), "next": None}, {"kind": "link", "next": "next"}, 2),
         (
             {"items": numbers(1), "nextPageToken": "abc"},

@@ -71,9 +71,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     command = [str(Path(sys.executable).with_name("churn-assets")), "demo"]
     # without its jars Spark does not start, so nothing here needs Java
     no_jars = {"CHURN_JARS": str(folder / "jars"), "CHURN_MAVEN": str(folder / "nowhere")}
+    with_its_threads = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     done = subprocess.run(
         [*command, "--customers", str(CUSTOMERS), "--months", str(MONTHS)],
-        env=os.environ
+        env=with_its_threads
         | no_jars
         | {"CHURN_HOME": settings.home, "CHURN_BUSINESS": settings.business, "COLUMNS": "160"},
         capture_output=True,

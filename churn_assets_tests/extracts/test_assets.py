@@ -1,6 +1,7 @@
 """The assets of extracts: upstream of bronze, with evidence, and the same tables as from files."""
 
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from churn_assets.bronze.assets import bronze_assets
 from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.source import Source
+from churn_assets.contracts.topic import SourceTopic
 from churn_assets.extracts.asking import asker_of
 from churn_assets.extracts.assets import extract_assets
 from churn_assets.extracts.checks import not_answered
@@ -180,6 +182,15 @@ def test_a_source_is_due_by_its_frequency_and_at_the_end_of_a_month(
     object.__setattr__(source, "frequency_days", frequency)
     taken = Record("a", datetime.fromisoformat(f"{last}T23:15:00+00:00"), 1, None, None, {}) if last else None
     assert is_due(source, taken, date.fromisoformat(today)) is due
+
+
+def test_a_topic_is_read_every_evening(tmp_path: Path) -> None:
+    """Also when `live` has landed some of the day and was stopped since."""
+    source = contract(tmp_path, "sqlite:///x.db")
+    topic = SourceTopic("broker:9092", "orders", "plaintext", "SCRAM-SHA-512", None, None, None, None)
+    live = Record("a", datetime(2026, 3, 10, 12, tzinfo=UTC), 1, None, None, {})
+    assert not is_due(source, live, date(2026, 3, 10))
+    assert is_due(replace(source, origin=topic), live, date(2026, 3, 10))
 
 
 def _loaded(folder: Path, source: Source, landing: Path, other: Path, file: Path) -> Source:

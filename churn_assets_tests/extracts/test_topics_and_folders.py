@@ -18,6 +18,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.local_servers.kafka_broker import KafkaBroker
 from churn_assets.months import add_months, month_of
+from churn_assets.operations.incidents.store import incidents
 from churn_assets.settings import Settings
 from churn_assets.silver.conform import conform
 from churn_assets_tests.checks import evaluations
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.one_engine(
 CANARY = "Kanarienvogel-4711"
 
 
-def _tickets(tmp_path: Path, kind: str, **server: Any) -> Settings:
+def tickets_from(tmp_path: Path, kind: str, **server: Any) -> Settings:
     """A business whose tickets come from elsewhere, in a calendar that holds today."""
     this = month_of(datetime.now(UTC).date())
     business = small_business(tmp_path, calendar={"start": add_months(this, -5)})
@@ -81,7 +82,7 @@ def test_a_topic_comes_before_bronze_and_dead_letters_are_refused(
     spark: "SparkSession", tmp_path: Path, broker: KafkaBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls = Calls(broker)
-    settings = _tickets(tmp_path, "kafka", host=broker.address, own={"topic": calls.topic})
+    settings = tickets_from(tmp_path, "kafka", host=broker.address, own={"topic": calls.topic})
     calls.raw(_ticket(1), CANARY.encode(), _ticket(2))
     this = month_of(datetime.now(UTC).date())
     done = _run(settings, add_months(this, -1), this)
@@ -104,7 +105,7 @@ def test_a_loss_is_a_failed_check_with_its_number(tmp_path: Path, broker: KafkaB
     from confluent_kafka import TopicPartition
 
     calls = Calls(broker, 1)
-    settings = _tickets(tmp_path, "kafka", host=broker.address, own={"topic": calls.topic})
+    settings = tickets_from(tmp_path, "kafka", host=broker.address, own={"topic": calls.topic})
     business, this = load_business(settings.business_path), month_of(datetime.now(UTC).date())
 
     def extract() -> dg.ExecuteInProcessResult:
@@ -122,6 +123,9 @@ def test_a_loss_is_a_failed_check_with_its_number(tmp_path: Path, broker: KafkaB
     told = evaluations(extract())["extracts/tickets:no_message_lost"]
     assert not told.passed and told.severity == dg.AssetCheckSeverity.ERROR
     assert "had deleted 3 offsets before they were read" in str(told.description)
+    assert not evaluations(extract())["extracts/tickets:no_message_lost"].passed, "it is red for a day"
+    [incident] = incidents(Lakehouse(settings))
+    assert (incident.kind, incident.events) == ("messages_lost", 1)
 
 
 def test_a_folder_comes_before_bronze_and_tells_redeliveries(
@@ -130,7 +134,7 @@ def test_a_folder_comes_before_bronze_and_tells_redeliveries(
     there = tmp_path / CANARY
     there.mkdir()
     monkeypatch.setenv("EXPORTS", str(there))
-    settings = _tickets(
+    settings = tickets_from(
         tmp_path,
         "folder",
         location="${EXPORTS}",
@@ -146,5 +150,6 @@ def test_a_folder_comes_before_bronze_and_tells_redeliveries(
         assert done.success
         found = evaluations(done)
         assert found["extracts/tickets:no_file_changed"].passed is (round_ == 0)
+        assert found["extracts/tickets:no_file_is_growing"].passed
     assert {ticket for ticket, rule in _judged(settings) if rule is None} == {"T1", "T2"}
     assert CANARY not in str(done.all_events) + caplog.text

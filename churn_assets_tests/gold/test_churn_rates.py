@@ -12,15 +12,14 @@ from churn_assets.contracts.customer_months import MonthColumn
 from churn_assets.contracts.loader import load_business
 from churn_assets.gold.churn_rates import Group, GroupFlows, month_cells, movements, rate_rows
 from churn_assets.gold.customer_months import customer_months
-from churn_assets.gold.month_states import UNITS, month_states, revenue_of_months, unknown_revenue
+from churn_assets.gold.month_states import revenue_of_months, unknown_revenue
 from churn_assets.gold.rate_assets import settled_months
-from churn_assets.gold.rate_checks import judge_cohorts, judge_rates
-from churn_assets.gold.retention_cohorts import cohort_rows, joined_customers
-from churn_assets.gold.stays import stays
+from churn_assets.gold.rate_checks import judge_rates
 from churn_assets.graph.checks import CheckFailed
 from churn_assets.history.presence import NO_EXTRACTS, Extracts
 from churn_assets.months import add_months, month_end, month_index
 from churn_assets.settings import SHIPPED_BUSINESSES
+from churn_assets_tests.gold.rates_example import EXAMPLE, MONTHS, START, counted, frames
 from churn_assets_tests.gold.versions import REFUSED, Version, spell_row, versions_of
 from churn_assets_tests.lakes import business_copy, edit_yaml, small_business, tell_merges
 
@@ -31,57 +30,11 @@ pytestmark = pytest.mark.one_engine(
     reason="other cases of the same frames; the parity test compares the rates"
 )
 
-UNTIL = date(2025, 4, 30)
-MONTHS = ["2025-02", "2025-03"]
-SETTLED = {"2025-02": date(2025, 3, 7), "2025-03": date(2025, 4, 7)}
-START = ("2025-01-31", {"region": "north", "status": "active"})
-# at the end of January: a, b, e and i on basic for 10, c and d on plus for 20
-EXAMPLE: list[Version] = [
-    *((who, "2025-01-31", spell_row(n, "2024-06-01")) for n, who in enumerate("abei")),
-    *(
-        (who, "2025-01-31", spell_row(n, "2024-06-01", plan="plus", monthly_price=20))
-        for n, who in ((4, "c"), (5, "d"))
-    ),
-    ("a", "2025-02-14", spell_row(0, "2024-06-01", plan="plus", monthly_price=20)),
-    ("b", "2025-03-07", spell_row(1, "2024-06-01", ended_on="2025-02-10", end_reason="price")),
-    ("e", "2025-02-14", {**spell_row(2, "2024-06-01"), REFUSED: True}),
-    ("i", "2025-03-07", spell_row(3, "2024-06-01", ended_on="2025-02-27", end_reason="price")),
-    ("i", "2025-03-07", spell_row(6, "2025-03-02")),
-    ("c", "2025-02-14", spell_row(4, "2024-06-01", plan="plus", monthly_price=25)),
-    (
-        "d",
-        "2025-02-28",
-        spell_row(5, "2024-06-01", plan="plus", monthly_price=20, ended_on="2025-02-20", end_reason="died"),
-    ),
-    ("f", "2025-03-07", spell_row(7, "2025-02-05", plan="plus", monthly_price=20)),
-    ("g", "2025-01-31", spell_row(8, "2024-03-01", ended_on="2024-12-15", end_reason="moved")),
-    ("g", "2025-02-14", spell_row(9, "2025-02-12")),
-    ("h", "2025-02-28", spell_row(10, "2025-02-03", ended_on="2025-02-20", end_reason="price")),
-]
-
-
-def _frames(spark: "SparkSession", business: Business, **told: list[Version]) -> "dict[str, DataFrame]":
-    return {s.name: versions_of(spark, s, told.get(s.name, [])) for s in business.sources}
-
-
-def _counted(
-    silver: "dict[str, DataFrame]", business: Business, extracts: Extracts = NO_EXTRACTS, **options: Any
-) -> "tuple[DataFrame, DataFrame]":
-    told = stays(silver, business, options.get("until", UNTIL), extracts)
-    months = [add_months(MONTHS[0], -1), *options.get("months", MONTHS)]
-    indexes = [month_index(month) for month in months]
-    by = business.file.churn_rates.by
-    moves = options.get("moves", True)
-    states = month_states(
-        told, silver, business, indexes, options.get("sums"), by if moves else (), moves=moves
-    )
-    return told, states
-
 
 def _movements(
     silver: "dict[str, DataFrame]", business: Business, extracts: Extracts = NO_EXTRACTS, **options: Any
 ) -> dict[Group, GroupFlows]:
-    told, states = _counted(silver, business, extracts, **options)
+    told, states = counted(silver, business, extracts, **options)
     months = options.get("months", MONTHS)
     cells = month_cells(states, told, business, [month_index(m) for m in months]).toArrow().to_pylist()
     found = movements(cells, business, months)
@@ -105,7 +58,7 @@ def _shown(row: dict[str, Any], what: str) -> dict[str, float]:
 @pytest.fixture(scope="module")
 def example(spark: "SparkSession", business: Business) -> dict[Group, GroupFlows]:
     people: list[Version] = [(who, *START) for who in "abcdei"]
-    return _movements(_frames(spark, business, subscriptions=EXAMPLE, customers=people), business)
+    return _movements(frames(spark, business, subscriptions=EXAMPLE, customers=people), business)
 
 
 @pytest.mark.both_engines
@@ -187,7 +140,7 @@ def test_a_month_starts_with_the_end_of_the_one_before(example: dict[Group, Grou
 def test_a_late_row_restates_the_month_that_was_not_known(
     spark: "SparkSession", business: Business, late: dict[str, object], counts: dict[str, int]
 ) -> None:
-    silver = _frames(spark, business, subscriptions=[*EXAMPLE, ("e", "2025-04-30", late)])
+    silver = frames(spark, business, subscriptions=[*EXAMPLE, ("e", "2025-04-30", late)])
     shown = _shown(_rates(_movements(silver, business), "2025-02"), "customers")
     assert shown == {"start": 6, "new": 1, "returned": 1, "lost_otherwise": 1} | counts
 
@@ -199,7 +152,7 @@ def test_who_is_unknown_may_be_known_again(spark: "SparkSession", business: Busi
         ("x", "2025-02-14", {**spell_row(1, "2024-06-01"), REFUSED: True}),
         ("x", "2025-03-31", spell_row(2, "2025-03-10")),
     ]
-    found = _movements(_frames(spark, business, subscriptions=told), business)
+    found = _movements(frames(spark, business, subscriptions=told), business)
     assert _shown(_rates(found, "2025-02"), "customers") == {"start": 1, "unknown": 1}
     assert _shown(_rates(found, "2025-03"), "customers") == {"known_again": 1, "end": 1}
     assert _rates(found, "2025-02")["churn_rate"] is None, "nobody is known"
@@ -215,7 +168,7 @@ def test_one_of_two_subscriptions_that_is_unknown_is_no_shrinkage(
         ("x", "2025-02-14", {**spell_row(2, "2024-07-01"), REFUSED: True}),
         ("y", "2025-01-31", spell_row(3, "2024-06-01", monthly_price=20)),
     ]
-    found = _movements(_frames(spark, business, subscriptions=told), business)
+    found = _movements(frames(spark, business, subscriptions=told), business)
     february = _rates(found, "2025-02")
     assert _shown(february, "customers") == {"start": 2, "end": 2}
     assert _shown(february, "revenue") == {"start": 60, "unknown": 30, "end": 30, "kept": 30}
@@ -239,7 +192,7 @@ def test_a_price_that_is_not_told_is_neither_shrinkage_nor_growth(
         ("x", "2025-03-14", spell_row(0, "2024-06-01", monthly_price=12)),
         ("y", "2025-03-14", spell_row(2, "2024-07-01", monthly_price=35)),
     ]  # fmt: skip
-    found = _movements(_frames(spark, business, subscriptions=told), business)
+    found = _movements(frames(spark, business, subscriptions=told), business)
     february, march = (_rates(found, month) for month in MONTHS)
     assert _shown(february, "customers") == _shown(march, "customers") == {"start": 2, "end": 2}
     assert _shown(february, "revenue") == {"start": 50, "unknown": 40, "end": 10, "kept": 10}
@@ -255,7 +208,7 @@ def test_a_corrected_price_counts_from_the_month_of_its_correction_on(
         ("x", "2025-01-31", spell_row(1, "2024-06-01", monthly_price=30)),
         ("x", "2025-03-14", spell_row(1, "2024-06-01", monthly_price=25)),
     ]
-    found = _movements(_frames(spark, business, subscriptions=told), business)
+    found = _movements(frames(spark, business, subscriptions=told), business)
     february, march = (_rates(found, month) for month in MONTHS)
     assert _shown(february, "revenue") == {"start": 30, "end": 30, "kept": 30}
     assert _shown(march, "revenue") == {"start": 30, "contraction": 5, "end": 25, "kept": 25}
@@ -271,7 +224,7 @@ def test_whoever_disappears_is_unknown_or_lost_as_declared(
     people = [("x", ends[0], region), *(("y", day, region) for day in ends)]
     spells = [(who, ends[0], spell_row(n, "2024-06-01")) for n, who in enumerate("xy")]
     extracts = {"customers": [date.fromisoformat(day) for day in ends]}
-    silver = _frames(spark, business, customers=people, subscriptions=spells)
+    silver = frames(spark, business, customers=people, subscriptions=spells)
     row = _rates(_movements(silver, business, extracts), "2025-02")
     assert _shown(row, "customers") == {"start": 2, flow: 1, "end": 1}
 
@@ -289,7 +242,7 @@ def test_merged_customers_are_one_and_a_merge_into_nobody_is_unknown(
     people = [(who, *START) for who in "xyz"]
     people += [(who, "2025-02-28", START[1]) for who in "xyz"]
     spells = [(who, "2025-01-31", spell_row(n, "2024-06-01")) for n, who in enumerate("xyz")]
-    silver = _frames(spark, business, customers=people, subscriptions=spells)
+    silver = frames(spark, business, customers=people, subscriptions=spells)
     into = F.when(
         F.col("known_at") > F.lit("2025-02-01").cast("date"),
         F.when(F.col("customer_key") == "x", "y").when(F.col("customer_key") == "z", "nobody"),
@@ -324,7 +277,7 @@ def test_by_inactivity_a_customer_is_lost_when_the_outcome_window_is_over(
         bought("e", "2025-01-10", 4),
         bought("e", "2025-02-05", 4, **{REFUSED: True}),
     ]
-    silver = _frames(spark, business, transactions=rows)
+    silver = frames(spark, business, transactions=rows)
     months = ["2025-01", *MONTHS]
     paid = revenue_of_months(customer_months(silver, business, months), "revenue", None)
     found = _movements(silver, business, sums=paid)
@@ -354,7 +307,7 @@ def test_a_refused_purchase_is_neither_shrinkage_nor_growth(spark: "SparkSession
     rows = [bought(who, f"{m}-20", f"{m}-28") for who in "ab" for m in months]
     rows.append(bought("a", "2025-02-05", "2025-02-28", **{REFUSED: True}))
     rows.append(bought("b", "2025-02-20", "2025-03-31", **{REFUSED: True}))
-    silver = _frames(spark, business, transactions=rows)
+    silver = frames(spark, business, transactions=rows)
     line = MonthColumn(name="revenue", source="transactions", aggregate="sum", measure="amount")
     unknown = unknown_revenue(silver["transactions"], business.source("transactions"), line, None)
     told = sorted(unknown.toArrow().to_pylist(), key=lambda row: row["customer_key"])
@@ -387,60 +340,6 @@ def test_an_amount_that_does_not_count_as_revenue_may_be_unknown(spark: "SparkSe
         ("owes", index),
         ("refused", index),
     ]
-
-
-@pytest.mark.both_engines
-def test_the_triangle_counts_who_joined_and_who_is_still_there(
-    spark: "SparkSession", business: Business
-) -> None:
-    silver = _frames(spark, business, subscriptions=EXAMPLE)
-    told, states = _counted(silver, business, moves=False)
-    sizes, cells = (
-        f.toArrow().to_pylist() for f in joined_customers(states, told, [month_index(m) for m in MONTHS])
-    )
-    rows = cohort_rows(sizes, cells, SETTLED, has_revenue=True)
-    names = (
-        "joined_month",
-        "months_since",
-        "joined",
-        "customers",
-        "unknown",
-        "retention",
-        "revenue",
-        "revenue_retention",
-    )
-    assert [tuple(row[name] for name in names) for row in rows] == [
-        ("2025-02", 0, 2, 1, 0, 0.5, 20.0, 1.0),
-        ("2025-02", 1, 2, 1, 0, 0.5, 20.0, 1.0),
-    ]
-    assert judge_cohorts(rows)[0].passed
-    with pytest.raises(CheckFailed, match="first in 2025-02"):
-        judge_cohorts([rows[0] | {"unknown": 2}])
-
-
-@pytest.mark.both_engines
-def test_the_triangle_compares_the_revenue_of_those_who_were_known_when_they_joined(
-    spark: "SparkSession", business: Business
-) -> None:
-    """Three join in February. The newest row of a is refused then, and that of b in March, when a has another one."""
-    told = [
-        *((who, "2025-02-10", spell_row(n, "2025-02-05")) for n, who in enumerate("abc")),
-        ("a", "2025-02-20", {**spell_row(0, "2025-02-05"), REFUSED: True}),
-        ("a", "2025-03-20", spell_row(3, "2025-03-10")),
-        ("b", "2025-03-20", {**spell_row(1, "2025-02-05"), REFUSED: True}),
-    ]
-    from pyspark.sql import functions as F
-
-    starts, states = _counted(_frames(spark, business, subscriptions=told), business, moves=False)
-    priced = states.select("customer_key", "as_of_index").withColumn("revenue", F.lit(10 * UNITS))
-    priced = states.drop("revenue").join(priced, ["customer_key", "as_of_index"])
-    for frame in (states, priced.withColumn("whole", F.lit(True))):
-        sizes, cells = (
-            f.toArrow().to_pylist() for f in joined_customers(frame, starts, [month_index(m) for m in MONTHS])
-        )
-        february, march = cohort_rows(sizes, cells, SETTLED, has_revenue=True)
-        assert (february["unknown"], february["revenue"], february["revenue_retention"]) == (1, 20, 1)
-        assert (march["unknown"], march["revenue"], march["revenue_retention"]) == (1, 10, 1)
 
 
 def test_a_broken_equation_is_a_failed_check(example: dict[Group, GroupFlows]) -> None:

@@ -1,18 +1,25 @@
 """The loop: restarts, a new champion, files that cannot be read, what the process tells of itself."""
 
 import json
+import threading
 import urllib.error
 import urllib.request
 from datetime import UTC, date, datetime, time
+from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from churn_assets.alerts.store import alerts
+from churn_assets.cli.live import lines_of
+from churn_assets.lakehouse import tables
+from churn_assets.live import following, loading
 from churn_assets.live.figures import LiveFigures, answering
 from churn_assets.live.following import Follower, NothingDeliveredError
 from churn_assets.live.scoring import NoModelError
 from churn_assets.ml.portable.model import PortableModel
+from churn_assets.serving.release.live import read_live
 from churn_assets_tests.lakes import write_jsonl
 from churn_assets_tests.live.world import MORNING, TODAY, World, model, ticket_of, tracking_of
 
@@ -36,6 +43,11 @@ def test_a_restart_scores_the_same_again_and_tells_nobody_twice(world: World) ->
     done = first.step()
     assert done is not None and [row["rule"] for row in done.alerts] == ["third_ticket"]
     assert first.catch_up(lambda _: None) == 0, "nothing waits any more"
+    told = read_live(world.settings.releases_uri, str(MORNING))
+    assert told is not None and told.as_of_date == str(TODAY) and told.model_version == "7"
+    assert {row["customer_key"]: row["probability"] for row in told.scores} == done.scores
+    [alert] = told.alerts
+    assert alert["rule"] == "third_ticket" and not {"note", "acknowledged_by", "outbox"} & alert.keys()
     again = _follower(world).step()
     assert again is not None and again.scores == done.scores and not again.alerts
     assert len(alerts(world.house)) == 1
@@ -68,6 +80,7 @@ def test_what_cannot_be_used_is_counted(world: World) -> None:
         "a",
         {"ticket_id": "T12", "customer_id": "NATID0001"},
         ticket_of(13, 1, f"{TODAY}T08:00:00Z"),
+        ticket_of(14, 99, f"{TODAY}T08:00:00Z"),
         "{",
     )
     (world.folder / "landing" / "tickets" / f"extract_date={TODAY}" / "b.jsonl").write_bytes(
@@ -77,8 +90,33 @@ def test_what_cannot_be_used_is_counted(world: World) -> None:
     assert done is not None and done.arrived.refused >= 2 and world.key(1) in done.scores
     text = follower.figures.text().decode()
     assert 'churn_live_rows_refused_total{rule="required:opened_at",source="tickets"} 1.0' in text
+    assert 'churn_live_customers_unknown_total{source="tickets"} 1.0' in text
+    assert ", 1 customer without a key, 1 file unread" in lines_of(done)[0]
     assert "churn_live_customers_scored_total 1.0" in text and "churn_live_files_waiting 2.0" in text
     assert follower.step() is None, "a broken file is not looked at for ever"
+
+
+def test_a_channel_that_did_not_take_a_message_is_asked_again_though_nothing_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nobody: Any = SimpleNamespace(sources=[])
+    house: Any = SimpleNamespace(settings=SimpleNamespace(landing_uri="landing"))
+    stop, asked = threading.Event(), list[datetime]()
+
+    def put_out(_lake: object, _business: object, now: datetime) -> None:
+        asked.append(now)
+        if len(asked) == 2:
+            stop.set()
+
+    monkeypatch.setattr(following, "put_out", put_out)
+    monkeypatch.setattr(following, "PAUSE", 0.01)
+    monkeypatch.setattr(following, "DELIVER_SECONDS", 0.02)
+    monkeypatch.setattr(Follower, "step", lambda _: None)
+    patience = threading.Timer(30, stop.set)
+    patience.start()
+    Follower(house, nobody, nobody, LiveFigures()).run(stop, lambda _: None)
+    patience.cancel()
+    assert len(asked) == 2
 
 
 def test_without_a_champion_or_a_file_it_says_what_to_do(world: World) -> None:
@@ -110,3 +148,30 @@ def test_health_and_metrics_answer_while_it_follows() -> None:
         assert asked("/v2/health/ready")[0] == 200
         assert b"churn_live_event_to_alert_seconds_bucket" in asked("/metrics")[1]
         assert asked("/else")[0] == 404
+
+
+def test_what_the_lake_has_ingested_is_known_without_a_stop(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "LOOK_SECONDS", 0.0)
+    follower = _follower(world)
+    _tickets(world, "a", ticket_of(10, 77, f"{TODAY}T08:00:00Z"))
+    first = follower.step()
+    assert first is not None and first.arrived.strangers == 1
+    before = follower.scorer.state
+    assert follower.step() is None and follower.scorer.state is before, "nothing was ingested"
+
+    keys = tables.CUSTOMER_KEYS
+    known = world.house.arrow(keys)
+    new = {"customer_id": "NATID0077", "customer_key": "a77"}
+    row = pa.Table.from_pylist([{**known.slice(0, 1).to_pylist()[0], **new}], schema=known.schema)
+    world.house.replace_rows(keys, row, "customer_key", ["a77"], run_id="run")
+    done = world.house.arrow(tables.RECONCILIATION)
+    months = sorted({*done["extract_month"].to_pylist()})
+    world.house.replace_rows(tables.RECONCILIATION, done, "extract_month", months, run_id="run")
+    assert follower.scorer.state is before, "it is loaded beside the work"
+    loader = follower._loader
+    loader.close()
+    again = follower.step()
+    assert again is not None and again.arrived.strangers == 0, "the file waits, and is taken again"
+    assert "a77" in again.arrived.touched and follower.scorer.state is not before

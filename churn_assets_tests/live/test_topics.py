@@ -12,6 +12,7 @@ import pytest
 from churn_assets.graph.names import extracts_of
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live import topics
+from churn_assets.live.figures import LiveFigures
 from churn_assets.live.topics import TopicThread, topics_of
 from churn_assets.local_servers.kafka_broker import KafkaBroker
 from churn_assets.sources.live.errors import ExtractError
@@ -52,7 +53,7 @@ def test_each_message_lands_once_also_if_the_job_extract_lands_meanwhile(
     assert topics_of([source]) == [source]
     for first in (0, 100):  # the second process goes on where the first one stopped
         stop = threading.Event()
-        thread = TopicThread(lakehouse, source, now, stop)
+        thread = TopicThread(lakehouse, source, now, LiveFigures(), stop)
         with _followed(thread, stop):
             calls.send(*range(first, first + 10))
             _until(lambda upto=first + 9: upto in numbers(landing))  # type: ignore[misc]
@@ -80,7 +81,7 @@ def test_a_broker_that_does_not_answer_is_asked_again_and_a_defect_is_not_hidden
     monkeypatch.setattr(topics, "TopicReader", reader)
     monkeypatch.setattr(topics, "AGAIN_SECONDS", 0.01)
     stop = threading.Event()
-    thread = TopicThread(Lakehouse(settings_for(tmp_path)), source, now, stop)
+    thread = TopicThread(Lakehouse(settings_for(tmp_path)), source, now, LiveFigures(), stop)
     with _followed(thread, stop):
         _until(lambda: thread.failed is not None)
     assert len(asked) == 3 and isinstance(thread.failed, ZeroDivisionError)

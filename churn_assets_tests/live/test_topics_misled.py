@@ -9,7 +9,9 @@ import pytest
 
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live import topics
+from churn_assets.live.figures import LiveFigures
 from churn_assets.live.topics import TopicThread
+from churn_assets.operations.incidents.store import incidents
 from churn_assets.sources.live.extract import Extract
 from churn_assets.sources.live.records import Record
 from churn_assets.sources.topics.reader import TopicExtract
@@ -58,7 +60,7 @@ def thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TopicThread:
     def now() -> datetime:
         return MIDNIGHT + timedelta(seconds=1 if any(one.landed for one in Reader.made) else -1)
 
-    return TopicThread(Lakehouse(settings_for(tmp_path)), source, now, threading.Event())
+    return TopicThread(Lakehouse(settings_for(tmp_path)), source, now, LiveFigures(), threading.Event())
 
 
 def test_messages_that_were_deleted_are_told(thread: TopicThread, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +69,12 @@ def test_messages_that_were_deleted_are_told(thread: TopicThread, monkeypatch: p
     Reader.landing_hook = staticmethod(thread._stopped.set)
     thread._read()
     assert told == [("live.lost", 7)]
+    assert b'churn_live_offsets_lost_total{source="calls"} 7.0' in thread._figures.text()
+    [incident] = incidents(thread._lakehouse)
+    assert (incident.kind, incident.dedup_key, incident.state) == ("messages_lost", "topic:calls", "new")
+    assert incident.note.startswith(
+        "The topic had deleted 7 offsets before they were read. Have their events"
+    )
 
 
 def test_what_the_job_lands_before_midnight_is_seen_after_it(thread: TopicThread, tmp_path: Path) -> None:

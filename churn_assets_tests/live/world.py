@@ -151,9 +151,19 @@ def tracking_of(models: dict[str, PortableModel]) -> Any:
     return SimpleNamespace(load_version=load)
 
 
-def with_topic(world: World, folder: Path) -> World:
-    """The same world, whose tickets are a topic of Kafka; its business is copied to a folder."""
+def with_topic(world: World, folder: Path, dead_letters: str | None = None) -> World:
+    """The same world, whose tickets are a topic of Kafka; its business is copied to a folder.
+
+    `dead_letters` is the topic for messages that break the contract.
+    """
+
+    def name_dead_letters(contract: dict[str, Any]) -> None:
+        own = {"property": "deadLetters", "value": dead_letters}
+        contract["servers"][0]["customProperties"].append(own)
+
     shutil.copytree(world.settings.business_path, folder)
     follow_instead(folder / "contracts" / "tickets.yaml")
+    if dead_letters is not None:
+        edit_yaml(folder / "contracts" / "tickets.yaml", name_dead_letters)
     world._open(world.folder, folder)
     return world

@@ -18,7 +18,7 @@ from churn_assets.operations.campaigns.record import campaign_records, plan_reco
 from churn_assets.replay.campaign_months import CampaignLife
 from churn_assets.replay.campaign_world import CampaignPlan
 from churn_assets.replay.campaigns import _campaigns
-from churn_assets.replay.policies import OFF, ORACLE, POLICIES
+from churn_assets.replay.policies import OFF, ORACLE, PLAN, POLICIES
 from churn_assets.retention.arms import CONTACTED
 from churn_assets.retention.planning import plan_of, plan_rows, planning, record_of
 from churn_assets.retention.results import result_rows, results
@@ -45,10 +45,11 @@ class Living:
     left: set[int] = field(default_factory=set)
     plan: CampaignPlan = SEED_OF
     day: int = to_day(LAST)
+    treated: float = 0.1
 
     def true_effects(self, slots: np.ndarray, after: int) -> TrueEffects:
         untreated = np.full(len(slots), 0.2)
-        return TrueEffects(untreated, np.full((len(slots), 4), 0.1), np.full((len(slots), 4), 0.5))
+        return TrueEffects(untreated, np.full((len(slots), 4), self.treated), np.full((len(slots), 4), 0.5))
 
     def left_by_choice(self, slots: np.ndarray) -> np.ndarray:
         return np.where(np.isin(slots, list(self.left)), to_day(LEFT_ON), NEVER)
@@ -120,6 +121,13 @@ def test_the_replay_approves_exports_contacts_the_list_and_measures_against_the_
     odd = sum(n % 4 == 2 for n in range(CUSTOMERS) if key(n) in set(planned))
     assert one.treated == len(planned) and one.truth == pytest.approx(-odd / len(planned))
     assert measured["all", 30].truth == one.truth
+
+
+def test_where_offers_do_nothing_every_contact_loses_money(lake: Lakehouse, business: Business) -> None:
+    """The oracle knows it, and contacts nobody; our plan believes what is assumed."""
+    brought = _life(lake, business, World(Living(treated=0.2), {}))._policies("2025-07")
+    assert brought[ORACLE] == brought[OFF] == {"contacts": 0.0, "saved": 0.0, "profit": 0.0}
+    assert brought[PLAN]["contacts"] > 0 == brought[PLAN]["saved"] and brought[PLAN]["profit"] < 0
 
 
 def test_a_month_without_a_plan_is_told(lake: Lakehouse, business: Business) -> None:

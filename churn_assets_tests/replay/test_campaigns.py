@@ -103,6 +103,30 @@ def test_a_world_that_goes_on_is_the_same_and_leaves_its_extracts_alone(tmp_path
 
 
 @pytest.mark.slow
+def test_where_offers_do_nothing_both_copies_lose_the_same_customers(tmp_path: Path) -> None:
+    plan = replace(SMALL, offers_work=False)
+    own = make_campaign_home(settings(tmp_path), plan)
+    world = lived(own, plan, plan.calendar[:14])
+    [alone] = world.alone.values()
+    slots = np.flatnonzero(world.world.state.committed & (world.world.state.number > 0))
+    assert not world.world.true_effects(slots, 3).change.any()
+    assert (world.world.state.contacted_on != alone.state.contacted_on).any()
+    assert (world.world.state.ended_on == alone.state.ended_on).all()
+    [(_, left_alone, treated)] = world.left
+    assert treated == left_alone
+
+
+def test_the_command_asks_for_offers_that_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[CampaignPlan] = []
+    monkeypatch.setattr(
+        "churn_assets.replay.campaigns.replay_campaigns", lambda _, plan, __: asked.append(plan)
+    )
+    for more in ([], ["--offers-do-nothing"]):
+        assert CliRunner().invoke(cli, ["replay", "--campaigns", *more]).exit_code == 0
+    assert [plan.offers_work for plan in asked] == [True, False]
+
+
+@pytest.mark.slow
 def test_the_copy_left_alone_is_not_contacted(tmp_path: Path) -> None:
     own = make_campaign_home(settings(tmp_path), SMALL)
     world = lived(own, SMALL, SMALL.calendar[:14])

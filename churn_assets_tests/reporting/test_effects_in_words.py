@@ -5,7 +5,13 @@ from typing import Any
 import pytest
 
 from churn_assets.ml.uplift.groups import WOKEN as KIND_WOKEN
-from churn_assets.reporting.effects_in_words import WOKEN, effect_in_words, uplift_in_words, woken_in_words
+from churn_assets.reporting.effects_in_words import (
+    WOKEN,
+    effect_in_words,
+    prevented_in_words,
+    uplift_in_words,
+    woken_in_words,
+)
 
 ROW: dict[str, Any] = {
     "used": False,
@@ -71,3 +77,18 @@ def test_who_was_expected_to_be_driven_away(seen: float, error: float, said: str
 )
 def test_an_effect_is_told_in_customers(effect: float | None, said: str | None) -> None:
     assert effect_in_words(effect) == said
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        ((0.2, -0.44, 0.56), "keep 20 (between 44 driven away and 56 kept)"),
+        ((0.2, 0.1, 0.3), "keep 20 (10 to 30)"),
+        ((-0.03, -0.1, 0.04), "drive away 3 (between 10 driven away and 4 kept)"),
+        ((-0.3, -0.5, -0.1), "drive away 30 (10 to 50)"),
+        ((0.001, -0.1, 0.1), "change nothing (between 10 driven away and 10 kept)"),
+        ((0.05, 0.001, 0.1), "keep 5 (0 to 10)"),
+    ],
+)
+def test_an_offer_that_adds_churn_drives_customers_away(share: tuple[float, float, float], said: str) -> None:
+    assert prevented_in_words(*share) == said

@@ -188,21 +188,42 @@ def test_nothing_that_became_known_later_is_learned(
 def test_what_the_later_contacts_judge_is_known_before_them(
     spark: "SparkSession", tmp_path: Path, business: Business
 ) -> None:
-    """Neither the learner nor the constant effect that it is compared with has seen how the later ones came out."""
+    """Learner, constant effect, risk of the unscored, features and costs do not know how the later ones came out."""
     house, section = planned_lake(tmp_path, business), business.file.campaigns
     assert section is not None
     tried(house, business)
-    one = offer_uplifts(house, business, section, LAST)[0].judged
+    write(house, tables.CUSTOMER_SEGMENTS, house.arrow(tables.CUSTOMER_SEGMENTS).to_pylist()[::2])
+    snapshots = tables.customer_snapshots(business)
+    features = [
+        row | ({"tickets_count_1m": None} if at % 7 == 0 else {})  # what fills it in is learned, too
+        for at, row in enumerate(house.arrow(snapshots).to_pylist())
+    ]
+    write(house, snapshots, features)
+    one = offer_uplifts(house, business, section, LAST)[0].learned
     assert one is not None
+    earliest = int(one.judged.later.time.min())
+    _later_ones_come_out_otherwise(house, business, earliest)
+    later = [row for row in features if row["as_of_date"].toordinal() >= earliest]
+    write(house, snapshots, [row | {"tickets_count_1m": 9.0} for row in later])
+    other = offer_uplifts(house, business, section, LAST)[0].learned
+    assert other is not None and (other.judged.later.churned != one.judged.later.churned).all()
+    assert np.array_equal(other.judged.later.risk, one.judged.later.risk)
+    assert np.array_equal(other.judged.later.constant, one.judged.later.constant)
+    assert other.judged.chosen == one.judged.chosen, "learner, trust and losses on earlier contacts"
+    assert other.cost == one.cost
+
+
+def _later_ones_come_out_otherwise(house: Lakehouse, business: Business, earliest: int) -> None:
+    """Who left stayed, who stayed left, and everybody accepted, of contacts that follow this day or a later one."""
     rows = house.arrow(tables.CHURN_LABELS).to_pylist()
     for row in rows:
-        if row["as_of_date"].toordinal() >= one.later.time.min() and row["label"] is not None:
+        if row["as_of_date"].toordinal() >= earliest and row["label"] is not None:
             row["label"], row["outcome"] = 1 - row["label"], ("churned", "stayed")[row["label"]]
     write(house, tables.CHURN_LABELS, rows)
-    other = offer_uplifts(house, business, section, LAST)[0].judged
-    assert other is not None and (other.later.churned != one.later.churned).all()
-    assert np.array_equal(other.estimated, one.estimated)
-    assert np.array_equal(other.later.constant, one.later.constant)
+    contacts = house.arrow(tables.silver(business.source("retention_contacts"))).to_pylist()
+    later = [row for row in contacts if row["contacted_on"].toordinal() > earliest]
+    corrected = [row | {"accepted": True, "sequence": 2} for row in later]
+    put(house, tables.silver(business.source("retention_contacts")), corrected)
 
 
 def test_a_control_of_another_offer_is_no_control(

@@ -1,7 +1,7 @@
 """What campaigns brought, over a small lake: contacts come back, outcomes mature, and nothing known later counts."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,7 @@ pytestmark = pytest.mark.one_engine(
 )
 
 ID, JULY = "retention-2025-07", date(2025, 7, 31)
+APPROVED_ON = datetime(2025, 8, 1, 9, tzinfo=UTC)
 NUMBERS = {key(n): n for n in range(CUSTOMERS)}
 
 
@@ -122,7 +123,7 @@ def rows(house: Lakehouse, **wanted: Any) -> list[dict[str, Any]]:
 
 
 def test_a_campaign_is_measured_against_its_holdout(lake: Lakehouse, business: Business) -> None:
-    approve(lake, ID, "Ada")
+    approve(lake, ID, "Ada", at=APPROVED_ON)
     planned, held = arm(lake, "planned"), arm(lake, "holdout")
     others = in_august(lake, business, held[1:])
     list_contacts(business, lake, planned[5:], ID, date(2025, 8, 5), accepted=True)
@@ -173,10 +174,28 @@ def test_contacts_of_a_source_are_measured_against_its_own_control_arm(
     assert not rows(lake, origin="plan"), "July was planned and never approved or contacted"
 
 
+def test_contacts_of_a_month_that_was_not_scored_are_measured_without_scores(
+    lake: Lakehouse, business: Business
+) -> None:
+    """Contacts of June follow the cohort of May, and the first scores are of June: no risk, no segment, no margin."""
+    day = date(2025, 6, 10)
+    list_contacts(business, lake, list(range(0, CUSTOMERS, 2)), "early", day)
+    list_contacts(business, lake, list(range(1, CUSTOMERS, 2)), "early", day, arm="control", offer="none")
+    made(lake, business)
+    early = rows(lake, campaign_id="early")
+    assert {row["scope"] for row in early} == {"campaign"}, "nobody knows the segment of then"
+    [row] = [one for one in early if one["days"] == 90]
+    assert (row["treated"], row["control"]) == (CUSTOMERS / 2, CUSTOMERS / 2)
+    assert row["difference"] is not None and row["adjusted"] is None, "nothing to adjust by"
+    assert row["profit"] is None and row["cost"] > 0 and row["customers_needed"] is None
+    [whole] = rows(lake, origin="retention_contacts", campaign_id="all", scope="campaign", days=90)
+    assert whole["treated"] > row["treated"] and whole["adjusted"] is not None
+
+
 def test_a_contact_without_a_campaign_belongs_to_it_by_customer_and_time(
     lake: Lakehouse, business: Business
 ) -> None:
-    approve(lake, ID, "Ada")
+    approve(lake, ID, "Ada", at=APPROVED_ON)
     planned = arm(lake, "planned")
     list_contacts(business, lake, planned[:4], None, date(2025, 8, 5))
     list_contacts(business, lake, planned[:4], ID, date(2025, 8, 6))
@@ -186,32 +205,19 @@ def test_a_contact_without_a_campaign_belongs_to_it_by_customer_and_time(
     assert (row["contacted"], row["matched_by_time"]) == (4, 4)
 
 
-def test_a_campaign_that_nobody_carried_out_says_so(
-    lake: Lakehouse, business: Business, monkeypatch: Any
-) -> None:
-    approve(lake, ID, "Ada")
+def test_a_campaign_that_nobody_carried_out_says_so(lake: Lakehouse, business: Business) -> None:
+    approve(lake, ID, "Ada", at=APPROVED_ON)
     close(lake, ID, "Ada")
-    monkeypatch.setattr("churn_assets.retention.measured_customers.campaign_records", _in_july)
     made(lake, business)
     [row] = rows(lake, campaign_id=ID, scope="campaign", days=30)
     assert row["status"] == "never contacted" and row["difference"] is None and row["saved"] is None
     assert "no contact came back" in row["told"]
 
 
-def _in_july(house: Lakehouse) -> Any:
-    """The records as if they had been made in July."""
-    from dataclasses import replace
-    from datetime import UTC, datetime
-
-    from churn_assets.operations.campaigns.record import campaign_records
-
-    return [replace(r, at=datetime(2025, 7, 31, tzinfo=UTC)) for r in campaign_records(house)]
-
-
 def test_a_campaign_that_was_closed_early_counts_everybody_planned(
     lake: Lakehouse, business: Business
 ) -> None:
-    approve(lake, ID, "Ada")
+    approve(lake, ID, "Ada", at=APPROVED_ON)
     planned = arm(lake, "planned")
     list_contacts(business, lake, planned[:3], ID, date(2025, 8, 5))
     close(lake, ID, "Ada")
@@ -222,7 +228,7 @@ def test_a_campaign_that_was_closed_early_counts_everybody_planned(
 
 
 def test_a_month_measured_again_is_the_same(lake: Lakehouse, business: Business) -> None:
-    approve(lake, ID, "Ada")
+    approve(lake, ID, "Ada", at=APPROVED_ON)
     list_contacts(business, lake, arm(lake, "planned"), ID, date(2025, 8, 5))
     made(lake, business, ["2025-09", "2025-10"])
     first = lake.arrow(tables.CAMPAIGN_RESULTS).to_pandas()
@@ -237,7 +243,7 @@ def test_a_month_measured_again_is_the_same(lake: Lakehouse, business: Business)
 
 def test_nothing_that_becomes_known_later_counts(lake: Lakehouse, business: Business) -> None:
     """Later contacts, endings, corrections, plans and scores."""
-    approve(lake, ID, "Ada")
+    approve(lake, ID, "Ada", at=APPROVED_ON)
     planned, held = arm(lake, "planned"), arm(lake, "holdout")
     list_contacts(business, lake, planned[5:], ID, date(2025, 8, 5))
     before = results(lake, business, [LAST])[0]
@@ -270,7 +276,7 @@ def test_nothing_that_becomes_known_later_counts(lake: Lakehouse, business: Busi
 
 def test_what_was_known_in_time_changes_the_result(lake: Lakehouse, business: Business) -> None:
     """The poison of the test above, known in time."""
-    approve(lake, ID, "Ada")
+    approve(lake, ID, "Ada", at=APPROVED_ON)
     planned, held = arm(lake, "planned"), arm(lake, "holdout")
     list_contacts(business, lake, planned[5:], ID, date(2025, 8, 5))
     list_contacts(business, lake, held, None, date(2025, 8, 7))
@@ -286,7 +292,7 @@ def test_what_was_known_in_time_changes_the_result(lake: Lakehouse, business: Bu
 
 
 def test_a_month_that_did_not_pass_blocks_the_result(lake: Lakehouse, business: Business) -> None:
-    approve(lake, ID, "Ada")
+    approve(lake, ID, "Ada", at=APPROVED_ON)
     list_contacts(business, lake, arm(lake, "planned"), ID, date(2025, 8, 5))
     balance = lake.arrow(tables.RECONCILIATION, None, [("extract_month", "=", "2025-09")]).to_pylist()
     fewer = [row for row in balance if row["source"] != "subscriptions"]
@@ -317,7 +323,7 @@ def test_the_newest_result_is_told_where_people_look(
     assert all_campaigns(lake) is None
     shown = CliRunner().invoke(cli, ["campaign", "show", ID])
     assert "It was not measured yet" in shown.output, shown.output
-    approve(lake, ID, "Ada")
+    approve(lake, ID, "Ada", at=APPROVED_ON)
     list_contacts(business, lake, arm(lake, "planned"), ID, date(2025, 8, 5))
     made(lake, business, ["2025-09", "2025-10"])
     shown = CliRunner().invoke(cli, ["campaign", "show", ID])
@@ -336,7 +342,7 @@ def test_the_newest_result_is_told_where_people_look(
 
 
 def test_refused_contacts_are_no_contacts(lake: Lakehouse, business: Business) -> None:
-    approve(lake, ID, "Ada")
+    approve(lake, ID, "Ada", at=APPROVED_ON)
     planned = arm(lake, "planned")
     list_contacts(business, lake, planned[:1], ID, date(2025, 8, 5))
     row = contact(planned[1], date(2025, 8, 5), "refused", None, campaign=ID)
@@ -353,8 +359,17 @@ def test_contacts_of_a_campaign_that_nobody_approved_are_told_and_measure_nothin
     result = made(lake, business)
     assert not rows(lake, campaign_id=ID)
     check = next(e for name, e in evaluations(result).items() if name.endswith(AS_PLANNED))
-    assert not check.passed and f"7 contacts name {ID}, which nobody approved" in (check.description or "")
-    approve(lake, ID, "Ada")
+    assert not check.passed and f"7 contacts name {ID}, which nobody had approved" in (
+        check.description or ""
+    )
+    before = results(lake, business, [LAST])[0]
+    approve(lake, ID, "Ada", at=datetime(2025, 11, 1, tzinfo=UTC))
+    assert results(lake, business, [LAST])[0] == before, "a result made again knows no later approval"
+
+
+def test_a_campaign_counts_from_the_day_of_its_approval(lake: Lakehouse, business: Business) -> None:
+    list_contacts(business, lake, arm(lake, "planned")[:7], ID, date(2025, 8, 5))
+    approve(lake, ID, "Ada", at=datetime(2025, 10, 31, 23, 59, tzinfo=UTC))
     made(lake, business)
     [row] = rows(lake, campaign_id=ID, scope="campaign", days=30)
     assert row["contacted"] == 7
@@ -364,7 +379,7 @@ def test_a_planned_customer_who_was_merged_counts_as_the_survivor(
     lake: Lakehouse, business: Business, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The contact was made with the survivor: by then the planned customer was nobody's customer any more."""
-    approve(lake, ID, "Ada")
+    approve(lake, ID, "Ada", at=APPROVED_ON)
     planned, held = arm(lake, "planned"), arm(lake, "holdout")
     in_none = next(n for n in range(CUSTOMERS) if n not in arm(lake, "planned", "holdout", "exploration"))
     merged = {key(planned[0]): key(in_none), key(planned[1]): key(planned[2]), key(held[0]): key(held[1])}

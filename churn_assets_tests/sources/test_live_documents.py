@@ -9,9 +9,10 @@ import pytest
 from churn_assets.contracts.source import Source
 from churn_assets.sources.json_text import parsed
 from churn_assets.sources.landing import list_extracts
-from churn_assets.sources.live import extract
+from churn_assets.sources.live import documents, extract
 from churn_assets.sources.live.cursors import Cursor
 from churn_assets.sources.live.documents import DocumentDraft
+from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.landing_files import publish
 from churn_assets.sources.live.records import Record, newest_record, records
 from churn_assets.sources.readers.json_lines import read_json_lines
@@ -86,3 +87,23 @@ def test_a_row_that_changed_while_the_answer_came_is_not_of_the_future(seconds: 
     end, future = extract._end(extract.Question(DAY, NOW), newest, seconds)
     assert end == Cursor.of(NOW, "at")
     assert future == (newest if ahead else None)
+
+
+def test_a_document_of_twenty_mebibytes_lands_and_one_that_bronze_refuses_does_not(
+    tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = "x" * 20 * 2**20
+    _landed(tmp_path, source, f'{{"order_id":1,"customer_id":"{large}"}}')
+    [extract] = list_extracts(str(tmp_path), source)
+    [table] = read_json_lines(source, extract)
+    assert table["2"].to_pylist() == [large]
+    monkeypatch.setattr(documents, "LONGEST_LINE", 10)
+    with pytest.raises(ExtractError, match="A document has more than"):
+        DocumentDraft(str(tmp_path / "other")).add([{"order_id": 12345}])
+
+
+def test_ids_as_names_of_members_do_not_grow_the_record_without_end(tmp_path: Path) -> None:
+    draft = DocumentDraft(str(tmp_path))
+    draft.add([{"order_id": 1, f"{n:0100}": 1} for n in range(12_000)])
+    draft.add([{"order_id": "A"}])
+    assert 10_000 < len(draft.kinds()) < 11_000 and draft.kinds()["order_id"] == "values of several kinds"

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
 
 AS_OF = date(2026, 1, 31)
+MANY_PARAMS = {f"offer_{n}.told": "constant effect" for n in range(150)}  # MLflow takes 100 in a request
+MANY_METRICS = {f"offer_{n}.qini": n / 10 for n in range(1_001)}  # and 1,000
 TELECOM = load_business(SHIPPED_BUSINESSES / "telecom")
 
 
@@ -411,10 +413,11 @@ def test_effects_of_offers_are_a_finished_run_with_a_card(tracking: Tracking) ->
         "Effects of offers", "as of a day", [Chapter("One", ["Text.", Pictures({"qini": "curve"})])]
     )
     run_id = log_uplift(
-        tracking, "dagster", AS_OF, {"told": "x" * 600}, {"qini": 0.5}, card, {"qini": b"png"}
+        tracking, "dagster", AS_OF, MANY_PARAMS | {"told": "x" * 600}, MANY_METRICS, card, {"qini": b"png"}
     )
     run = tracking._client().get_run(run_id)
-    assert run.info.status == "FINISHED" and run.data.metrics == {"qini": 0.5}
+    assert run.info.status == "FINISHED" and run.data.metrics == MANY_METRICS
+    assert run.data.params == MANY_PARAMS | {"told": "x" * 500}
     assert run.data.tags[TRAINED_AS_OF_TAG] == "2026-01-31" and run.data.tags["dagster_run_id"] == "dagster"
     experiment = tracking._client().get_experiment(run.info.experiment_id)
     assert experiment.name == uplift_experiment(tracking) != tracking.experiment

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from churn_assets.app.store import ReleaseStore
-from churn_assets.reporting.effects_in_words import effect_in_words
+from churn_assets.reporting.effects_in_words import effect_in_words, prevented_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ def uplift_of(store: ReleaseStore) -> list[dict[str, Any]]:
 
 
 def best_offers(store: ReleaseStore) -> list[str]:
-    """A clause for each offer of the newest campaign: how many of 100 who would leave it keeps.
+    """A clause for each offer of the newest campaign: how many of 100 who would leave it keeps or drives away.
 
     Only offers that somebody gets, those for most customers first; empty without a campaign.
     """
@@ -34,8 +34,8 @@ def best_offers(store: ReleaseStore) -> list[str]:
         "ORDER BY contacted DESC, offer"
     )
     return [
-        f"\u201c{row['words']}\u201d is expected to keep {100 * row['prevented']:.0f} ({100 * row['low']:.0f} to "
-        f"{100 * row['high']:.0f}, {'measured' if row['basis'].startswith('measured') else 'assumed'})"
+        f"\u201c{row['words']}\u201d is expected to {prevented_in_words(row['prevented'], row['low'], row['high'])}, "
+        f"{'measured' if row['basis'].startswith('measured') else 'assumed'}"
         for row in rows
     ]
 

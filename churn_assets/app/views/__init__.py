@@ -4,5 +4,5 @@ The package is not called `pages`: Streamlit would take a folder of that name be
 run its modules as scripts. A page holds no SQL and no computation of its own.
 
 May import: app, app.parts, app.queries, ml.metrics, ml.portable, operations.acknowledgements, operations.audit,
-operations.campaign_requests, operations.log, reporting.
+operations.campaign_requests, operations.log, reporting, serving.release.
 """

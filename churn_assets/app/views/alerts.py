@@ -16,6 +16,7 @@ from churn_assets.app.queries import alerts as query
 from churn_assets.app.queries.customer import objected
 from churn_assets.app.views.acknowledged import fresh_acknowledgements
 from churn_assets.app.views.acts_on_customers import acts_of_session, tell_unrecorded
+from churn_assets.app.views.alerts_of_today import show_alerts_of_today
 from churn_assets.counts import counted
 from churn_assets.ml.metrics.rule_quality import RuleQuality
 from churn_assets.operations.acknowledgements.files import AcknowledgementError, acknowledge
@@ -33,6 +34,7 @@ def show(page: Page) -> None:
         "Alerts",
         "Customers whose risk changed by a rule of this business. Choose alerts to say that you take care of them.",
     )
+    show_alerts_of_today(page)
     if not page.store.has("risk_alerts"):
         st.info(plain(f"{NO_ALERTS}: {page.store.why_absent('risk_alerts')}."), icon=":material/info:")
         return

@@ -44,7 +44,7 @@ GROUPS = {
     "group": TableColumn(
         "Customers",
         "By what the offer was expected to change: the fifth with the largest effects (persuadable), those below zero "
-        "(woken up), and the others; and by segment.",
+        "(woken up), and the others; everybody, where no difference between customers held; and by segment.",
         width=190,
     ),
     "customers": TableColumn("How many", "Later contacts and those left alone.", "number", 0),

@@ -134,11 +134,11 @@ def _lifetime(page: Page) -> None:
 
 
 def _offers(page: Page) -> None:
-    """What the offers of the newest campaign are expected to keep, where the release tells it."""
+    """What the offers of the newest campaign are expected to change, where the release tells it."""
     told = best_offers(page.store)
     if told:
         st.markdown(
-            plain(f"Of 100 customers who would leave and get an offer, {', '.join(told)}."),
+            plain(f"Of 100 customers who would leave and get an offer, {'; '.join(told)}."),
             help="The share of the churn that each offer of the newest campaign prevents, with its 95 % interval: "
             "measured on past contacts with a control arm, or assumed where there are too few. The page Campaign tells "
             "for whom.",

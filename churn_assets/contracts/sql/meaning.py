@@ -41,6 +41,20 @@ def differences(sql: str, names: Mapping[str, str]) -> list[Found]:
     return list(dict.fromkeys(reader.found))
 
 
+def type_of(sql: str, names: Mapping[str, str]) -> str | None:
+    """Returns the type of an expression, as Spark writes it; None if it is not proven.
+
+    Args:
+        sql: an expression or a condition.
+        names: type of each column that it may read.
+    """
+    try:
+        tree, texts = parse(sql)
+    except UnreadableSqlError:
+        return None
+    return _Reader({name.lower(): kind for name, kind in names.items()}, texts).kind(tree)
+
+
 def differences_of_pattern(pattern: str, kind: str) -> list[Found]:
     """Returns what differs in a regular expression that the values of a column of this type must match."""
     found = [

@@ -85,7 +85,8 @@ EFFECT_GROUPS = Table(
         LakeColumn(
             "grouping",
             "string",
-            "kind: by the estimated effect (persuadable, little changed, woken up); segment: by the segment then.",
+            "kind: by the estimated effect (persuadable, little changed, woken up; everybody where no difference "
+            "between customers held); segment: by the segment then.",
             required=True,
         ),
         LakeColumn("group_value", "string", "The kind or the segment.", required=True),

@@ -94,6 +94,11 @@ def is_local(master: str) -> bool:
     return re.fullmatch(r"local(\[.*\])?", master) is not None
 
 
+def for_few_rows(settings: Settings) -> Settings:
+    """The settings with one core for a local engine: for queries over few rows, more cost more than they save."""
+    return settings.model_copy(update={"spark_master": "local[1]"} if is_local(settings.spark_master) else {})
+
+
 def local_cores(master: str) -> int:
     """Cores that a local master uses; for a cluster master those of this machine."""
     named = re.fullmatch(r"local\[(\d+)(,.*)?\]", master)

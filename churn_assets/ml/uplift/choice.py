@@ -1,7 +1,7 @@
 """Learns the effects of one offer, and judges them on contacts of a later time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,14 +76,14 @@ class PlanValues:
 
 
 def judged_offer(
-    trial: RandomisedContacts, constant_by: Callable[[NDArray[np.bool_]], Floats], seed: int
+    trial: RandomisedContacts, as_told_by: Callable[[NDArray[np.bool_]], RandomisedContacts], seed: int
 ) -> JudgedOffer:
     """Learns from the earlier contacts with an offer, judges on the later ones, and learns once more from all.
 
     Args:
         trial: all contacts with the offer, and controls.
-        constant_by: of some of the contacts (mask), the constant effect on all, as these alone tell it: the later ones
-            judge what the earlier ones told.
+        as_told_by: of some of the contacts (mask), all of them with features, risk and constant effect as these alone
+            tell them: the later ones judge what the earlier ones told.
         seed: of folds, learners and bootstrap.
 
     Raises:
@@ -91,7 +91,7 @@ def judged_offer(
     """
     require_learnable(trial)
     judged_by = later_part(trial)
-    then = replace(trial, constant=constant_by(~judged_by))
+    then = as_told_by(~judged_by)
     earlier, later = then.at(~judged_by), then.at(judged_by)
     require_learnable(earlier)
     require_judging(later)

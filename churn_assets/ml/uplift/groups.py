@@ -9,6 +9,7 @@ from churn_assets.ml.uplift.judgement import Interval, clustered_mean
 from churn_assets.ml.uplift.trial import Floats, RandomisedContacts
 
 PERSUADABLE, LITTLE, WOKEN = "persuadable", "little changed", "woken up"
+EVERYBODY = "everybody"  # where the constant effect is all that remains
 TOP = 0.2  # share of the customers who are called persuadable, those with the largest effects
 LEAST_SEEN = 5  # churners in each arm of a group; with fewer an interval of what came says nothing
 
@@ -33,8 +34,13 @@ class EffectGroup:
     observed: Interval | None
 
 
-def kinds_of(estimated: Floats) -> NDArray[np.object_]:
-    """Returns of each customer WOKEN with an effect below 0, PERSUADABLE among the TOP above it, else LITTLE."""
+def kinds_of(estimated: Floats, trust: float) -> NDArray[np.object_]:
+    """Returns of each customer WOKEN with an effect below 0, PERSUADABLE among the TOP above it, else LITTLE.
+
+    EVERYBODY where the learner is not trusted at all: then estimated effects differ by the risk only.
+    """
+    if not trust:
+        return np.full(len(estimated), EVERYBODY, dtype=object)
     found = np.full(len(estimated), LITTLE, dtype=object)
     found[np.argsort(-estimated, kind="stable")[: round(TOP * len(estimated))]] = PERSUADABLE
     found[estimated <= 0] = LITTLE

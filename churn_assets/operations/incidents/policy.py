@@ -53,6 +53,7 @@ KINDS = {
         EventKind("run_failed", "exception", 2, 2, "churn-assets doctor"),
         EventKind("manual_run_failed", "exception", 3, 3, "churn-assets doctor"),
         EventKind("source_late", "exception", 2, 2, "churn-assets check"),
+        EventKind("messages_lost", "exception", 2, 2, "churn-assets check"),
         EventKind("balance_broken", "exception", 1, 1, "churn-assets doctor"),
         EventKind("model_degraded", "exception", 1, 3, "churn-assets summary"),
         EventKind("message_undeliverable", "exception", 2, 2, "churn-assets channels list"),

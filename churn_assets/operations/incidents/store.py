@@ -9,8 +9,9 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.channels.delivery import tell
 from churn_assets.operations.channels.outbox import Outbox
-from churn_assets.operations.incidents.incident import Incident, current
+from churn_assets.operations.incidents.incident import Condition, Incident, current
 from churn_assets.operations.incidents.notices import notice
+from churn_assets.operations.incidents.rules import judge
 from churn_assets.operations.log.writing import event
 
 TOLD_FOR = timedelta(days=3)
@@ -42,6 +43,11 @@ def change(
         body = f"{one.incident_id} {one.priority} {one.what}: {one.title}."
         event(f"incident.{one.what}", body, incident=one.incident_id, kind=one.kind)
     return new
+
+
+def join(lakehouse: Lakehouse, condition: Condition, outbox: str, now: datetime, by: str) -> list[Incident]:
+    """Opens the incident of one condition, or lets its event join it; the other incidents stay as they are."""
+    return change(lakehouse, lambda known: judge(known, [condition], {}, now, outbox), by)
 
 
 def tell_records(

@@ -14,7 +14,7 @@ from churn_assets.durable import replace_file, sync_folder
 from churn_assets.serving.release.manifest import MANIFEST, NAME, ReleaseBroken
 from churn_assets.settings import filesystem, is_uri
 
-POINTER, STATUS, IDENTITY = "CURRENT.json", "STATUS.json", "identity.bin"
+POINTER, STATUS, IDENTITY, LIVE = "CURRENT.json", "STATUS.json", "identity.bin", "LIVE.json"
 RELEASES = "releases"
 HALF_WRITTEN, HALF_REMOVED = ".writing-", ".removing-"
 READABLE = 0o666  # less the umask, as any file

@@ -19,6 +19,8 @@ class ApiAddress:
     Attributes:
         url: address and path, without parameters.
         shown: the same for messages.
+        place: the same for the digest of the question, with the names of variables below the host: a secret that is
+            renewed there asks nothing else.
         headers: of every request; they may hold secrets, as may all that follows.
         parameters: of the first page.
         login: parameters of every request.
@@ -27,6 +29,7 @@ class ApiAddress:
 
     url: str
     shown: str
+    place: str = field(repr=False)
     headers: dict[str, str] = field(repr=False)
     parameters: dict[str, str] = field(repr=False)
     login: dict[str, str] = field(repr=False)
@@ -70,7 +73,8 @@ def api_address(api: SourceApi, environ: Mapping[str, str]) -> ApiAddress:
             raise ExtractError(
                 f"The header {name} has a character that headers cannot hold. Correct the value of its variable."
             )
-    return ApiAddress(url, _shown(api.location, url, path), headers, parameters, key, token)
+    shown, place = _shown(api.location, url, path), _place(api.location, url, path)
+    return ApiAddress(url, shown, place, headers, parameters, key, token)
 
 
 def _shown(location: str, url: str, path: str) -> str:
@@ -78,6 +82,14 @@ def _shown(location: str, url: str, path: str) -> str:
     if FROM_ENVIRONMENT.fullmatch(location):
         return f"{'://'.join(urlsplit(without_secrets(url))[:2])}{path}"
     return without_secrets(location.rstrip("/") + path)
+
+
+def _place(location: str, url: str, path: str) -> str:
+    """The host as it is, and the path as the contract has it; of one variable, its whole value."""
+    if FROM_ENVIRONMENT.fullmatch(location):
+        return url
+    below = location.rstrip("/").partition("://")[2].partition("/")[2]
+    return "://".join(urlsplit(url)[:2]) + (f"/{below}" if below else "") + path
 
 
 def _usable(url: str) -> str:

@@ -17,6 +17,7 @@ import truststore
 from churn_assets.contracts.api_properties import ApiProperties
 from churn_assets.progress import note
 from churn_assets.sources.apis.address import ApiAddress
+from churn_assets.sources.apis.lines import Lines
 from churn_assets.sources.json_text import parsed
 from churn_assets.sources.live.errors import ExtractError
 
@@ -27,6 +28,7 @@ LATER = {408, 425, 429, 500, 502, 503, 504}  # statuses after which another atte
 LONGEST_WAIT = 900.0  # seconds that a service may ask for
 LARGEST = 64 * 2**20  # bytes of an answer
 ANSWER_SECONDS = 600  # for one answer, however steadily it comes
+SMALLER = "Declare a smaller `size` of a page."
 EARLIER = 30  # seconds before its end, a token is renewed
 REMEDIES = {
     401: "Correct the secret that `authentication` names.",
@@ -71,8 +73,11 @@ class ApiClient:
             logging.getLogger(name).setLevel(logging.WARNING)
         self.address, self.own = address, own
         self._client = httpx.Client(
-            timeout=own.timeoutSeconds, verify=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            timeout=own.timeoutSeconds,
+            verify=truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            event_hooks={"response": [self._refuse_redirect]},
         )
+        self._lines = Lines()
         self._token: tuple[str, float] | None = None  # and when it ends
         self._last = float("-inf")
 
@@ -109,7 +114,7 @@ class ApiClient:
             if status == 401 and self._token is not None and not renewed:
                 self._token, renewed = None, True
                 continue
-            self._require(status, answered, self.address.shown)
+            self._require(status, self.address.shown)
             return ApiPage(self._json(content, answered), _next_link(answered, url))
 
     def _login(self) -> dict[str, str]:
@@ -121,7 +126,7 @@ class ApiClient:
             shown = f"The service of tokens at {urlsplit(url).hostname}"
             headers = {"Accept": "application/json", "User-Agent": "churn-assets"}
             status, answered, content = self._answer("POST", url, headers=headers, data=form)
-            self._require(status, answered, shown)
+            self._require(status, shown)
             told = self._json(content, answered)
             token = told.get("access_token") if isinstance(told, dict) else None
             if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
@@ -161,16 +166,23 @@ class ApiClient:
         )
 
     def _once(self, method: str, url: str, sent: Any) -> "tuple[int, httpx.Headers, bytes]":
-        started, taken = time.monotonic(), bytearray()
-        with self._client.stream(method, url, **sent) as answer:
-            for chunk in answer.iter_bytes():
-                taken += chunk
-                if len(taken) > LARGEST:
-                    raise ExtractError(
-                        f"An answer has more than {LARGEST / 2**20:.0f} MiB. Declare a smaller `size` of a page."
-                    )
-                if time.monotonic() - started > ANSWER_SECONDS:
-                    raise ExtractError(f"An answer takes more than {ANSWER_SECONDS} seconds.")
+        import httpx
+
+        taken, sent = bytearray(), sent | {"extensions": {"trace": self._lines.trace}}
+        with self._lines.broken_off_after(ANSWER_SECONDS) as broken_off:
+            try:
+                with self._client.stream(method, url, **sent) as answer:
+                    for chunk in answer.iter_bytes():
+                        taken += chunk
+                        if len(taken) > LARGEST:
+                            raise ExtractError(
+                                f"An answer has more than {LARGEST / 2**20:.0f} MiB. {SMALLER}"
+                            )
+            except httpx.HTTPError:
+                if not broken_off():
+                    raise
+            if broken_off():  # an answer that ends with its connection would look whole
+                raise ExtractError(f"An answer takes more than {ANSWER_SECONDS:g} seconds. {SMALLER}")
         return answer.status_code, answer.headers, bytes(taken)
 
     def _wait_for_turn(self) -> None:
@@ -180,14 +192,20 @@ class ApiClient:
                 time.sleep(wait)
         self._last = time.monotonic()
 
-    def _require(self, status: int, headers: "httpx.Headers", shown: str) -> None:
+    def _refuse_redirect(self, answer: "httpx.Response") -> None:
+        """Does nothing if it is no redirect; httpx itself would read the address, which may be none."""
+        if not 300 <= answer.status_code < 400:
+            return
+        target = None
+        with suppress(ValueError):
+            target = urlsplit(answer.headers.get("location", "")).hostname
+        host, to = answer.request.url.host, f" to {target}" if target else ""
+        raise ExtractError(
+            f"{host} redirects{to} ({answer.status_code}). Correct the location; no redirect is followed."
+        )
+
+    def _require(self, status: int, shown: str) -> None:
         """Does nothing if the service has answered 2xx."""
-        if 300 <= status < 400:
-            target = urlsplit(headers.get("location", "")).hostname
-            to = f" to {target}" if target else ""
-            raise ExtractError(
-                f"{shown} redirects{to} ({status}). Correct the location; no redirect is followed."
-            )
         if not 200 <= status < 300:
             raise RefusedError(f"{shown} answers {_status(status)}", status)
 

@@ -30,7 +30,7 @@ class ApiAsker:
 
     def digest(self) -> str:
         """See `Asker`."""
-        return digest_of(self.api, api_address(self.api, self.environ).url)
+        return digest_of(self.api, api_address(self.api, self.environ).place)
 
     def some_cursor(self) -> Cursor | None:
         """See `Asker`."""

@@ -1,6 +1,7 @@
 """The pages of a REST service: how one leads to the next, and when the last one has come."""
 
 from collections.abc import Iterator, Mapping
+from hashlib import blake2s
 from typing import Any
 
 from churn_assets.contracts.api_properties import ApiProperties, PaginatorProperty
@@ -24,22 +25,25 @@ def pages(client: ApiClient, own: ApiProperties, parameters: Mapping[str, str]) 
     paginator, url = own.paginator, client.address.url
     asked = {**client.address.parameters, **parameters, **_first(paginator)}
     told, count, empty, seen = 0, 0, 0, set[object]()
-    before: Records = []
+    given = set[bytes]()
     while True:
         page = client.page(url, asked)
         records = records_at(page.content, own.records, client.address.shown)
-        if records and before == records:
-            raise ExtractError(
-                f"{client.address.shown} gives the same page again. Correct `paginator`: does the service know its "
-                "parameter?"
-            )
+        if records:
+            content = blake2s(repr(records).encode(errors="backslashreplace"), digest_size=16).digest()
+            if content in given:
+                raise ExtractError(
+                    f"{client.address.shown} gives the same page again. Correct `paginator`: does the service know its "
+                    "parameter?"
+                )
+            given.add(content)
         yield records
         empty = 0 if records else empty + 1
         if empty > MOST_EMPTY:
             raise ExtractError(
                 f"{client.address.shown} gives more than {MOST_EMPTY:,} pages without records. Correct `paginator`."
             )
-        before, told, count = records, told + len(records), count + 1
+        told, count = told + len(records), count + 1
         if (following := _following(paginator, page, records, asked, told, count)) is None:
             return
         url, asked = joined(url, following[0]), following[1]
@@ -132,10 +136,13 @@ def _number(page: ApiPage, path: str | None) -> int | None:
 
 
 def at(content: Any, path: str) -> Any:
-    """What stands at a path such as meta.next; None if there is nothing."""
-    for name in path.split("."):
-        content = content.get(name) if isinstance(content, dict) else None
-    return content
+    """What stands at a path such as meta.next; None if there is nothing. A name may have dots: @odata.nextLink."""
+    if not isinstance(content, dict):
+        return None
+    if path in content:
+        return content[path]
+    name, dot, rest = path.partition(".")
+    return at(content.get(name), rest) if dot else None
 
 
 def records_at(content: Any, path: str | None, shown: str) -> Records:

@@ -61,7 +61,7 @@ DRIVERS: dict[DatabaseKind, DatabaseDriver] = {
         ("mysql", "mariadb"),
         "mysql+pymysql",
         "pymysql",
-        "pip install pymysql",
+        "pip install 'churn-assets[mysql]'",
         "REPEATABLE READ",
         {"connect_timeout": CONNECT_SECONDS, "read_timeout": ANSWER_SECONDS},
     ),

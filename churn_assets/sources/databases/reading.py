@@ -116,7 +116,7 @@ class DatabaseSnapshot:
         schema, name = schema_and_name(self.database.table)
         schemas = catalogue.get_schema_names() if schema is not None else []
         no_schema = schema is not None and schema not in schemas
-        if (no_schema and self.database.kind == "sqlite") or not catalogue.has_table(name, schema):
+        if (no_schema and self.database.kind in ("sqlite", "mysql")) or not catalogue.has_table(name, schema):
             if no_schema:
                 raise ExtractError(
                     f"There is no schema {schema}. There are {listed(schemas)}. If the dot belongs to the name of the "

@@ -11,6 +11,7 @@ from churn_assets.contracts.folder import SourceFolder
 from churn_assets.contracts.odcs import FolderKind
 from churn_assets.contracts.source import Source
 from churn_assets.settings import without_secrets
+from churn_assets.sources.folders.host_keys import only_known
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.secrets import hidden, long_enough, with_secrets
 
@@ -52,7 +53,7 @@ DRIVERS: dict[FolderKind, StoreDriver] = {
         "abfs", "adlfs", "pip install adlfs", ("account_name", "account_key"), ("etag", "last_modified"), True
     ),
     "sftp": StoreDriver(
-        "sftp", "paramiko", "pip install paramiko", ("username", "password"), ("mtime",), False
+        "sftp", "paramiko", "pip install 'churn-assets[sftp]'", ("username", "password"), ("mtime",), False
     ),
     "http": StoreDriver("http", "aiohttp", "pip install aiohttp", (), ("ETag", "Last-Modified"), False),
 }
@@ -88,7 +89,8 @@ class FolderAddress:
             fs = fsspec.filesystem(self.driver.protocol, skip_instance_cache=True, **self.options)
         except Exception as error:  # noqa: BLE001 (each driver raises its own)
             raise self.error(error) from None
-        return fs, str(fs._strip_protocol(self.location)).rstrip("/")
+        # of the topmost folder, which those who may only copy see of a server of SFTP, the slash stays
+        return fs, str(fs._strip_protocol(self.location)).rstrip("/") or "/"
 
     def listed(
         self, fs: "AbstractFileSystem", root: str, depth: int = DEEPEST
@@ -146,7 +148,8 @@ def folder_address(folder: SourceFolder, environ: Mapping[str, str] = os.environ
             f"{driver.module}, the driver of {folder.kind}, is not installed. Run `{driver.install}`."
         )
     location, secrets = with_secrets(folder.location, environ, is_url=folder.kind == "http")
-    options: dict[str, Any] = {"use_listings_cache": False}
+    # that of SFTP has no such cache, and hands all options to the connection
+    options: dict[str, Any] = {} if folder.kind == "sftp" else {"use_listings_cache": False}
     if folder.user is not None and folder.password is not None:
         user, _ = with_secrets(folder.user, environ, is_url=False)
         password, more = with_secrets(folder.password, environ, is_url=False)
@@ -178,4 +181,9 @@ def _host_of(location: str) -> dict[str, Any]:
     from urllib.parse import urlsplit
 
     found = urlsplit(location)
-    return {"host": found.hostname, "port": found.port or 22, "timeout": SECONDS}
+    return {
+        "host": found.hostname,
+        "port": found.port or 22,
+        "timeout": SECONDS,
+        "host_key_policy": only_known(),
+    }

@@ -15,7 +15,7 @@ from churn_assets.contracts.source import Source
 from churn_assets.progress import note
 from churn_assets.settings import filesystem
 from churn_assets.sources.folders.address import FolderAddress, folder_address, folder_of
-from churn_assets.sources.landing import EXTRACT
+from churn_assets.sources.landing import EXTRACT, SEEN_PREFIX
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.landing_files import publish, remove_unfinished
 
@@ -28,6 +28,8 @@ SHOWN = 5  # names in a message
 NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 # sales_march.002-0f3a51c2b9-77aa01be45.csv: the second version of the file; its place and version; its content
 COPY = re.compile(r"(.+)\.(\d{3,})-([0-9a-f]{10})-([0-9a-f]{10})\.[a-z.]+")
+# Beside a copy, an empty file: a later version of its file that has the same content, since the file was only touched.
+SEEN = re.compile(rf"{re.escape(SEEN_PREFIX)}(.+)\.(\d{{3,}})-([0-9a-f]{{10}})")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class CopiedFiles:
         redelivered: names of files that have changed since they were copied before.
         growing: names of files that are still being written.
         future: names of files whose date is in the future.
-        others: number of files whose names are not of the pattern.
+        others: names of files that are not of the pattern.
         seconds: from the first look to the last copy.
     """
 
@@ -64,7 +66,7 @@ class CopiedFiles:
     redelivered: list[str] = field(default_factory=list)
     growing: list[str] = field(default_factory=list)
     future: list[str] = field(default_factory=list)
-    others: int = 0
+    others: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -88,7 +90,8 @@ def copy_new(
         environ: where the secrets are.
 
     Raises:
-        ExtractError: the store does not answer, or no name in it is of the pattern and nothing was copied before.
+        ExtractError: the store does not answer, or no name in it is of the pattern; a folder that is empty now, after
+            files were copied from it, is none.
     """
     started, done, address = time.monotonic(), CopiedFiles(), folder_address(folder_of(source), environ)
     remove_unfinished(landing, source)
@@ -107,10 +110,13 @@ def copy_new(
 
 
 class _Copies:
-    """The copies in the landing zone: per extract date and stem, token and content of each, by number."""
+    """The copies in the landing zone: per extract date and stem, tokens and content of each, by number.
+
+    A copy has a second token if its file was touched since: a later version with the same content.
+    """
 
     def __init__(self) -> None:
-        self._copies: dict[tuple[date, str], dict[int, tuple[str, str]]] = {}
+        self._copies: dict[tuple[date, str], dict[int, tuple[set[str], str]]] = {}
 
     def __len__(self) -> int:
         return len(self._copies)
@@ -125,8 +131,8 @@ class _Copies:
             present: tokens of all files that the folder has now.
         """
         known = self._copies.get((day, stem), {})
-        mine = max((number for number, copy in known.items() if copy[0] == token), default=None)
-        return mine is not None and all(known[n][0] in present for n in known if n > mine)
+        mine = max((number for number, copy in known.items() if token in copy[0]), default=None)
+        return mine is not None and all(known[n][0] & present for n in known if n > mine)
 
     def newest(self, day: date, stem: str) -> tuple[int, str | None]:
         """Number and content of the newest copy; 0 and None without one."""
@@ -135,20 +141,30 @@ class _Copies:
 
     def add(self, day: date, stem: str, number: int, token: str, content: str) -> None:
         """Adds a copy."""
-        self._copies.setdefault((day, stem), {})[number] = (token, content)
+        self._copies.setdefault((day, stem), {})[number] = ({token}, content)
+
+    def touch(self, day: date, stem: str, number: int, token: str) -> None:
+        """Adds the token of a later version with the content of a copy; without that copy it tells nothing."""
+        if copy := self._copies.get((day, stem), {}).get(number):
+            copy[0].add(token)
 
 
 def _copies(landing: str, source: Source) -> _Copies:
     import pyarrow.fs as pafs
 
     fs, root = filesystem(f"{landing}/{source.path}")
-    found = _Copies()
+    found, touched = _Copies(), []
     for info in fs.get_file_info(pafs.FileSelector(root, recursive=True, allow_not_found=True)):
         folder, _, name = info.path.rpartition("/")
         day = EXTRACT.fullmatch(folder.rpartition("/")[2])
-        copy = COPY.fullmatch(name)
-        if info.is_file and day and copy:
+        if not info.is_file or not day:
+            continue
+        if copy := COPY.fullmatch(name):
             found.add(date.fromisoformat(day[1]), copy[1], int(copy[2]), copy[3], copy[4])
+        elif seen := SEEN.fullmatch(name):
+            touched.append((date.fromisoformat(day[1]), seen[1], int(seen[2]), seen[3]))
+    for day_, stem, number, token in touched:
+        found.touch(day_, stem, number, token)
     return found
 
 
@@ -182,7 +198,7 @@ def _files(
                     info if _is_told(info) else _info(address, fs, path),
                 )
             )
-    if not found and not copied:
+    if not found and (others or not copied):
         seen = (
             f"It has {len(others):,} others, such as {', '.join(sorted(others)[:SHOWN])}."
             if others
@@ -191,7 +207,7 @@ def _files(
         raise ExtractError(
             f"{address.shown} has no file whose name is {pattern.text}. {seen} Correct the pattern or the location."
         )
-    done.others = len(others)
+    done.others = sorted(others)
     yield from sorted(found, key=lambda file: (file.day, file.name))
 
 
@@ -249,6 +265,8 @@ def _copy(
     stem, ending = _stem_and_ending(source, file.name)
     before, present = known.newest(file.day, stem)
     if content == present:
+        _remember(landing, source, file, stem, before)
+        known.touch(file.day, stem, before, file.token)
         return
     number = before + 1
     name = f"{stem}.{number:03d}-{file.token}-{content}{ending}"
@@ -257,6 +275,19 @@ def _copy(
     done.copied[f"{source.path}/extract_date={file.day}/{name}"] = size
     if before:
         done.redelivered.append(file.name)
+
+
+def _remember(landing: str, source: Source, file: ForeignFile, stem: str, number: int) -> None:
+    """Leaves a mark that a version of a file has the content of a copy, so that it is not read again."""
+    import pyarrow.fs as pafs
+
+    fs, folder = filesystem(f"{landing}/{source.path}/extract_date={file.day}")
+    name = f"{SEEN_PREFIX}{stem}.{number:03d}-{file.token}"
+    fs.open_output_stream(f"{folder}/{name}", compression=None).close()
+    for info in fs.get_file_info(pafs.FileSelector(folder)):
+        mark = SEEN.fullmatch(info.base_name)
+        if mark and (mark[1], int(mark[2])) == (stem, number) and info.base_name != name:
+            fs.delete_file(info.path)  # a file that is touched each day leaves one mark
 
 
 def _drafted(

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from churn_assets.settings import filesystem
-from churn_assets.sources.json_text import Number, json_text
+from churn_assets.sources.json_text import LONGEST_LINE, Number, json_text
 from churn_assets.sources.live.errors import ExtractError
 
 ENDING = ".jsonl.gz"
@@ -21,6 +21,9 @@ ENDING = ".jsonl.gz"
 START = b"\x1f\x8b\x08\x10\0\0\0\0\0\xffchurn_assets.extract:"
 END = b"\0\x03\x00" + b"\0" * 8
 LONGEST = 16 * 2**20  # bytes of a record
+NAMES = (
+    2**20
+)  # characters of all names of members in a record; documents with ids as names have no end of them
 CHUNK = 2**16
 
 
@@ -33,6 +36,7 @@ class DocumentDraft:
         self.folder = folder
         self.rows = 0
         self._kinds: dict[str, str] = {}
+        self._room = NAMES
         fs, path = filesystem(folder)
         fs.create_dir(path)
         self._out = fs.open_output_stream(f"{path}/whole{ENDING}", compression=None)
@@ -44,7 +48,7 @@ class DocumentDraft:
         Half of a surrogate pair is written as JSON escapes it; its document goes to the quarantine.
 
         Raises:
-            ExtractError: a document is nested too deeply.
+            ExtractError: a document is nested too deeply, or larger than what bronze reads.
         """
         for document in documents:
             try:
@@ -53,6 +57,10 @@ class DocumentDraft:
                 raise ExtractError(
                     "A document is nested too deeply to be read. Have the service give flatter ones."
                 ) from None
+            if len(line) > LONGEST_LINE:
+                raise ExtractError(
+                    f"A document has more than {LONGEST_LINE / 2**20:.0f} MiB. Leave its large members out."
+                )
             self.add_line(line, document)
 
     def add_line(self, line: bytes, document: Mapping[str, Any]) -> None:
@@ -61,12 +69,16 @@ class DocumentDraft:
         self._lines.write(b"\n")
         self.rows += 1
         for name, value in document.items():
+            if name not in self._kinds:
+                if len(name) > self._room:
+                    continue
+                self._room -= len(name)
             kind = kind_of_value(value)
             before = self._kinds.get(name, "nothing")
             self._kinds[name] = kind if before in ("nothing", kind) else _both(before, kind)
 
     def kinds(self) -> dict[str, str]:
-        """Member -> what its values are."""
+        """Member -> what its values are; of the first members alone if their names are more than NAMES."""
         return dict(self._kinds)
 
     def finish(self, record: bytes) -> str:

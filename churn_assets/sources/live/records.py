@@ -44,6 +44,9 @@ class Record:
         left_out: columns of the table that the contract does not name.
         month: the month that was asked again; None for an extract of what is new.
         offsets: of a topic: partition -> offsets of its first message and of the one after its last.
+        runs: of a topic with dead letters: (partition, offset of the first, number) of lines whose offsets follow each
+            other, in the order of the lines.
+        lost: of a topic: partition -> number of offsets that it had deleted before they were read.
     """
 
     asked: str
@@ -55,6 +58,8 @@ class Record:
     left_out: tuple[str, ...] = ()
     month: str | None = None
     offsets: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    runs: Sequence[Sequence[int]] = ()
+    lost: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """The record as JSON, in ASCII; it lies in the footer or header of its file."""
@@ -68,6 +73,7 @@ class Record:
         found: dict[str, Any] = json.loads(content)
         found |= {name: Cursor.from_json(found[name]) for name in ("start", "end")}
         found |= {"taken_at": datetime.fromisoformat(found["taken_at"]), "left_out": tuple(found["left_out"])}
+        found["runs"] = tuple(found.get("runs", ()))
         return cls(**found)
 
 
@@ -92,6 +98,12 @@ def records(landing: str, source: Source) -> list[Record]:
     with ThreadPoolExecutor(READ_AT_ONCE) as pool:  # of a store far away, each takes its time
         found = [record for record in pool.map(partial(_record, fs), paths) if record]
     return sorted(found, key=lambda record: record.taken_at)
+
+
+def record_of_file(landing: str, name: str) -> Record | None:
+    """The record of a file, by its name below the landing zone; None if it has none."""
+    fs, path = filesystem(f"{landing}/{name}")
+    return _record(fs, path)
 
 
 def newest_record(landing: str, source: Source) -> Record | None:

@@ -18,6 +18,7 @@ def about_extracts(
     first: str,
     newest: str,
     today: date,
+    begun: bool = True,
 ) -> list[Remark]:
     """Months without an extract, extracts that lie too far apart, and files outside of the calendar.
 
@@ -26,15 +27,18 @@ def about_extracts(
         first: the first month in which extracts of the source are expected.
         newest: the newest month in which any source delivered.
         today: in a month that is not over, an extract may still come.
+        begun: some source has extracts. Before that, one that this product asks has just not been asked.
     """
     if not files and source.delivery == "as_needed":
         return [Remark("note", "extracts", f"{source.path}/ holds no extract yet, and none is needed.")]
     if not files:
+        if source.origin:
+            found = "it has not been asked yet, so there are no rows to look at."
+            remedy = f"`{first_question(calendar, today)}` asks the source."
+            return [Remark("block" if begun else "note", "extracts", found, remedy=remedy)]
         found = f"there is no extract in {source.path}/."
         remedy = (
-            "`churn-assets run extract --from YYYY-MM` asks the source."
-            if source.origin
-            else f"Put files into {source.path}/extract_date=YYYY-MM-DD/, the day on which they were extracted."
+            f"Put files into {source.path}/extract_date=YYYY-MM-DD/, the day on which they were extracted."
         )
         return [Remark("block", "extracts", found, remedy=remedy)]
     if calendar is None:
@@ -44,6 +48,14 @@ def about_extracts(
         return _outside(files, start, last)
     expected = _expected(max(first, start), min(newest, last or newest), today)
     return [*_outside(files, start, last), *_missing(source, files, expected), *_gaps(source, files)]
+
+
+def first_question(calendar: tuple[str, str | None] | None, today: date) -> str:
+    """The command that asks the sources for all months of the calendar up to now; see `about_extracts`."""
+    if calendar is None:
+        return "churn-assets run extract --from YYYY-MM"
+    start, last = calendar
+    return f"churn-assets run extract --from {start} --to {min(last or '9999-12', month_of(today))}"
 
 
 def _outside(files: Sequence[ExtractFile], start: str, last: str | None) -> list[Remark]:

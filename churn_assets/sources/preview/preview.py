@@ -106,7 +106,15 @@ def preview_sources(
         listing = listed[source.name]
         remarks = [
             *_not_read(listing),
-            *about_extracts(source, listing.files, scope.calendar, source.first_month or "", newest, today),
+            *about_extracts(
+                source,
+                listing.files,
+                scope.calendar,
+                source.first_month or "",
+                newest,
+                today,
+                bool(every_file),
+            ),
         ]
         found.append(_preview(source, listing.files, scope, remarks, known, entity.name if entity else ""))
     return found

@@ -9,13 +9,12 @@ import pyarrow as pa
 
 from churn_assets.contracts.source import Source
 from churn_assets.sources.delivered_text import BYTE_ORDER_MARK, undecoded
-from churn_assets.sources.json_text import json_text, parsed
+from churn_assets.sources.json_text import LONGEST_LINE, json_text, parsed
 from churn_assets.sources.landing import ExtractFile, LandingError
 from churn_assets.sources.open_extract import open_utf8
 from churn_assets.sources.readers.added_columns import BROKEN, OTHERS, ROW_NUMBER
 
 BLOCK = 2**20  # bytes
-LONGEST_LINE = 64 * 2**20  # bytes
 Document = dict[str, str | None]
 
 

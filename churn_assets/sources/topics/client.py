@@ -12,6 +12,8 @@ from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.secrets import hidden, long_enough, with_secrets
 
 CONNECT_SECONDS = 30
+OF_CONNECTION = ("bootstrap", "log", "sasl", "security", "socket", "ssl")
+RIGHTS = "Look whether it runs, and whether this user may read the topic and describe its group."
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class TopicAddress:
     settings: dict[str, Any] = field(repr=False)
     shown: str
     secrets: tuple[str, ...] = field(repr=False)
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """The settings that a client of any kind needs."""
+        return {name: value for name, value in self.settings.items() if name.startswith(OF_CONNECTION)}
 
     def error(self, said: object, remedy: str) -> ExtractError:
         """Returns the error for what the broker or its client has said, without a secret."""
@@ -76,3 +83,28 @@ def topic_address(topic: SourceTopic, source: str, environ: Mapping[str, str] = 
     if topic.authority is not None:
         settings["ssl.ca.location"] = topic.authority
     return TopicAddress(settings, f"The topic {topic.topic} of {topic.host}", long_enough(secrets))
+
+
+def topic_identity(address: TopicAddress, topic: SourceTopic) -> str:
+    """Returns the id of the topic, which another one of the same name does not have.
+
+    Raises:
+        ExtractError: there is no such topic, or the broker does not answer.
+    """
+    from confluent_kafka import KafkaException, TopicCollection
+    from confluent_kafka.admin import AdminClient
+
+    said: list[str] = []
+    settings = address.connection | {"error_cb": lambda error: said.append(error.str())}
+    admin = AdminClient(settings)
+    asked = admin.describe_topics(TopicCollection([topic.topic]), request_timeout=CONNECT_SECONDS)
+    try:
+        return str(asked[topic.topic].result().topic_id)
+    except KafkaException as error:
+        raise refused(address, error, said[-1] if said else None) from None
+
+
+def refused(address: TopicAddress, error: Exception, said: str | None) -> ExtractError:
+    """Returns the error for what a call has raised; `said` is what the client has told besides, the true reason."""
+    own = error.args[0]
+    return address.error(said if said and own.code() < 0 else own.str(), RIGHTS)

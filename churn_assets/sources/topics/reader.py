@@ -3,9 +3,10 @@
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -17,7 +18,14 @@ from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.extract import Extract
 from churn_assets.sources.live.landing_files import publish, remove_unfinished
 from churn_assets.sources.live.records import Record, changed_columns, digest_of, records
-from churn_assets.sources.topics.client import CONNECT_SECONDS, topic_address, topic_of
+from churn_assets.sources.topics.client import (
+    CONNECT_SECONDS,
+    RIGHTS,
+    refused,
+    topic_address,
+    topic_identity,
+    topic_of,
+)
 from churn_assets.sources.topics.messages import PLACE, TopicMessage, line_of, message_of
 from churn_assets.sources.topics.offsets import next_offsets
 
@@ -29,7 +37,7 @@ log = logging.getLogger(__name__)
 SILENT_SECONDS = 60.0  # without a message before the end is reached
 LOOK_SECONDS = 30.0  # between two looks for new partitions
 BATCH = 2_000  # messages
-RIGHTS = "Look whether it runs, and whether this user may read the topic and describe its group."
+LOST_LATELY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class TopicExtract:
     Attributes:
         extract: its file.
         refused: number of messages that are no JSON objects; silver puts them in quarantine.
-        lost: partition -> number of messages that the topic had deleted before they were read.
+        lost: partition -> number of offsets that the topic had deleted before they were read.
     """
 
     extract: Extract
@@ -54,6 +62,7 @@ class _Pending:
     draft: DocumentDraft
     begin: dict[int, int]
     refused: int = 0
+    runs: list[list[int]] = field(default_factory=list)
     lost: dict[int, int] = field(default_factory=dict)
 
 
@@ -85,7 +94,7 @@ class TopicReader:
         self.address = topic_address(self.topic, source.name, environ)
         self._added = {c.field for c in source.columns} & {*PLACE}
         self._numbers = count(1)
-        self._said: object = None
+        self._said: str | None = None
         self._next: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         self._at_end: set[int] = set()
@@ -96,8 +105,8 @@ class TopicReader:
         except KafkaException as error:
             raise self.address.error(error.args[0], "Correct the contract's server.") from None
         try:
-            self.asked = digest_of(self.topic, self._identity())
-            self._earlier = records(landing, source)
+            self.asked = digest_of(self.topic, topic_identity(self.address, self.topic))
+            self._earlier = self._others = records(landing, source)
             self._reach = next_offsets(self._earlier, self.asked)
             self._pending = self._fresh()
             self._assign(self._partitions())
@@ -169,6 +178,14 @@ class TopicReader:
             self._assign(sorted({*self._partitions()} - {*self._next}))
         return found
 
+    def lost_since(self, moment: datetime) -> Counter[int]:
+        """Partition -> number of offsets that were lost, as the files tell that others have landed since then."""
+        lost = Counter[int]()
+        for record in self._others:
+            if record.taken_at >= moment and record.asked == self.asked:
+                lost.update({int(partition): number for partition, number in record.lost.items()})
+        return lost
+
     def land(self, now: datetime) -> TopicExtract:
         """Makes one file of what was polled since the last one; it may hold no message.
 
@@ -178,7 +195,18 @@ class TopicReader:
         started, pending = time.monotonic(), self._pending
         offsets = {str(p): (pending.begin[p], after) for p, after in sorted(self._next.items())}
         draft = pending.draft
-        record = Record(self.asked, now, draft.rows, None, None, draft.kinds(), offsets=offsets)
+        lost = {str(p): number for p, number in sorted(pending.lost.items())}
+        record = Record(
+            self.asked,
+            now,
+            draft.rows,
+            None,
+            None,
+            draft.kinds(),
+            offsets=offsets,
+            runs=pending.runs,
+            lost=lost,
+        )
         # no extract has the offsets of another, so that no file takes the place of another, whatever the clock tells
         name = f"changes_{now:%Y%m%dT%H%M%S%fZ}_{sum(pending.begin.values())}{draft.ending}"
         drafted = draft.finish(record.to_json())
@@ -199,32 +227,23 @@ class TopicReader:
         read = message_of(partition, offset, stamp if stamped else None, message.key(), message.value())
         self._pending.draft.add_line(line_of(read, self._added), read.document or {})
         self._pending.refused += read.document is None
+        if self.topic.dead_letters:
+            self._note(partition, offset)
         self._next[partition] = offset + 1
         self._at_end.discard(partition)
         return read
 
+    def _note(self, partition: int, offset: int) -> None:
+        """Keeps the place of a line."""
+        runs = self._pending.runs
+        if runs and runs[-1][0] == partition and sum(runs[-1][1:]) == offset:
+            runs[-1][2] += 1
+        else:
+            runs.append([partition, offset, 1])
+
     def _fresh(self) -> _Pending:
         begin = {p: self._reach.get(p, 0) for p in self._next}
         return _Pending(DocumentDraft(f"{self.folder}/{next(self._numbers)}"), begin)
-
-    def _identity(self) -> str:
-        """The id of the topic, which another one of the same name does not have.
-
-        Raises:
-            ExtractError: there is no such topic, or the broker does not answer.
-        """
-        from confluent_kafka import KafkaException, TopicCollection
-        from confluent_kafka.admin import AdminClient
-
-        of_connection = ("bootstrap", "log", "sasl", "security", "socket", "ssl")
-        settings = {k: v for k, v in self.address.settings.items() if k.startswith(of_connection)}
-        settings["error_cb"] = self._hear
-        admin = AdminClient(settings)
-        asked = admin.describe_topics(TopicCollection([self.topic.topic]), request_timeout=CONNECT_SECONDS)
-        try:
-            return str(asked[self.topic.topic].result().topic_id)
-        except KafkaException as error:
-            raise self._refused(error) from None
 
     def _partitions(self) -> list[int]:
         from confluent_kafka import KafkaException
@@ -284,14 +303,15 @@ class TopicReader:
         self._said = error.str()
 
     def _refused(self, error: Exception) -> ExtractError:
-        own = error.args[0]
-        return self.address.error(self._said if self._said and own.code() < 0 else own.str(), RIGHTS)
+        return refused(self.address, error, self._said)
 
 
 def extract_topic(
     source: Source, landing: str, folder: str, now: datetime, environ: Mapping[str, str] = os.environ
 ) -> TopicExtract:
     """Lands all messages that the topic holds beyond the extracts, as one file.
+
+    What was lost counts what others have found within the last day, such as the process that follows the topic.
 
     Args:
         source: with a topic.
@@ -313,4 +333,6 @@ def extract_topic(
             if time.monotonic() - told > 1:
                 told = time.monotonic()
                 note(f"{source.name}: {reader.waiting:,} messages have come")
-        return reader.land(now)
+        lost = reader.lost_since(now - LOST_LATELY)
+        done = reader.land(now)
+        return replace(done, lost=dict(lost + Counter(done.lost)))

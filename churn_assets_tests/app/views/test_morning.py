@@ -1,7 +1,7 @@
 """What the pages say of this morning: Overview, At risk, Customer and Alerts."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pytest
 from churn_assets.app.views.acts_on_customers import UNRECORDED
 from churn_assets.operations.acknowledgements.files import acknowledge, acknowledgements
 from churn_assets.operations.audit.verification import stored
+from churn_assets.serving.release.live import FoundToday, write_live
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
 from churn_assets_tests.app.opening import choose_rows
@@ -17,7 +18,7 @@ from churn_assets_tests.app.scored_months import MORNING_KEYS, morning_tables, p
 from churn_assets_tests.app.told import OBJECTED, WITHOUT, frames
 from churn_assets_tests.app.views.conftest import Made
 from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
-from churn_assets_tests.serving.release.alerts import alert_rows
+from churn_assets_tests.serving.release.alerts import alert_rows, alert_table
 from churn_assets_tests.serving.release.current import BEHIND, MORNING, current_rows
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -137,6 +138,22 @@ def test_of_who_objected_nothing_is_told(home: Settings, opened: Open) -> None:
     assert "objected to profiling" in text(page) and len(page.dataframe) == 1, (
         "the quality of the rules alone"
     )
+
+
+def test_alerts_of_today_are_shown_as_they_happen(tmp_path: Path, opened: Open) -> None:
+    settings, day = publish(tmp_path), MORNING + timedelta(days=1)
+    rows = alert_table(alert_rows(MORNING_KEYS[:3])).to_pylist()
+    write_live(settings.releases_uri, FoundToday(NOON.isoformat(), str(day), "3", [], rows))
+    page = opened(settings, "alerts")
+    no_errors(page)
+    assert "2 alerts until 12:00:00 UTC" in text(page), "the third one was suppressed"
+    shown = page.dataframe[0].value
+    assert list(shown["customer_key"]) == MORNING_KEYS[:2] and set(shown["found_at"]) == {"06:00:00"}
+    assert f"{len(WAITING)} alerts, page 1 of 1" in text(page)
+    write_live(settings.releases_uri, FoundToday(NOON.isoformat(), str(MORNING), "3", [], rows))
+    assert "Today, as it happens" not in text(opened(settings, "alerts")), "the release is as new"
+    (Path(settings.releases_uri) / "LIVE.json").write_text("{")
+    no_errors(opened(settings, "alerts"))
 
 
 def test_alerts_wait_until_somebody_acknowledges_them(tmp_path: Path, opened: Open) -> None:

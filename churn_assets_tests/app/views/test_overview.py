@@ -41,7 +41,8 @@ def test_it_tells_what_offers_keep(made: Made, opened: Open, months_home: Settin
     page = opened(made(status(), offer_effects=offers), "overview")
     no_errors(page)
     said = text(page).replace("\\", "")
-    assert "\u201c10 % off for 6 months\u201d is expected to keep 20 (-44 to 56, assumed)" in said
+    keeps = "is expected to keep 20 (between 44 driven away and 56 kept), assumed"
+    assert f"\u201c10 % off for 6 months\u201d {keeps}" in said
     assert "is expected to keep" not in text(opened(months_home, "overview"))
 
 

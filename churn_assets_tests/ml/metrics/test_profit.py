@@ -1,8 +1,5 @@
 """Campaign profit and EMPC: by hand, by brute force, by their properties, and against the published reference."""
 
-import json
-import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +10,7 @@ from hypothesis import strategies as st
 
 from churn_assets.contracts.economics import Economics
 from churn_assets.ml.metrics.profit import expected_maximum_profit, expected_profit, profit_curve
+from churn_assets_tests.ml.oracle import needs_oracle, told_by_oracle
 
 TELCO = Path(__file__).parents[4] / "shared" / "data" / "telco_ibm.csv"
 ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=40).filter(
@@ -163,7 +161,7 @@ json.dump(found, sys.stdout)
 """
 
 
-@pytest.mark.skipif("ORACLE_PYTHON" not in os.environ, reason="asks another implementation: `make oracle`")
+@needs_oracle
 def test_another_implementation_agrees() -> None:
     """empulse's EMPC and optimal fraction, over rankings good and bad, with ties, and economics of all kinds."""
     rng, cases = np.random.default_rng(1), []
@@ -183,14 +181,9 @@ def test_another_implementation_agrees() -> None:
         )
         cases.append((labels, scores, economics))
     asked = [e.model_dump() | {"labels": y.tolist(), "scores": s.tolist()} for y, s, e in cases]
-    told = subprocess.run(
-        [os.environ["ORACLE_PYTHON"], "-c", ORACLE],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for (labels, scores, economics), (profit, fraction) in zip(cases, json.loads(told.stdout), strict=True):
+    for (labels, scores, economics), (profit, fraction) in zip(
+        cases, told_by_oracle(ORACLE, asked), strict=True
+    ):
         found = expected_maximum_profit(labels, scores, economics)
         assert found.profit == pytest.approx(profit, rel=1e-6, abs=1e-8)
         assert found.fraction == pytest.approx(fraction, abs=1e-6)

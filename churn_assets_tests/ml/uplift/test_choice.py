@@ -23,8 +23,8 @@ pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn"
 
 
 def judged(trial: RandomisedContacts) -> JudgedOffer:
-    """Where the constant effect is known beforehand."""
-    return judged_offer(trial, lambda part: trial.constant, 7)
+    """Where risk and constant effect are known beforehand."""
+    return judged_offer(trial, lambda part: trial, 7)
 
 
 @pytest.mark.parametrize("name", LEARNERS)

@@ -5,15 +5,30 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from churn_assets.ml.uplift.groups import LEAST_SEEN, LITTLE, PERSUADABLE, WOKEN, effect_groups, kinds_of
+from churn_assets.ml.uplift.groups import (
+    EVERYBODY,
+    LEAST_SEEN,
+    LITTLE,
+    PERSUADABLE,
+    WOKEN,
+    effect_groups,
+    kinds_of,
+)
 from churn_assets.ml.uplift.learners import fold_chances, robust_effects
 from churn_assets_tests.ml.uplift.worlds import contacts
 
 
 def test_customers_are_told_by_their_effects() -> None:
-    found = kinds_of(np.array([0.3, 0.1, 0.0, -0.1, 0.2, 0.05, 0.04, 0.03, 0.02, 0.01]))
+    found = kinds_of(np.array([0.3, 0.1, 0.0, -0.1, 0.2, 0.05, 0.04, 0.03, 0.02, 0.01]), 0.4)
     assert found.tolist() == [PERSUADABLE, LITTLE, LITTLE, WOKEN, PERSUADABLE, *[LITTLE] * 5]
-    assert set(kinds_of(np.array([-0.1, 0.0]))) == {WOKEN, LITTLE}  # nobody who is not kept is persuadable
+    assert set(kinds_of(np.array([-0.1, 0.0]), 0.4)) == {
+        WOKEN,
+        LITTLE,
+    }  # nobody who is not kept is persuadable
+
+
+def test_where_only_the_constant_effect_remains_nobody_is_called_persuadable() -> None:
+    assert set(kinds_of(np.array([0.3, 0.1, -0.1]), 0.0)) == {EVERYBODY}
 
 
 @pytest.mark.parametrize("left", [LEAST_SEEN - 1, LEAST_SEEN])

@@ -1,12 +1,15 @@
 """Services that answer nonsense: each is an error with a remedy, without a secret."""
 
+import socket
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from churn_assets.extracts.asking import asker_of
-from churn_assets.sources.apis import pages
+from churn_assets.sources.apis import client, pages
 from churn_assets.sources.landing import list_extracts
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.readers.json_lines import read_json_lines
@@ -129,3 +132,81 @@ def test_empty_pages_without_end(api: Api, monkeypatch: pytest.MonkeyPatch) -> N
     api.service.answer = lambda asked: Told({"items": [], "next": f"n{len(api.service.asked)}"})
     with pytest.raises(ExtractError, match="pages without records"):
         api.extract(api.source(paginator={"kind": "cursor", "parameter": "after", "next": "next"}))
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_pages_that_alternate_without_end(api: Api, size: int) -> None:
+    both = [order(n, "2026-03-01T10:00:00Z") for n in range(2 * size)]
+
+    def answer(asked: Asked) -> Told:
+        odd = int(asked.parameters["page"]) % 2
+        return Told({"items": both[:size] if odd else both[size:]})
+
+    api.service.answer = answer
+    with pytest.raises(ExtractError, match="gives the same page again"):
+        api.extract(api.source())
+    assert len(api.service.asked) == 3
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[bad", "//[::1", "http://a:b/", "", "https://elsewhere.example/x"]
+)
+def test_a_redirect_to_any_address_is_told_at_once(api: Api, waits: list[float], address: str) -> None:
+    said = _refused(api, Told([], 302, {"Location": address}))
+    assert said.startswith("127.0.0.1 redirects") and "no redirect is followed" in said and waits == []
+
+
+@pytest.mark.parametrize("part", ["headers", "content"])
+def test_an_answer_that_trickles_is_broken_off(
+    api: Api, monkeypatch: pytest.MonkeyPatch, waits: list[float], part: str
+) -> None:
+    """Each byte comes in time, and the whole never does."""
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.5)
+    first = b"HTTP/1.1 200 OK\r\nX: " if part == "headers" else b"HTTP/1.1 200 OK\r\n\r\n"
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            line, _ = server.accept()
+            with line, suppress(OSError):
+                line.sendall(first)
+                while not done.wait(0.05):
+                    line.sendall(b" ")
+
+        thread = threading.Thread(target=trickle, daemon=True)
+        thread.start()
+        source = api.source(location="${WHOLE}")
+        with pytest.raises(ExtractError, match=r"takes more than 0\.5 seconds"):
+            api.extract(source, 0, WHOLE=f"http://127.0.0.1:{server.getsockname()[1]}")
+        done.set()
+        thread.join(5)
+    assert not thread.is_alive() and waits == []
+
+
+def test_a_secret_of_the_path_that_is_renewed_asks_nothing_else(api: Api) -> None:
+    """Whatever stands below the host, an extract goes on; another host, or another path, is another question."""
+    written = api.source(location="https://${HOST}/${TENANT}/v1")
+
+    def digest(host: str, tenant: str) -> str:
+        return asker_of(written, {"HOST": host, "TENANT": tenant}).digest()
+
+    assert digest("a.example", CANARY) == digest("a.example", "another")
+    assert digest("a.example", CANARY) != digest("b.example", CANARY)
+    plain = {
+        path: asker_of(api.source(location=f"https://a.example/{path}"), {}).digest() for path in ("v1", "v2")
+    }
+    assert plain["v1"] != plain["v2"]
+
+
+def test_the_next_page_may_stand_under_a_name_with_dots(api: Api) -> None:
+    """As in answers of OData."""
+    link = "@odata.nextLink"
+
+    def answer(asked: Asked) -> Told:
+        second = "skip" in asked.parameters
+        told = {"value": [order(1 + second, "2026-03-01T10:00:00Z")]}
+        return Told(told if second else told | {link: f"{api.service.url}/orders?skip=1"})
+
+    api.service.answer = answer
+    done = api.extract(api.source(paginator={"kind": "link", "next": link}, records="value"))
+    assert done.record.rows == 2

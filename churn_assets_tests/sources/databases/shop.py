@@ -72,12 +72,12 @@ def contract(
 
 
 class Orders:
-    """The table of orders; times are texts in SQLite and moments in PostgreSQL."""
+    """The table of orders; times are texts in SQLite, moments in PostgreSQL, and without a zone in MySQL."""
 
     def __init__(self, url: str) -> None:
         self.engine = create_engine(url)
-        kind = "TEXT" if url.startswith("sqlite") else "TIMESTAMPTZ"
-        self.run("DROP TABLE IF EXISTS orders", TABLE.format(time=kind))
+        kinds = {"sqlite": "TEXT", "postgresql": "TIMESTAMPTZ", "mysql": "DATETIME(6)"}
+        self.run("DROP TABLE IF EXISTS orders", TABLE.format(time=kinds[self.engine.dialect.name]))
 
     def run(self, *statements: str) -> None:
         """Runs statements in one transaction."""

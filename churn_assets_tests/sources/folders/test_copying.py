@@ -1,7 +1,9 @@
 """Foreign folders: each file is copied once, from a local folder, a server of HTTP and one of S3."""
 
+import asyncio
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -17,10 +19,10 @@ from churn_assets.contracts.folder import NamePattern, SourceFolder
 from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets.contracts.source import Source
 from churn_assets.sources.folders import address as addresses
-from churn_assets.sources.folders import copying
+from churn_assets.sources.folders import copying, host_keys
 from churn_assets.sources.folders.address import folder_address
 from churn_assets.sources.folders.copying import CopiedFiles, copy_new
-from churn_assets.sources.landing import list_extracts
+from churn_assets.sources.landing import list_everything, list_extracts
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets_tests.http_server import serving
 
@@ -80,8 +82,58 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture(params=["folder", "http", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Source, Put]]:
+@pytest.fixture
+def sftp() -> Iterator[Callable[[Path, Path], int]]:
+    """Starts a server of SFTP for a folder, writes its key into a file of known hosts, and returns its port."""
+    pytest.importorskip("paramiko")
+    ssh = pytest.importorskip("asyncssh")
+
+    class Reader(ssh.SSHServer):  # type: ignore[misc,name-defined]
+        def begin_auth(self, username: str) -> bool:
+            return True
+
+        def password_auth_supported(self) -> bool:
+            return True
+
+        def validate_password(self, username: str, password: str) -> bool:
+            return (username, password) == ("reader", CANARY)
+
+    loop, key = asyncio.new_event_loop(), ssh.generate_private_key("ssh-ed25519")
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def listen(folder: Path) -> int:
+        server = await ssh.create_server(
+            Reader,
+            "127.0.0.1",
+            0,
+            server_host_keys=[key],
+            sftp_factory=lambda channel: ssh.SFTPServer(channel, chroot=str(folder)),
+        )
+        return int(server.sockets[0].getsockname()[1])
+
+    def start(folder: Path, known: Path) -> int:
+        port = asyncio.run_coroutine_threadsafe(listen(folder), loop).result()
+        known.write_text(f"[127.0.0.1]:{port} {key.export_public_key().decode()}", encoding="utf-8")
+        return port
+
+    async def end() -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    yield start
+    asyncio.run_coroutine_threadsafe(end(), loop).result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture(params=["folder", "http", "s3", "sftp"])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Source, Put]]:
     """A source of each kind, and what puts a file into its folder."""
     there = tmp_path / "there"
     (there / "out").mkdir(parents=True)
@@ -96,6 +148,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Sour
         handler = partial(_Quiet, directory=str(there))
         with serving(handler) as server:
             yield folder_contract(tmp_path, "http", f"http://127.0.0.1:{server.server_port}/"), put
+    elif request.param == "sftp":
+        monkeypatch.setattr(host_keys, "KNOWN_HOSTS", (tmp_path / "known_hosts",))
+        port = request.getfixturevalue("sftp")(there, tmp_path / "known_hosts")
+        own = {"user": "reader", "password": "${S3_SECRET}"}
+        yield folder_contract(tmp_path, "sftp", f"sftp://127.0.0.1:{port}/", **own), put
     else:
         yield _in_s3(tmp_path, request.getfixturevalue("s3"))
 
@@ -139,7 +196,8 @@ def test_each_file_is_copied_once_and_a_changed_one_is_a_redelivery(
     put("out/calls_c_20260401.csv", b"to come")
     done = _copied(source, tmp_path)
     assert [*done.copied.values()] == [5, 6]
-    assert (done.others, done.redelivered, done.future) == (1, [], ["out/calls_c_20260401.csv"])
+    assert (done.others, done.redelivered) == (["out/others.txt"], [])
+    assert done.future == ["out/calls_c_20260401.csv"]
     assert _landed(source, tmp_path) == [("2026-03-01", b"first"), ("2026-03-02", b"second")]
     assert not _copied(source, tmp_path).copied
     put("out/calls_a_20260301.csv", b"corrected")
@@ -188,15 +246,29 @@ def test_a_file_that_grows_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert _landed(source, tmp_path) == [("2026-03-01", b"half and more")]
 
 
-def test_a_file_that_was_only_touched_is_no_redelivery(tmp_path: Path) -> None:
+def test_a_file_that_was_only_touched_is_no_redelivery_and_read_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "there" / "out").mkdir(parents=True)
     source = folder_contract(tmp_path, "folder", str(tmp_path / "there"))
     file = tmp_path / "there" / "out" / "calls_a_20260301.csv"
     file.write_bytes(b"same")
-    for change in (1, 2):
+    for change in (1, 2, 3):
         os.utime(file, (OLD + change,) * 2)
         assert _copied(source, tmp_path).redelivered == []
     assert len(_landed(source, tmp_path)) == 1
+    assert len([*(tmp_path / "landing").rglob(".*")]) == 1  # one mark, however often it is touched
+    assert list_everything(str(tmp_path / "landing"), source).not_read == []
+    monkeypatch.setattr(copying, "_drafted", lambda *_: pytest.fail("it is read again"))
+    assert not _copied(source, tmp_path).copied
+    monkeypatch.undo()
+    file.write_bytes(b"other")
+    os.utime(file, (OLD + 4,) * 2)
+    assert _copied(source, tmp_path).redelivered == ["out/calls_a_20260301.csv"]
+    file.write_bytes(b"same")  # put back with the time of the touch that was seen
+    os.utime(file, (OLD + 3,) * 2)
+    _copied(source, tmp_path)
+    assert [content for _, content in _landed(source, tmp_path)] == [b"same", b"other", b"same"]
 
 
 @pytest.mark.parametrize(
@@ -274,6 +346,17 @@ def test_a_variable_may_hold_the_beginning_of_a_path(tmp_path: Path) -> None:
     given = {"S3_SECRET": str(tmp_path / "two words")}
     copy_new(source, str(tmp_path / "landing"), str(drafts), date.min, date.max, NOW, given)
     assert _landed(source, tmp_path) == [("2026-03-01", b"here")]
+
+
+def test_a_server_of_sftp_whose_key_is_not_known_gets_no_password(
+    sftp: Callable[[Path, Path], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_keys, "KNOWN_HOSTS", (tmp_path / "none",))
+    own = {"user": "reader", "password": "${S3_SECRET}"}
+    location = f"sftp://127.0.0.1:{sftp(tmp_path, tmp_path / 'known')}/"
+    with pytest.raises(ExtractError, match=r"ssh-ed25519, SHA256:.* is not in .*ssh-keyscan") as error:
+        _copied(folder_contract(tmp_path, "sftp", location, **own), tmp_path)
+    assert CANARY not in str(error.value)
 
 
 @pytest.mark.parametrize("kind", ["folder", "s3", "http"])

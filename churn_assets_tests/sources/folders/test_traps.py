@@ -83,6 +83,18 @@ def test_a_folder_that_vanished_is_told_though_files_were_copied_before(tmp_path
         _copied(_of_folder(tmp_path), tmp_path)
 
 
+def test_files_that_were_renamed_are_told_though_some_were_copied_before(tmp_path: Path) -> None:
+    file = _there(tmp_path)
+    assert _copied(_of_folder(tmp_path), tmp_path).copied
+    file.rename(file.with_name("Calls-2026-03-02.csv"))
+    with pytest.raises(
+        ExtractError, match=r"no file whose name is out/.* 1 others, such as out/Calls-2026-03-02"
+    ):
+        _copied(_of_folder(tmp_path), tmp_path)
+    file.with_name("Calls-2026-03-02.csv").unlink()  # others may remove what was fetched
+    assert not _copied(_of_folder(tmp_path), tmp_path).copied
+
+
 @pytest.mark.parametrize("status", [401, 404, 500])
 def test_a_server_that_refuses_or_is_gone_is_told_though_files_were_copied_before(
     tmp_path: Path, status: int

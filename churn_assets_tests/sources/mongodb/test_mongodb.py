@@ -1,8 +1,7 @@
-"""Extracts of a collection: documents as they are, against a real server; and what needs none."""
+"""Extracts of a collection: documents as they are, against a server of the wire protocol; and what needs none."""
 
 import gzip
 import json
-import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,7 +25,6 @@ from churn_assets.sources.mongodb import address as addresses
 from churn_assets.sources.mongodb.extract import filter_of
 from churn_assets.sources.mongodb.values import as_json
 from churn_assets_tests.sources.databases.shop import CONTRACT, EVENING
-from churn_assets_tests.sources.mongodb.wire_server import VARIABLE, program, server
 
 CANARY = "Kanarienvogel-4711"
 
@@ -68,20 +66,6 @@ class Shop(NamedTuple):
         for file in sorted((self.folder / "landing").rglob("*.jsonl.gz")):
             found += [json.loads(line) for line in gzip.decompress(file.read_bytes()).decode().splitlines()]
         return found
-
-
-@pytest.fixture(scope="session")
-def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a database."""
-    given = os.environ.get(VARIABLE, "")
-    if given.startswith("mongodb"):
-        yield given
-        return
-    built = program()
-    if built is None:
-        pytest.skip(f"no server of MongoDB's wire protocol: set {VARIABLE}=build, which needs Go")
-    with server(built, tmp_path_factory.mktemp("mongodb")) as place:
-        yield place
 
 
 @pytest.fixture

@@ -30,5 +30,7 @@ def test_a_source_that_delivers_as_needed_lacks_nothing() -> None:
 def test_a_database_is_asked_and_not_waited_for() -> None:
     database = SourceDatabase("sqlite", "sqlite:///crm.db", "customers", None, None, None)
     source = replace(TELECOM.source("customers"), origin=database)
-    [remark] = about_extracts(source, [], ("2025-01", None), "2025-01", "2025-08", TODAY)
-    assert remark.remedy == "`churn-assets run extract --from YYYY-MM` asks the source."
+    for begun, severity in ((True, "block"), (False, "note")):
+        [remark] = about_extracts(source, [], ("2025-01", None), "2025-01", "2025-08", TODAY, begun)
+        assert remark.remedy == "`churn-assets run extract --from 2025-01 --to 2025-09` asks the source."
+        assert remark.severity == severity

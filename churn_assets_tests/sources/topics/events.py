@@ -4,7 +4,7 @@ import gzip
 import itertools
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from churn_assets.contracts.contract import load_source
 from churn_assets.contracts.source import Source
@@ -35,6 +35,9 @@ customProperties:
   - {{property: customer, value: customer_id}}
   - {{property: eventTime, value: at}}
 """
+if TYPE_CHECKING:
+    from confluent_kafka import Message
+
 _numbers = itertools.count()
 
 
@@ -71,6 +74,20 @@ class Calls:
         for number, value in enumerate(values):
             self.producer.produce(self.topic, value, key=b"%d" % number, partition=partition)
         assert self.producer.flush(30) == 0
+
+
+def copies(broker: KafkaBroker, topic: str) -> "list[Message]":
+    """The messages in the first partition of a topic, as readers of whole transactions see them."""
+    from confluent_kafka import Consumer, TopicPartition
+
+    own = {"group.id": "reader", "enable.partition.eof": True, "isolation.level": "read_committed"}
+    consumer = Consumer({"bootstrap.servers": broker.address} | own)
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    found = []
+    while (message := consumer.poll(30)) is not None and message.error() is None:
+        found.append(message)
+    consumer.close()
+    return found
 
 
 def lines(landing: Path) -> list[bytes]:

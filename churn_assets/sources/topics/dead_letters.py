@@ -1,0 +1,214 @@
+"""Copies messages that break their contract to the topic for dead letters, each once.
+
+The copies and the position up to which there are copies are one transaction of Kafka, so a writer that was killed goes
+on where the last one stopped. Who reads with `isolation.level=read_committed` sees each copy once; others may see some
+twice.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from churn_assets.contracts.source import Source
+from churn_assets.sources.live.errors import ExtractError
+from churn_assets.sources.live.records import digest_of
+from churn_assets.sources.topics.client import (
+    CONNECT_SECONDS,
+    RIGHTS,
+    topic_address,
+    topic_identity,
+    topic_of,
+)
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError, Message, TopicPartition
+
+AT_ONCE = 500  # letters of a transaction
+FAR = 5_000  # offsets between two messages that are skipped rather than read
+SILENT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, order=True)
+class DeadLetter:
+    """A message that breaks its contract: its place in the topic, and the rule."""
+
+    partition: int
+    offset: int
+    rule: str
+
+
+@dataclass(frozen=True)
+class PutOut:
+    """What became of letters; those that had a copy already count in neither.
+
+    Attributes:
+        copied: number of messages that were copied.
+        gone: number of messages that the topic does not hold any more; they are in the quarantine alone.
+    """
+
+    copied: int
+    gone: int
+
+
+class DeadLetterWriter:
+    """Reads messages again by their place, and copies them; the newest writer of a source bars earlier ones."""
+
+    def __init__(self, source: Source, environ: Mapping[str, str] = os.environ) -> None:
+        """Connects.
+
+        Args:
+            source: with a topic that names one for dead letters.
+            environ: where the secrets are.
+
+        Raises:
+            ExtractError: the broker does not answer, a topic is missing, or this user may not write.
+        """
+        from confluent_kafka import Consumer, KafkaException, Producer
+
+        self.source, self.topic = source, topic_of(source)
+        self.address = topic_address(self.topic, source.name, environ)
+        if self.topic.dead_letters is None:
+            raise ValueError(f"{source.name} names no topic for dead letters")
+        self._to = self.topic.dead_letters
+        self._group = f"{self.address.settings['group.id']}-dead-letters"
+        self._said: str | None = None
+        self.asked = digest_of(self.topic, topic_identity(self.address, self.topic))
+        heard = {"error_cb": self._hear}
+        self._consumer = Consumer({**self.address.settings, **heard, "group.id": self._group})
+        try:
+            if self._consumer.list_topics(self._to, timeout=CONNECT_SECONDS).topics[self._to].error:
+                raise self.address.error(f"there is no topic {self._to}", "Create it.")
+            own = {"transactional.id": self._group, "compression.type": "zstd"}
+            self._producer = Producer({**self.address.connection, **heard, **own})
+            self._producer.init_transactions(CONNECT_SECONDS)
+        except KafkaException as error:
+            self.close()
+            raise self._refused(error) from None
+        except ExtractError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._consumer.close()
+
+    def put_out(self, letters: Iterable[DeadLetter]) -> PutOut:
+        """Copies the messages of which there is no copy yet; use the writer no more after an error.
+
+        A copy has key, value and headers of the message, and headers that begin with `churn_assets.`: topic, partition,
+        offset, source, rule and contract_version.
+
+        Raises:
+            ExtractError: the broker refuses, or does not answer.
+        """
+        from confluent_kafka import KafkaException
+
+        by_place = {(one.partition, one.offset): one for one in sorted(letters)}
+        try:
+            done = self._positions({partition for partition, _ in by_place})
+            left = [one for one in by_place.values() if one.offset >= done[one.partition]]
+            copied = 0
+            for first in range(0, len(left), AT_ONCE):
+                copied += self._copy(left[first : first + AT_ONCE])
+        except KafkaException as error:
+            raise self._refused(error) from None
+        return PutOut(copied, len(left) - copied)
+
+    def _positions(self, partitions: Iterable[int]) -> dict[int, int]:
+        """Partition -> offset up to which there are copies."""
+        asked = [self._place(partition) for partition in sorted(partitions)]
+        found = self._consumer.committed(asked, CONNECT_SECONDS) if asked else []
+        for one in found:
+            if one.error is not None:
+                raise self.address.error(one.error.str(), RIGHTS)
+        return {one.partition: max(one.offset, 0) for one in found}  # negative: none yet
+
+    def _copy(self, letters: Sequence[DeadLetter]) -> int:
+        """Copies these messages in a transaction; returns how many the topic still held."""
+        copied = 0
+        self._producer.begin_transaction()
+        for partition, some in groupby(letters, lambda one: one.partition):
+            rules = {one.offset: one.rule for one in some}
+            for message in self._read(partition, [*rules]):
+                headers = [*(message.headers() or []), *self._headers(message, rules[message.offset() or 0])]
+                self._producer.produce(self._to, message.value(), message.key(), headers=headers)
+                copied += 1
+        reached = {one.partition: one.offset + 1 for one in letters}
+        places = [self._place(*place) for place in reached.items()]
+        self._producer.send_offsets_to_transaction(
+            places, self._consumer.consumer_group_metadata(), CONNECT_SECONDS
+        )
+        self._producer.commit_transaction(CONNECT_SECONDS)
+        return copied
+
+    def _headers(self, message: "Message", rule: str) -> list[tuple[str, str]]:
+        told = {
+            "topic": self.topic.topic,
+            "partition": message.partition(),
+            "offset": message.offset(),
+            "source": self.source.name,
+            "rule": rule,
+            "contract_version": self.source.version,
+        }
+        return [(f"churn_assets.{name}", str(value)) for name, value in told.items()]
+
+    def _read(self, partition: int, offsets: Sequence[int]) -> "Iterator[Message]":
+        """The messages at these offsets, which ascend, of a partition; those that are gone are left out.
+
+        Raises:
+            ExtractError: nothing comes for a while, though there is more.
+        """
+        low, high = self._consumer.get_watermark_offsets(self._place(partition), timeout=CONNECT_SECONDS)
+        at = -FAR - 1  # offset of the message that was read last
+        for offset in offsets:
+            if not max(low, at) <= offset < high:
+                continue
+            if offset - at > FAR:
+                self._consumer.assign([self._place(partition, offset)])
+            while at < offset:
+                found = self._next()
+                if found is None:
+                    return
+                at = found.offset() or 0
+            if at == offset and found is not None:
+                yield found
+
+    def _next(self) -> "Message | None":
+        """The next message of the partition; None at its end."""
+        from confluent_kafka import KafkaError
+
+        found = self._consumer.poll(SILENT_SECONDS)
+        if found is None:
+            raise self.address.error(f"nothing came for {SILENT_SECONDS:g} seconds", RIGHTS)
+        error = found.error()
+        if error is None:
+            return found
+        if error.code() == KafkaError._PARTITION_EOF:
+            return None
+        raise self.address.error(error.str(), RIGHTS)
+
+    def _place(self, partition: int, offset: int = 0) -> "TopicPartition":
+        from confluent_kafka import TopicPartition
+
+        return TopicPartition(self.topic.topic, partition, offset)
+
+    def _hear(self, error: "KafkaError") -> None:
+        self._said = error.str()
+
+    def _refused(self, error: Exception) -> ExtractError:
+        return self.address.error(
+            error.args[0].str(),
+            f"Look whether this user may write to the topic {self._to}, and to the transactional id and group "
+            f"{self._group}. Until then the messages are in the quarantine alone.",
+        )
