@@ -18,6 +18,8 @@ from churn_assets.ml.uplift.trial import (
     require_learnable,
 )
 
+ROWS_FOR_THREADS = 200_000  # contacts; see TrainingPart.threads
+
 
 @dataclass(frozen=True)
 class JudgedOffer:
@@ -89,17 +91,21 @@ def judged_offer(
     Raises:
         NoTrial: there are too few contacts, controls or churners, or all of one date.
     """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     require_learnable(trial)
     judged_by = later_part(trial)
     then = as_told_by(~judged_by)
     earlier, later = then.at(~judged_by), then.at(judged_by)
     require_learnable(earlier)
     require_judging(later)
-    chosen = chosen_learner(earlier, seed)
-    estimated = chosen.fit(earlier, seed).predict(later)
-    robust = robust_effects(later, two_chances(earlier, later, seed))
-    judgement = judge_effects(later, estimated, later.constant, robust, seed)
-    model = chosen.fit(trial, seed) if judgement.is_better else None
+    # on busy cores, threads of small trees wait for each other in loops, for many times the CPU of one thread
+    with threadpool_limits(1 if len(trial) < ROWS_FOR_THREADS else None):
+        chosen = chosen_learner(earlier, seed)
+        estimated = chosen.fit(earlier, seed).predict(later)
+        robust = robust_effects(later, two_chances(earlier, later, seed))
+        judgement = judge_effects(later, estimated, later.constant, robust, seed)
+        model = chosen.fit(trial, seed) if judgement.is_better else None
     return JudgedOffer(chosen, int(earlier.time.max()), judgement, judged_by, later, estimated, robust, model)
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
 from churn_assets.ml.uplift.choice import JudgedOffer, judged_offer
 from churn_assets.ml.uplift.judgement import judge_effects, qini_curve, weighted_outcomes
@@ -34,6 +36,18 @@ def test_each_learner_finds_effects_that_differ(name: str) -> None:
     estimated = LEARNERS[name](trial, fold_chances(trial, 7).by_others(), 7)(new)
     assert spearmanr(estimated, true).statistic > 0.5
     assert estimated.mean() == pytest.approx(true.mean(), abs=0.04)
+
+
+def test_small_fits_leave_the_other_cores_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Begun(Exception):
+        pass
+
+    def fit(*_: object, **__: object) -> None:
+        raise Begun({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"})
+
+    monkeypatch.setattr(HistGradientBoostingClassifier, "fit", fit)
+    with threadpool_limits(2, user_api="openmp"), pytest.raises(Begun, match=r"\{1\}"):
+        judged(contacts(2_000)[0])
 
 
 def test_effects_that_differ_are_used_and_earn_more_than_by_risk() -> None:
