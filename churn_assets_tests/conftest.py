@@ -26,6 +26,13 @@ MAIN = sys.modules["__main__"]
 # costly fixtures of several modules -> the group of tests that shares them; tests of live scores need the broker, too
 SHARED = {"demo": "demo", "broker": "live", "morning": "live", "lost_and_found": "lost_and_found"}
 
+# Spark runs each query of a test once, over a few rows: to compile it takes longer than to interpret it.
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+QUICK_SPARK = INTERPRETED | {
+    "spark.sql.shuffle.partitions": "1",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+}
+
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Names bytes by their argument. Compressed bytes hold the time, and both workers must find the same tests."""
@@ -65,8 +72,8 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Chooses what the engine asks for, and what one process keeps together.
 
-    With CHURN_ENGINE=spark: the tests about the JVM, and those that use the session but for `one_engine`. Else all but
-    the tests about the JVM.
+    With CHURN_ENGINE=spark: the tests about the JVM, and those that use the session but for `one_engine`, unless
+    `both_engines` overrules that of the module. Else all but the tests about the JVM.
 
     Of the processes that share the tests, one has the demo with what lives on from it, one the broker of Kafka, and one
     the lake of lost files. Other tests of a module stay together. What takes longest is begun first, so that no process
@@ -78,10 +85,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.tables)
 
     def is_chosen(item: pytest.Item) -> bool:
-        about_the_jvm, tables, one_engine = (
-            item.get_closest_marker(name) is not None for name in ("jvm", "tables", "one_engine")
+        about_the_jvm, tables, one_engine, both_engines = (
+            item.get_closest_marker(name) is not None
+            for name in ("jvm", "tables", "one_engine", "both_engines")
         )
-        return about_the_jvm or (tables and not one_engine) if on_spark else not about_the_jvm
+        if not on_spark:
+            return not about_the_jvm
+        return about_the_jvm or (tables and (both_engines or not one_engine))
 
     config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
     items[:] = [item for item in items if is_chosen(item)]
@@ -120,10 +130,20 @@ def _quick_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
     """The one session of the test run: two cores, small profile, everything it writes in a temporary folder."""
     home = tmp_path_factory.mktemp("spark-home")
-    yield start_session(
-        Settings(home=str(home), engine_profile="small", spark_master="local[2]"), "churn_assets_tests"
-    )
+    quick = QUICK_SPARK if os.environ.get("CHURN_ENGINE") == "spark" else {}
+    settings = Settings(home=str(home), engine_profile="small", spark_master="local[2]", spark_conf=quick)
+    yield start_session(settings, "churn_assets_tests")
     stop_session()
+
+
+@pytest.fixture
+def as_shipped(spark: "SparkSession") -> Iterator[None]:
+    """Spark generates code for the queries of a test, as it does outside of tests."""
+    for name in INTERPRETED:
+        spark.conf.unset(name)
+    yield
+    for name, value in INTERPRETED.items():
+        spark.conf.set(name, value)
 
 
 @pytest.fixture(scope="session")

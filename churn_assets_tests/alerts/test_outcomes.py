@@ -4,6 +4,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from churn_assets.alerts.outcomes import with_outcomes
 from churn_assets.alerts.quality import leaving_rates
 from churn_assets.alerts.words import quality_cells, quality_sentence
@@ -15,6 +17,10 @@ from churn_assets_tests.alerts.lake import business_of, lake
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.one_engine(
+    reason="counts in Python; `test_assets` judges conditions on both engines"
+)
 
 MONTHS = ["2025-06", "2025-07"]
 ALERT = {"as_of_date": date(2025, 6, 10), "rule": "rose", "state": "delivered", "outcome": None}

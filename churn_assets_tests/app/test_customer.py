@@ -29,6 +29,8 @@ from churn_assets_tests.app.told import (
     publish_told,
 )
 
+pytestmark = pytest.mark.one_python(reason="Streamlit draws the page; other pages are drawn on each Python")
+
 LONG = "Long " + "o" * 2_995, " ".join(["Long", *(f"w{n}" for n in range(1_000))])  # one word, and many
 ADDRESS = "a" * 242 + "@example.com"  # no address has more characters
 

@@ -31,6 +31,8 @@ from churn_assets_tests.silver.rows import customer, subscription
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="a contact takes the way of any row of a source")
+
 TODAY = datetime.now(UTC).date()
 MONTH = month_of(TODAY)
 BEFORE = add_months(MONTH, -1)

@@ -24,6 +24,10 @@ from churn_assets.operations.audit.chain import record
 from churn_assets.settings import BackupSettings, Settings
 from churn_assets_tests.backup.conftest import PASSWORD, SmallHome
 
+pytestmark = pytest.mark.one_python(
+    reason="restic does the work; other tests back up and restore on each Python"
+)
+
 LANDED = "landing/usage/extract_date=2025-01-31/part-1.csv"
 
 

@@ -28,6 +28,10 @@ from churn_assets.settings import Settings
 from churn_assets_tests.backup.conftest import SmallHome
 from churn_assets_tests.backup.test_nightly import run_night
 
+pytestmark = pytest.mark.one_python(
+    reason="PostgreSQL and restic do the work; other tests back up and restore on each Python"
+)
+
 needs_server = pytest.mark.skipif(
     programs() is None or not shutil.which("pg_dump"), reason="PostgreSQL is not installed"
 )

@@ -95,7 +95,7 @@ def _deliver(landing: str, seed: int) -> None:
 
 
 @pytest.mark.jvm(reason="one of the two engines is Spark")
-def test_random_rows_become_the_same_tables(spark: "SparkSession", tmp_path: Path) -> None:
+def test_random_rows_become_the_same_tables(spark: "SparkSession", as_shipped: None, tmp_path: Path) -> None:
     folder = small_business(tmp_path)
     for name in ("customers", "subscriptions", "tickets"):
         edit_yaml(folder / "contracts" / f"{name}.yaml", lambda c: c["schema"][0].pop("quality"))

@@ -41,6 +41,10 @@ from churn_assets_tests.sources.databases.shop import contract
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(
+    reason="extracts are files; readers and silver have tests on both engines"
+)
+
 CANARY = "Kanarienvogel-4711"
 
 

@@ -18,6 +18,10 @@ from churn_assets_tests.worlds import Lake
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(
+    reason="`test_cells`, `test_labels` and `test_whole_days` compute other days on both engines"
+)
+
 NAMES = ["customer_key", "as_of_date"]
 
 

@@ -28,6 +28,8 @@ from churn_assets_tests.worlds import FEATURED, INGEST, MONTHS, WINDOWS, Lake
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="runs jobs; `test_merged_history` computes merges on both engines")
+
 ENDS = ("2025-01-31", "2025-02-28", "2025-03-31", "2025-04-30", "2025-05-31", "2025-06-30")
 COHORTS = MONTHS[2:]
 GOLD = dg.AssetSelection.groups("gold")

@@ -5,6 +5,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from churn_assets.contracts.loader import load_business
 from churn_assets.features.snapshots import customer_snapshots
 from churn_assets.lakehouse import tables
@@ -24,6 +26,10 @@ from churn_assets_tests.silver.rows import customer, subscription, ticket
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.one_engine(
+    reason="runs jobs; `test_labels_of_the_gone` and `test_presence` compute the same on both engines"
+)
 
 MONTHS = ["2025-01", "2025-02"]
 ENDS = ["2025-01-31", "2025-02-28"]

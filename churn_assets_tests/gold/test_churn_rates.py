@@ -26,6 +26,10 @@ from churn_assets_tests.lakes import business_copy, edit_yaml, small_business, t
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+pytestmark = pytest.mark.one_engine(
+    reason="other cases of the same frames; the parity test compares the rates"
+)
+
 
 def _movements(
     silver: "dict[str, DataFrame]", business: Business, extracts: Extracts = NO_EXTRACTS, **options: Any
@@ -57,6 +61,7 @@ def example(spark: "SparkSession", business: Business) -> dict[Group, GroupFlows
     return _movements(frames(spark, business, subscriptions=EXAMPLE, customers=people), business)
 
 
+@pytest.mark.both_engines
 def test_the_example_of_the_page_comes_out(example: dict[Group, GroupFlows]) -> None:
     """h came and left inside February; the second subscription of i follows within the pause of a renewal."""
     row = _rates(example, "2025-02")
@@ -85,6 +90,7 @@ def test_the_example_of_the_page_comes_out(example: dict[Group, GroupFlows]) -> 
     assert row["net_revenue_retention"] == 55 / 70
 
 
+@pytest.mark.both_engines
 def test_the_groups_of_the_example_tell_who_moved(example: dict[Group, GroupFlows]) -> None:
     basic, plus = (_rates(example, "2025-02", "plan", plan) for plan in ("basic", "plus"))
     assert _shown(basic, "customers") == {
@@ -111,6 +117,7 @@ def test_the_groups_of_the_example_tell_who_moved(example: dict[Group, GroupFlow
     }
 
 
+@pytest.mark.both_engines
 def test_a_month_starts_with_the_end_of_the_one_before(example: dict[Group, GroupFlows]) -> None:
     february, march = (_rates(example, month) for month in MONTHS)
     assert (march["customers_start"], march["revenue_start"]) == (5, 85)
@@ -118,6 +125,7 @@ def test_a_month_starts_with_the_end_of_the_one_before(example: dict[Group, Grou
     assert march["net_revenue_retention"] == 1
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize(
     ("late", "counts"),
     [
@@ -221,6 +229,7 @@ def test_whoever_disappears_is_unknown_or_lost_as_declared(
     assert _shown(row, "customers") == {"start": 2, flow: 1, "end": 1}
 
 
+@pytest.mark.both_engines
 def test_merged_customers_are_one_and_a_merge_into_nobody_is_unknown(
     spark: "SparkSession", tmp_path: Path
 ) -> None:
@@ -244,6 +253,7 @@ def test_merged_customers_are_one_and_a_merge_into_nobody_is_unknown(
     assert row["revenue_start"] == 30, "the survivor has the subscriptions of both"
 
 
+@pytest.mark.both_engines
 def test_by_inactivity_a_customer_is_lost_when_the_outcome_window_is_over(
     spark: "SparkSession", tmp_path: Path
 ) -> None:

@@ -26,6 +26,8 @@ from churn_assets_tests.worlds import Lake, failures
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="trains and scores in Python; the engine only makes the tables")
+
 COHORTS, TRAINED, SCORED = month_range("2025-04", "2025-10"), "2025-12", "2025-11"
 CUSTOMERS, DAYS_TO_LABEL = 300, 40
 KEYS = [f"{i * 16**8 // CUSTOMERS:08x}" for i in range(CUSTOMERS)]

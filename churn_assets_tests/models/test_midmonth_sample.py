@@ -28,6 +28,8 @@ from churn_assets_tests.worlds import Lake
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="reads a sample and trains in Python")
+
 TRAINED_AS_OF = date(2025, 11, 30)  # the newest mature cohort is September
 
 

@@ -30,6 +30,10 @@ from churn_assets_tests.retention.planned_lakes import CUSTOMERS, LAST, business
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(
+    reason="calls the assets of `retention`, which have tests on both engines"
+)
+
 JULY, LEFT_ON = date(2025, 7, 31), date(2025, 8, 20)
 SEED_OF = CampaignPlan(customers=500, months=16, seed=3)
 

@@ -42,6 +42,8 @@ from churn_assets_tests.scored_cohorts import write
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="plans in Python")
+
 ID = "retention-2025-10"
 
 
@@ -67,6 +69,7 @@ def made(
     )
 
 
+@pytest.mark.both_engines
 def test_it_plans_and_tells(lake: Lakehouse, business: Business) -> None:
     result = made(lake, business)
     wrong = not_as_declared(lake, business)

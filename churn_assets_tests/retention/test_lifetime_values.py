@@ -39,6 +39,8 @@ from churn_assets_tests.scored_cohorts import write
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="values in Python")
+
 NAME = "retention/lifetime_values"
 
 
@@ -68,6 +70,7 @@ def rows_of(house: Lakehouse) -> dict[str, dict[str, Any]]:
     return {row["customer_key"]: row for row in found}
 
 
+@pytest.mark.both_engines
 def test_a_value_is_the_margin_times_the_discounted_months(tmp_path: Path, business: Business) -> None:
     house = valued_lake(tmp_path, business)
     result = made(house, business, MONTHS[-1:])
@@ -100,6 +103,7 @@ def test_an_unknown_margin_gives_no_value_and_no_zero(tmp_path: Path, business: 
     assert [row[name] for name in told] == [None] * 5
 
 
+@pytest.mark.both_engines
 def test_values_that_came_true_are_better_than_the_constant(tmp_path: Path, business: Business) -> None:
     house = valued_lake(tmp_path, business)
     result = made(house, business, MONTHS[-1:])

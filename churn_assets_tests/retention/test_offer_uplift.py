@@ -38,6 +38,8 @@ from churn_assets_tests.scored_cohorts import write
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="learns in Python")
+
 
 @pytest.fixture
 def business(tmp_path: Path) -> Business:

@@ -24,6 +24,8 @@ from churn_assets_tests.retention.planned_lakes import CUSTOMERS, LAST, business
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(reason="measures in Python")
+
 LISTED = date(2025, 7, 3)
 
 

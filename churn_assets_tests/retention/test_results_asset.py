@@ -46,6 +46,10 @@ from churn_assets_tests.scored_cohorts import write
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(
+    reason="measures in Python; `test_assets` reads its tables on both engines"
+)
+
 ID, JULY = "retention-2025-07", date(2025, 7, 31)
 APPROVED_ON = datetime(2025, 8, 1, 9, tzinfo=UTC)
 NUMBERS = {key(n): n for n in range(CUSTOMERS)}

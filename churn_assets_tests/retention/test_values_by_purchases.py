@@ -114,6 +114,7 @@ def known(house: Lakehouse, business: Business, day: date) -> Any:
     return purchases_known(house, business, revenue_of(business, terms_of(business)), day)
 
 
+@pytest.mark.one_engine(reason="values in Python")
 def test_the_asset_values_by_purchases_and_looks_back(lake: Lakehouse, business: Business) -> None:
     upstream = (tables.CUSTOMER_SEGMENTS, tables.CUSTOMER_SNAPSHOTS, tables.CUSTOMER_MONTHS)
     silver = tables.silver(business.source("transactions"))
@@ -154,6 +155,7 @@ def test_purchases_of_one_day_are_one_and_returns_are_none(lake: Lakehouse, busi
     assert told.kept_share < 1
 
 
+@pytest.mark.one_engine(reason="values in Python")
 def test_what_became_known_later_changes_nothing(lake: Lakehouse, business: Business) -> None:
     before = cohort_values(lake, business, FIRST, 24, 0.1).rows
     late = [
@@ -166,6 +168,7 @@ def test_what_became_known_later_changes_nothing(lake: Lakehouse, business: Busi
     assert before.equals(after)
 
 
+@pytest.mark.one_engine(reason="values in Python")
 def test_too_few_purchases_give_no_values_and_say_why(
     spark: "SparkSession", tmp_path: Path, business: Business, lake: Lakehouse
 ) -> None:

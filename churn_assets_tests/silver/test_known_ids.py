@@ -27,6 +27,12 @@ OLD = [f"00{12345 + n}" for n in range(50)]
 SHORT = [f"001D00000{n:06d}" for n in range(50)]  # ids of Salesforce, 15 characters
 Delivered = Mapping[tuple[str, str], Sequence[str]]
 
+SAME_FRAMES = pytest.mark.one_engine(reason="another case of the same frames")
+# `test_a_business_that_grows_fast_does_not_block` reads keys on both engines
+WITH_KEYS = pytest.param(
+    "with keys", marks=pytest.mark.one_engine(reason="the spellings are judged alike, with keys or without")
+)
+
 
 @pytest.fixture(scope="module")
 def business(tmp_path_factory: pytest.TempPathFactory) -> Business:
@@ -67,7 +73,7 @@ def judge(spark: "SparkSession", business: Business) -> Callable[..., tuple[list
         ([f"{name}AAQ" for name in SHORT], SHORT, "a check of 3 characters (Salesforce)"),
     ],
 )
-@pytest.mark.parametrize("history", ["in the range", "with keys"])
+@pytest.mark.parametrize("history", ["in the range", WITH_KEYS])
 def test_ids_of_a_source_in_another_spelling_block_its_month(
     judge: Callable[..., tuple[list[Problem], list[str]]],
     old: list[str],
@@ -116,6 +122,7 @@ def test_a_first_load_is_held_against_the_related_source(
     assert [(p.source, p.month, p.severity) for p in problems] == [("subscriptions", JAN, "block")]
 
 
+@SAME_FRAMES
 def test_other_ids_without_any_likeness_block_from_the_second_extract_on(
     judge: Callable[..., tuple[list[Problem], list[str]]],
 ) -> None:
@@ -142,6 +149,7 @@ def test_a_business_that_grows_fast_does_not_block(
         assert judge(february, keyed=OLD, began={"customers": Before(JAN, len(OLD))}) == ([], [])
 
 
+@SAME_FRAMES
 def test_ids_are_held_against_a_related_source_that_was_silent(
     judge: Callable[..., tuple[list[Problem], list[str]]],
 ) -> None:
@@ -154,6 +162,7 @@ def test_ids_are_held_against_a_related_source_that_was_silent(
     assert [(p.source, p.month) for p in judge(everything)[0]] == [("tickets", FEB)]
 
 
+@SAME_FRAMES
 def test_usual_changes_of_the_customers_do_not_block(
     judge: Callable[..., tuple[list[Problem], list[str]]],
 ) -> None:
@@ -181,12 +190,14 @@ def test_two_spellings_in_one_month_are_two_customers(
     assert judge({("customers", JAN): OLD, ("customers", FEB): both}) == ([], [])
 
 
+@SAME_FRAMES
 def test_few_look_alikes_are_told_and_pass(judge: Callable[..., tuple[list[Problem], list[str]]]) -> None:
     many = [f"00{n}" for n in range(1000, 1200)]
     problems, withheld = judge({("customers", JAN): many, ("customers", FEB): [*many[1:], "1000"]})
     assert [(p.severity, p.count, p.of) for p in problems] == [("warn", 1, 200)] and withheld == []
 
 
+@SAME_FRAMES
 def test_no_month_with_a_withheld_id_passes(judge: Callable[..., tuple[list[Problem], list[str]]]) -> None:
     """Customers change their ids, and so do tickets, which know them from customers."""
     new = [f"N-{n}" for n in range(50)]
@@ -200,6 +211,7 @@ def test_no_month_with_a_withheld_id_passes(judge: Callable[..., tuple[list[Prob
     assert problems[1].evidence == "3 of its ids have no key, because of customers 2025-02."
 
 
+@SAME_FRAMES
 def test_the_contract_may_allow_it(
     business: Business, judge: Callable[..., tuple[list[Problem], list[str]]]
 ) -> None:

@@ -26,6 +26,8 @@ from churn_assets_tests.app.opening import choose_rows
 from churn_assets_tests.app.told import WORDS, frames, publish_told
 from churn_assets_tests.serving.release.made import KEYS
 
+pytestmark = pytest.mark.one_python(reason="Streamlit draws the page; other pages are drawn on each Python")
+
 NOON = datetime(2026, 1, 9, 12, tzinfo=UTC)
 
 

@@ -30,6 +30,8 @@ from churn_assets_tests.serving.release.campaigns import (
 )
 from churn_assets_tests.serving.release.made import NOW, contents
 
+pytestmark = pytest.mark.one_python(reason="Streamlit draws the page; other pages are drawn on each Python")
+
 BUSINESS = {"name": "telecom", "currency": "EUR", "campaigns": SETTINGS}
 OUT = [row for row in plan_rows(SCORED) if row["arm"] in ("planned", "exploration")]
 LATER = datetime.now(UTC)

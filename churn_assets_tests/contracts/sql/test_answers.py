@@ -43,7 +43,7 @@ def test_docs_list_the_proven_functions() -> None:
 
 
 @pytest.mark.jvm("the answers are those of Spark")
-def test_spark_answers_what_was_recorded(spark: "SparkSession") -> None:
+def test_spark_answers_what_was_recorded(spark: "SparkSession", as_shipped: None) -> None:
     """A new version of Spark that answers otherwise is told."""
     found = answers(spark, RECORDED)
     changed = {

@@ -24,6 +24,8 @@ from churn_assets.reporting.markdown import markdown
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
 REGION = ProtectedAttribute(source="people", column="home", words="home region")
 QUESTIONS = ExaminationSettings(protected=(REGION,))

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from churn_assets.ml.survival.follow_up import follow_up, step_months
 
+pytestmark = pytest.mark.one_python(reason="counts in NumPy")
+
 Row = tuple[str, int, int | None, str, date | None]
 END = date(2026, 3, 9)
 

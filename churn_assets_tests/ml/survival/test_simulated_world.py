@@ -16,6 +16,8 @@ from churn_assets.simulator.plan import DirtRates, SimulationPlan
 from churn_assets.simulator.truth import MINIMUM_TENURE_DAYS
 from churn_assets_tests.simulator.worlds import World, make_world
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 SETTLED_AFTER = GAP_DAYS + OUTCOME_DAYS + 3
 AHEAD = 6
 

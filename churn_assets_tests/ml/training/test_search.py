@@ -20,6 +20,8 @@ from churn_assets.ml.training.split import Split, recent_split, temporal_split
 from churn_assets.ml.training.train import train
 from churn_assets_tests.ml.synthetic import FEATURES, no_spark, training_frame
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 DAYS = [day.date() for day in pd.date_range("2025-01-31", periods=11, freq="ME")]
 SPLIT = temporal_split(DAYS, 7, 30)
 SIGNAL = FEATURES.index("usage__gb__trend")

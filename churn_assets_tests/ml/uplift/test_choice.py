@@ -21,6 +21,8 @@ from churn_assets.ml.uplift.trial import (
 )
 from churn_assets_tests.ml.uplift.worlds import contacts
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 
 def judged(trial: RandomisedContacts) -> JudgedOffer:
     """Where risk and constant effect are known beforehand."""
