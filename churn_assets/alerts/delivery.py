@@ -1,7 +1,7 @@
 """Queues alerts for their channels, stops those that must not go out any more, and notes which were delivered."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from threading import Lock
 from typing import Any
 
@@ -79,22 +79,35 @@ def outdated(lakehouse: Lakehouse, business: Business) -> Outdated:
             return {}
         with alone:
             take_in(lakehouse, now_utc(), "delivery")
-            seen = alerts(lakehouse, [("alert_id", "in", list(about)), ("state", "=", ACKNOWLEDGED)])
+            rows = alerts(lakehouse, [("alert_id", "in", list(about))])
             objected = objections(lakehouse, business).keys
-            scored = _scored(lakehouse, set(about.values()))
-        found = {row["alert_id"]: "acknowledged before it was delivered" for row in seen}
-        gone = dict.fromkeys((one for one, key in about.items() if key not in scored), GONE)
-        return found | gone | dict.fromkeys((one for one, key in about.items() if key in objected), OBJECTED)
+            left = _left(lakehouse, rows)
+        taken = [row["alert_id"] for row in rows if row["state"] == ACKNOWLEDGED]
+        found = dict.fromkeys(taken, "acknowledged before it was delivered")
+        return (
+            dict.fromkeys(left, GONE)
+            | found
+            | dict.fromkeys((one for one, key in about.items() if key in objected), OBJECTED)
+        )
 
     return reasons
 
 
-def _scored(lakehouse: Lakehouse, keys: set[str]) -> set[str]:
-    """Those of the customers who are scored as of the newest day."""
+def _left(lakehouse: Lakehouse, rows: Sequence[Row]) -> list[str]:
+    """The ids of alerts whose customers are not scored as of the newest day, if that is a later one."""
     table = tables.CURRENT_SCORES
-    newest = max(lakehouse.slices(table, "as_of_date"))
-    where: list[tuple[str, str, object]] = [("as_of_date", "=", newest), ("customer_key", "in", sorted(keys))]
-    return set(lakehouse.arrow(table, ["customer_key"], where)["customer_key"].to_pylist())
+    newest = (
+        max(lakehouse.slices(table, "as_of_date"), default=date.min) if lakehouse.exists(table) else date.min
+    )
+    about = {row["alert_id"]: row["customer_key"] for row in rows if row["as_of_date"] < newest}
+    if not about:
+        return []
+    where: list[tuple[str, str, object]] = [
+        ("as_of_date", "=", newest),
+        ("customer_key", "in", sorted({*about.values()})),
+    ]
+    scored = set(lakehouse.arrow(table, ["customer_key"], where)["customer_key"].to_pylist())
+    return [one for one, key in about.items() if key not in scored]
 
 
 def note_deliveries(lakehouse: Lakehouse, business: Business, outbox: Outbox, now: datetime, by: str) -> int:

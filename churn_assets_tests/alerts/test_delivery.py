@@ -5,10 +5,11 @@ from pathlib import Path
 
 from churn_assets.alerts.delivery import note_deliveries, outdated
 from churn_assets.contracts.business import Business
+from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.channels.delivery import deliver
 from churn_assets.operations.channels.outbox import Outbox
-from churn_assets_tests.alerts.days import score
+from churn_assets_tests.alerts.days import day, score
 from churn_assets_tests.alerts.lake import RULES, business_of, lake, put_scores, raised, states
 
 
@@ -49,3 +50,15 @@ def test_nobody_is_told_of_who_has_left_while_the_alert_waited(tmp_path: Path) -
         ("b", "rose"): ("delivered", None),
         ("a", "rose"): ("suppressed", "gone: the customer was no longer scored when it could be delivered"),
     }
+
+
+def test_an_alert_of_today_is_not_judged_by_older_scores(tmp_path: Path) -> None:
+    """`churn-assets live` raises alerts of a day whose scores the lake gets in the morning."""
+    business = business_of(tmp_path)
+    house = lake(tmp_path, [score("a", 0), score("b", 0)])
+    put_scores(house, [score("a", 1, 0.5), score("b", 1)])
+    raised(house, business)
+    table = tables.CURRENT_SCORES
+    rows = table.rows([score("b", 0)])
+    house.replace_rows(table, rows, "as_of_date", [day(0), day(1)], run_id="test")
+    assert _delivered(house, business) == ["a"]
