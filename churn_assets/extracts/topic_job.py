@@ -190,10 +190,8 @@ def _streamed(session: "SparkSession", run: _Landing) -> dict[int, int]:
 
 
 def _reason(error: BaseException) -> str:
-    """What Spark says, in a line without its stack."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    causes = [line for line in lines if "Exception: " in line or "Error: " in line]
-    return (causes or lines or [type(error).__name__])[-1][:SHOWN]
+    """What Spark says in its first line; its plan and stack follow."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:SHOWN]
 
 
 def _drafting(task: _Task) -> "Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]":
@@ -238,7 +236,6 @@ def connector_settings(address: TopicAddress, topic: SourceTopic) -> dict[str, s
     own = address.settings
     found = {
         "kafka.bootstrap.servers": own["bootstrap.servers"],
-        "kafka.group.id": own["group.id"],
         "kafka.security.protocol": topic.protection.upper(),
         "kafka.isolation.level": own["isolation.level"],
     }
