@@ -28,6 +28,7 @@ LEAST = (0, 12, 1)  # the first one that tells each file which it could not rest
 UNREADABLE = re.compile(r"could not load snapshot (\w{8})")
 NO_REPOSITORY = ("Is there a repository at the following location", "unable to open config file")
 FORBIDDEN = "403 Forbidden"
+LOCKED = "repository is already locked"
 # What restic says -> what is wrong, and what to do.
 KNOWN = (
     (
@@ -36,7 +37,7 @@ KNOWN = (
     ),
     ("no space left on device", "The disk is full. Free some space, then run the same command again."),
     (
-        "repository is already locked",
+        LOCKED,
         "Another restic works on the repository. Wait for it, then run this again.",
     ),
     (
@@ -174,6 +175,9 @@ class Repository:
         asked += ["--tag", f"{OF_CHAIN}{chain}"] if chain else []
         asked += ["--ignore-inode", "--ignore-ctime", *(["--parent", parent] if parent else ["--force"])]
         done = self._run(asked, folder)
+        if LOCKED in done.stderr:  # perhaps by a killed one, whose lock stays
+            self.unlock()
+            done = self._run(asked, folder)
         found = [told for told in _told(done.stdout) if told.get("message_type") == "summary"]
         if done.returncode or not found:
             # restic keeps a snapshot of what it could read
