@@ -154,9 +154,9 @@ class Follower:
                 done = self.step()
                 if done is not None:
                     tell(done)
-                elif failed := next((thread.failed for thread in threads if thread.failed), None):
+                if failed := next((thread.failed for thread in threads if thread.failed), None):
                     raise failed
-                else:
+                if done is None:
                     stop.wait(PAUSE)
                 if time.monotonic() - self._delivered >= DELIVER_SECONDS:
                     self._put_out()
