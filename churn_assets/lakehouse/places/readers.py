@@ -36,7 +36,7 @@ STORES = (
     Store(
         "serving/LIVE.json",
         "file",
-        "What `churn-assets live` has found today: scores and alerts by customer_key, of nobody who objects to profiling.",
+        "What `churn-assets live` has found today: scores and alerts by customer_key, without those who objected.",
         personal=False,
         retention="until the next finding",
         backup=False,
