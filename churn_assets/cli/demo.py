@@ -71,7 +71,7 @@ def demo(
     console: Console,
     started: float,
     days: int = 0,
-    has_extracts: bool = False,
+    is_filled: bool = False,
 ) -> None:
     """Simulates extracts if the landing zone is empty, runs every job for all months, and prints the summary.
 
@@ -86,11 +86,11 @@ def demo(
         console: for progress and summary.
         started: time.monotonic() at the start of the command.
         days: how many days of the last month to live through; 0: the whole month is history.
-        has_extracts: the landing zone was filled just now, and nothing needs to be said of it.
+        is_filled: the landing zone was filled just now, and nothing needs to be said of it.
 
     Raises: see `make_world`.
     """
-    business = make_world(settings, customers, months, seed, console, days, has_extracts)
+    business = make_world(settings, customers, months, seed, console, days, is_filled)
     last = last_ingest_month(business)
     console.print()
     if days:
@@ -109,7 +109,7 @@ def make_world(
     seed: int,
     console: Console,
     days: int = 0,
-    has_extracts: bool = False,
+    is_filled: bool = False,
 ) -> Business:
     """Does what `demo` does but for the summary; returns the business.
 
@@ -130,7 +130,7 @@ def make_world(
         }
         if customers * months <= SAME_ENGINE_AS_FOR_NONE:
             begun["engine"] = meanwhile.submit(start_session, settings)
-        if not has_extracts:
+        if not is_filled:
             _simulate_once(settings, business, customers, months, seed, console, daily=days > 0)
         with display_on(console, "start", len(begun)) as display:
             for name, future in begun.items():

@@ -75,7 +75,7 @@ def demo(customers: int, months: int, seed: int, days: int | None, sources: bool
             from churn_assets.cli.demo_sources import tell_business, with_sources
 
             settings = with_sources(settings, customers, months, seed, console)
-        run_demo(settings, customers, months, seed, console, started, days or 0, has_extracts=sources)
+        run_demo(settings, customers, months, seed, console, started, days or 0, is_filled=sources)
         if sources:
             tell_business(settings, console)
     except SimulationError as error:

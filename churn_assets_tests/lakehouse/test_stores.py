@@ -13,6 +13,7 @@ from churn_assets.lakehouse.other_stores import ELSEWHERE
 from churn_assets.lakehouse.stores import stores, unregistered
 from churn_assets.models.request import TrainingRequest
 from churn_assets.models.training import _search
+from churn_assets.serving.release import root
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets_tests.lakes import business_copy, settings_for
 
@@ -32,6 +33,11 @@ def test_stores_that_a_setting_places_elsewhere_name_it(telecom: Business) -> No
     known = {f"CHURN_{name.upper()}" for name in Settings.model_fields}
     named = {store.setting for store in stores(telecom)} | {store.path for store in ELSEWHERE}
     assert named - {""} == known & named
+
+
+def test_all_that_lies_beside_the_releases_is_registered(telecom: Business) -> None:
+    there = {root.RELEASES, root.POINTER, root.STATUS, root.IDENTITY, root.LIVE}
+    assert {f"serving/{name}" for name in there} <= {store.path for store in stores(telecom)}
 
 
 def test_what_cannot_be_made_again_is_in_the_backup(telecom: Business) -> None:

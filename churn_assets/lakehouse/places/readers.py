@@ -34,6 +34,16 @@ STORES = (
         unneeded=MADE_AGAIN,
     ),
     Store(
+        "serving/LIVE.json",
+        "file",
+        "What `churn-assets live` has found today: scores and alerts by customer_key, without those who objected.",
+        personal=False,
+        retention="until the next finding",
+        backup=False,
+        setting="CHURN_RELEASES",
+        unneeded="what is found next replaces it, and the morning tells the rest",
+    ),
+    Store(
         "serving/identity.bin",
         "encrypted file",
         "Natural ids, contact columns and consent by customer_key.",

@@ -104,7 +104,7 @@ def topic_identity(address: TopicAddress, topic: SourceTopic) -> str:
         raise refused(address, error, said[-1] if said else None) from None
 
 
-def refused(address: TopicAddress, error: Exception, said: str | None) -> ExtractError:
+def refused(address: TopicAddress, error: Exception, said: str | None, remedy: str = RIGHTS) -> ExtractError:
     """Returns the error for what a call has raised; `said` is what the client has told besides, the true reason."""
     own = error.args[0]
-    return address.error(said if said and own.code() < 0 else own.str(), RIGHTS)
+    return address.error(said if said and own.code() < 0 else own.str(), remedy)

@@ -18,6 +18,7 @@ from churn_assets.sources.live.records import digest_of
 from churn_assets.sources.topics.client import (
     CONNECT_SECONDS,
     RIGHTS,
+    refused,
     topic_address,
     topic_identity,
     topic_of,
@@ -262,8 +263,10 @@ class DeadLetterWriter:
         self._said = error.str()
 
     def _refused(self, error: Exception) -> ExtractError:
-        return self.address.error(
-            error.args[0].str(),
+        return refused(
+            self.address,
+            error,
+            self._said,
             f"Look whether this user may write to the topic {self._to}, and to the transactional id and group "
             f"{self._group}. Until then the messages are in the quarantine alone.",
         )

@@ -10,6 +10,7 @@ from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets.contracts.source import Source
 from churn_assets.local_servers.kafka_broker import KafkaBroker
 from churn_assets.sources.live.errors import ExtractError
+from churn_assets.sources.topics.client import topic_address, topic_of
 from churn_assets.sources.topics.dead_letters import DeadLetter, DeadLetterWriter, PutOut
 from churn_assets_tests.sources.topics.events import Calls, copies, topic_contract
 
@@ -95,6 +96,17 @@ def test_a_message_that_is_too_large_does_not_hold_the_others_up(tmp_path: Path,
 def test_a_missing_topic_is_named(tmp_path: Path, calls: Calls) -> None:
     with pytest.raises(ExtractError, match="there is no topic nowhere"):
         DeadLetterWriter(_source(tmp_path, calls, deadLetters="nowhere"))
+
+
+def test_the_reason_that_the_client_has_told_besides_is_told(tmp_path: Path) -> None:
+    from confluent_kafka import KafkaError, KafkaException
+
+    source = topic_contract(tmp_path, "127.0.0.1:1", "calls", deadLetters="dead")
+    writer = DeadLetterWriter.__new__(DeadLetterWriter)
+    writer.address, writer._to, writer._group = topic_address(topic_of(source), "calls"), "dead", "group"
+    writer._said = "SASL authentication failed"
+    told = str(writer._refused(KafkaException(KafkaError(KafkaError._TIMED_OUT))))
+    assert "SASL authentication failed" in told and "write to the topic dead" in told
 
 
 def test_dead_letters_do_not_go_into_the_topic_itself(tmp_path: Path) -> None:
