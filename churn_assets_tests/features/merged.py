@@ -31,7 +31,7 @@ SCHEMAS = {
     "satisfaction int, message_count int",
 }
 OWNER_AT = {"customers": 1, "subscriptions": 2, "tickets": 2}
-FEATURES = {
+FEATURES: dict[str, list[dict[str, Any]]] = {
     "subscriptions": [
         {"aggregate": "attribute", "column": "monthly_price"},
         {"aggregate": "change", "column": "monthly_price", "months": [1]},
