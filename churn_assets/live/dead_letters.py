@@ -73,6 +73,12 @@ class DeadLetterThread(threading.Thread):
         if done.gone:
             said = f"The topic holds {done.gone:,} of them no more. They are in the quarantine alone."
             event("live.dead_letters", said, level=logging.WARNING, source=self._source.name)
+        if done.too_large:
+            said = (
+                f"{done.too_large:,} of them are too large for the topic for dead letters, and are in the quarantine "
+                "alone. Raise its `max.message.bytes` to that of the topic."
+            )
+            event("live.dead_letters", said, level=logging.WARNING, source=self._source.name)
 
 
 def letters_of(broken: "pa.Table", landing: str, asked: str) -> list[DeadLetter]:

@@ -229,10 +229,11 @@ def _end() -> None:
     running.process.kill()
     running.process.wait()
     running.output.wait()
-    with suppress(
-        Exception
-    ):  # else the client says good-bye to the server when this process ends, and complains
-        running.session.client.close()
+    # Else it stays the default session beside that of the next server, and the client says good-bye to the dead one
+    # when this process ends, and complains.
+    running.session.release_session_on_close = False  # type: ignore[attr-defined]
+    with suppress(Exception):
+        running.session.stop()
     for pipe in (running.process.stdin, running.process.stdout):  # the thread that reads stderr closes it
         if pipe is not None:
             pipe.close()

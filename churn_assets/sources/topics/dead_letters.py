@@ -24,9 +24,11 @@ from churn_assets.sources.topics.client import (
 )
 
 if TYPE_CHECKING:
-    from confluent_kafka import KafkaError, Message, TopicPartition
+    from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 
 AT_ONCE = 500  # letters of a transaction
+HELD = 32 * 2**20  # bytes that are sent before more are read
+LARGEST = 1_000_000_000  # bytes of a message, the most that the client allows: the topic decides
 FAR = 5_000  # offsets between two messages that are skipped rather than read
 SILENT_SECONDS = 30.0
 
@@ -47,10 +49,17 @@ class PutOut:
     Attributes:
         copied: number of messages that were copied.
         gone: number of messages that the topic does not hold any more; they are in the quarantine alone.
+        too_large: number of messages that the topic for dead letters does not take, for their size; they are in the
+            quarantine alone.
     """
 
     copied: int
     gone: int
+    too_large: int = 0
+
+
+class _TooLarge(Exception):
+    """The topic for dead letters has refused some copies of a transaction for their size; nothing was copied."""
 
 
 class DeadLetterWriter:
@@ -66,7 +75,7 @@ class DeadLetterWriter:
         Raises:
             ExtractError: the broker does not answer, a topic is missing, or this user may not write.
         """
-        from confluent_kafka import Consumer, KafkaException, Producer
+        from confluent_kafka import Consumer, KafkaException
 
         self.source, self.topic = source, topic_of(source)
         self.address = topic_address(self.topic, source.name, environ)
@@ -76,14 +85,12 @@ class DeadLetterWriter:
         self._group = f"{self.address.settings['group.id']}-dead-letters"
         self._said: str | None = None
         self.asked = digest_of(self.topic, topic_identity(self.address, self.topic))
-        heard = {"error_cb": self._hear}
-        self._consumer = Consumer({**self.address.settings, **heard, "group.id": self._group})
+        own = {"error_cb": self._hear, "group.id": self._group}
+        self._consumer = Consumer({**self.address.settings, **own})
         try:
             if self._consumer.list_topics(self._to, timeout=CONNECT_SECONDS).topics[self._to].error:
                 raise self.address.error(f"there is no topic {self._to}", "Create it.")
-            own = {"transactional.id": self._group, "compression.type": "zstd"}
-            self._producer = Producer({**self.address.connection, **heard, **own})
-            self._producer.init_transactions(CONNECT_SECONDS)
+            self._producer = self._connected()
         except KafkaException as error:
             self.close()
             raise self._refused(error) from None
@@ -118,12 +125,17 @@ class DeadLetterWriter:
         try:
             done = self._positions({partition for partition, _ in by_place})
             left = [one for one in by_place.values() if one.offset >= done[one.partition]]
-            copied = 0
+            copied = too_large = 0
             for first in range(0, len(left), AT_ONCE):
-                copied += self._copy(left[first : first + AT_ONCE])
+                some = left[first : first + AT_ONCE]
+                try:
+                    copied += self._copy(some)
+                except _TooLarge:
+                    alone = [self._copy_alone(one) for one in some]
+                    copied, too_large = copied + sum(n or 0 for n in alone), too_large + alone.count(None)
         except KafkaException as error:
             raise self._refused(error) from None
-        return PutOut(copied, len(left) - copied)
+        return PutOut(copied, len(left) - copied - too_large, too_large)
 
     def _positions(self, partitions: Iterable[int]) -> dict[int, int]:
         """Partition -> offset up to which there are copies."""
@@ -134,16 +146,59 @@ class DeadLetterWriter:
                 raise self.address.error(one.error.str(), RIGHTS)
         return {one.partition: max(one.offset, 0) for one in found}  # negative: none yet
 
+    def _copy_alone(self, letter: DeadLetter) -> int | None:
+        """Copies a message in a transaction of its own; as `_copy`, or None if it is too large."""
+        try:
+            return self._copy([letter])
+        except _TooLarge:
+            return None
+
+    def _connected(self) -> "Producer":
+        """A new producer; it breaks transactions off that earlier ones have begun."""
+        from confluent_kafka import Producer
+
+        own = {
+            "error_cb": self._hear,
+            "transactional.id": self._group,
+            "compression.type": "zstd",
+            "message.max.bytes": LARGEST,
+            "max.in.flight": 1,  # what follows a message that is refused is not sent
+        }
+        found = Producer({**self.address.connection, **own})
+        found.init_transactions(CONNECT_SECONDS)
+        return found
+
     def _copy(self, letters: Sequence[DeadLetter]) -> int:
-        """Copies these messages in a transaction; returns how many the topic still held."""
-        copied = 0
+        """Copies these messages in a transaction; returns how many the topic still held.
+
+        Raises:
+            _TooLarge: a copy, or several that were sent together, are too large for the topic.
+        """
+        from confluent_kafka import KafkaError
+
+        copied = held = 0
+        codes = set[int]()
+
+        def note(error: "KafkaError | None", _: "Message") -> None:
+            if error is not None:
+                codes.add(error.code())
+
         self._producer.begin_transaction()
         for partition, some in groupby(letters, lambda one: one.partition):
             rules = {one.offset: one.rule for one in some}
             for message in self._read(partition, [*rules]):
                 headers = [*(message.headers() or []), *self._headers(message, rules[message.offset() or 0])]
-                self._producer.produce(self._to, message.value(), message.key(), headers=headers)
-                copied += 1
+                self._producer.produce(
+                    self._to, message.value(), message.key(), headers=headers, on_delivery=note
+                )
+                copied, held = copied + 1, held + len(message)
+                if held > HELD:
+                    self._producer.flush(CONNECT_SECONDS)
+                    held = 0
+        self._producer.flush(CONNECT_SECONDS)
+        if KafkaError.MSG_SIZE_TOO_LARGE in codes:
+            self._producer = self._connected()  # the former one counts on what was refused
+            raise _TooLarge
         reached = {one.partition: one.offset + 1 for one in letters}
         places = [self._place(*place) for place in reached.items()]
         self._producer.send_offsets_to_transaction(

@@ -154,7 +154,7 @@ class TopicReader:
         """Waits for messages, at most so long; keeps them for the next extract and returns them.
 
         Raises:
-            ExtractError: the broker refuses.
+            ExtractError: the broker refuses, or another topic of this name was made.
         """
         from confluent_kafka import KafkaError
 
@@ -175,6 +175,10 @@ class TopicReader:
         self._assign(sorted(gone))
         if time.monotonic() - self._looked > LOOK_SECONDS:
             self._looked = time.monotonic()
+            if self.asked != digest_of(self.topic, topic_identity(self.address, self.topic)):
+                raise self.address.error(
+                    "the topic was deleted and made anew", "It is read from its beginning."
+                )
             self._assign(sorted({*self._partitions()} - {*self._next}))
         return found
 

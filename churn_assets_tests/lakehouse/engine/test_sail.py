@@ -89,7 +89,8 @@ try:
     {LONG}
 except Exception as error:
     print("told:", session.why_engine_ended(error), flush=True)
-print(session.start_session(Settings(home={str(tmp_path)!r}, engine="sail")).range(3).count(), flush=True)
+again = session.start_session(Settings(home={str(tmp_path)!r}, engine="sail"))
+print(again.range(3).localCheckpoint().count(), flush=True)  # a checkpoint asks for the active session
 """,
         tmp_path,
     )

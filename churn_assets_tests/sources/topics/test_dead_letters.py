@@ -1,5 +1,6 @@
 """Dead letters: messages that break their contract are copied once, whoever was killed or tries again."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,23 @@ def test_what_the_topic_has_deleted_is_told(tmp_path: Path, calls: Calls) -> Non
         deleted.result(30)
     with DeadLetterWriter(_source(tmp_path, calls)) as writer:
         assert writer.put_out([DeadLetter(0, n, "range:at") for n in (2, 4, 7)]) == PutOut(1, 2)
+
+
+def test_a_message_that_is_too_large_does_not_hold_the_others_up(tmp_path: Path, broker: KafkaBroker) -> None:
+    from confluent_kafka import Producer
+
+    calls, large = Calls(broker, partitions=1, max_message_bytes="9000000"), os.urandom(3_000_000)
+    calls.producer = Producer({"bootstrap.servers": broker.address, "message.max.bytes": 9_000_000})
+    calls.raw(b"{", large, None, b"[]")
+    letters = [DeadLetter(0, n, "unreadable") for n in range(4)]
+    for name, size, done in (("wide", "9000000", PutOut(4, 0)), ("narrow", "1000000", PutOut(3, 0, 1))):
+        broker.create_topic(f"{calls.topic}_{name}", max_message_bytes=size)
+        with DeadLetterWriter(
+            _source(tmp_path, calls, deadLetters=f"{calls.topic}_{name}", group=name)
+        ) as writer:
+            assert writer.put_out(letters) == done
+        taken = [message.value() for message in copies(broker, f"{calls.topic}_{name}")]
+        assert taken == [b"{", *([large] if name == "wide" else []), None, b"[]"]
 
 
 def test_a_missing_topic_is_named(tmp_path: Path, calls: Calls) -> None:

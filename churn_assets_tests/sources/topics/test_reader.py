@@ -13,6 +13,7 @@ import pytest
 from churn_assets.local_servers.kafka_broker import KafkaBroker
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.records import records
+from churn_assets.sources.topics import reader as reader_module
 from churn_assets.sources.topics.reader import TopicExtract, TopicReader, extract_topic
 from churn_assets_tests.sources.topics.events import Calls, lines, numbers, topic_contract
 
@@ -145,6 +146,26 @@ def test_another_topic_of_the_same_name_begins_anew(tmp_path: Path, broker: Kafk
     follower.calls.send(7)
     done = follower.extract()
     assert (done.extract.record.rows, done.lost) == (1, {})
+
+
+def test_a_topic_that_is_made_anew_while_it_is_followed_loses_nothing(
+    tmp_path: Path, broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = Follower(tmp_path, Calls(broker, 1))
+    follower.calls.send(*range(3))
+    with TopicReader(follower.source, str(follower.landing), follower.draft()) as reader:
+        while reader.waiting < 3:
+            reader.poll(1.0)
+        reader.land(follower.now())
+        admin = broker.admin()
+        admin.delete_topics([follower.calls.topic])[follower.calls.topic].result()
+        broker.create_topic(follower.calls.topic)
+        follower.calls.send(*range(10, 15))  # the place that is reached lies inside the new topic, too
+        monkeypatch.setattr(reader_module, "LOOK_SECONDS", 0.0)
+        with pytest.raises(ExtractError, match="made anew"):
+            reader.poll(1.0)
+    follower.extract()
+    assert numbers(follower.landing) == [0, 1, 2, *range(10, 15)]
 
 
 @pytest.mark.parametrize("where", ["messages", "finish", "rename", "told"])
