@@ -167,8 +167,8 @@ class Settings(BaseSettings):
     )
     jars: str | None = Field(
         None,
-        description="Folder that keeps the jars of Delta, for Spark, and of the Kafka broker of the live demo; default "
-        "~/.cache/churn-assets.",
+        description="Folder that keeps the jars of Spark (Delta, Kafka) and of the Kafka broker of the live demo; "
+        "default ~/.cache/churn-assets.",
     )
     maven: str = Field(
         default_factory=lambda: os.environ.get("DEFAULT_ARTIFACT_REPOSITORY") or MAVEN_CENTRAL,

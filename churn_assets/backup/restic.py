@@ -28,6 +28,7 @@ LEAST = (0, 12, 1)  # the first one that tells each file which it could not rest
 UNREADABLE = re.compile(r"could not load snapshot (\w{8})")
 NO_REPOSITORY = ("Is there a repository at the following location", "unable to open config file")
 FORBIDDEN = "403 Forbidden"
+LOCKED = "repository is already locked"
 # What restic says -> what is wrong, and what to do.
 KNOWN = (
     (
@@ -36,7 +37,15 @@ KNOWN = (
     ),
     ("no space left on device", "The disk is full. Free some space, then run the same command again."),
     (
-        "repository is already locked",
+        "disk quota exceeded",
+        "The quota of the disk is used up. Free some space, then run the same command again.",
+    ),
+    (
+        "file too large",
+        "The disk or a limit of this user (`ulimit -f`) allows no file so large. Raise it, then run this again.",
+    ),
+    (
+        LOCKED,
         "Another restic works on the repository. Wait for it, then run this again.",
     ),
     (
@@ -51,6 +60,13 @@ KNOWN = (
     (
         "parsing repository location failed",
         "restic cannot read CHURN_BACKUP_REPOSITORY. Encode special characters of a password in it: / is %2F.",
+    ),
+    (
+        "repository contains errors",
+        (
+            "Some of it is not as it was written. Find a backup that is whole by `churn-assets restore --to FOLDER "
+            "--as-of TIME`, then begin a new repository."
+        ),
     ),
     ("connection refused", "The storage does not answer. Start it, or correct CHURN_BACKUP_REPOSITORY."),
     ("no such host", "The storage does not answer. Correct CHURN_BACKUP_REPOSITORY."),
@@ -174,6 +190,9 @@ class Repository:
         asked += ["--tag", f"{OF_CHAIN}{chain}"] if chain else []
         asked += ["--ignore-inode", "--ignore-ctime", *(["--parent", parent] if parent else ["--force"])]
         done = self._run(asked, folder)
+        if LOCKED in done.stderr:  # perhaps by a killed one, whose lock stays
+            self.unlock()
+            done = self._run(asked, folder)
         found = [told for told in _told(done.stdout) if told.get("message_type") == "summary"]
         if done.returncode or not found:
             # restic keeps a snapshot of what it could read
@@ -311,7 +330,7 @@ class Repository:
     def _failed(self, stderr: str) -> BackupError:
         for words, told in KNOWN:
             if words in stderr:
-                return BackupError(f"{told} (repository {self.place})")
+                return BackupError(f"Repository {self.place}: {told}")
         if any(words in stderr for words in NO_REPOSITORY):
             return NoRepository(f"There is no repository at {self.place}. `churn-assets backup` makes it.")
         lines = [line for line in stderr.splitlines() if line.strip()] or ["it said nothing"]

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from churn_assets.contracts.channels import ChannelLine, Topic
 from churn_assets.contracts.crm import CrmLine, check_crm
 from churn_assets.contracts.daily import Daily
-from churn_assets.contracts.expressions import may_give_a_value, mistakes_in, no_condition
+from churn_assets.contracts.expressions import mistakes_in
 from churn_assets.contracts.features import Features
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.section import Distinct, Name, Section, Share
@@ -113,7 +113,7 @@ class AlertRule(Section):
             names = ["tenure_days", *features.names.known]
             for wrong in mistakes_in(self.sql, names if features.names.complete else None):
                 place.at("sql").refuse(*wrong)
-            if why := no_condition(self.sql) or _no_truth(self.sql, features):
+            if why := features.why_no_condition(self.sql):
                 place.at("sql").refuse(
                     f"{self.sql} is no condition: {why}", "write one, such as `tickets_open_count_3m >= 3`"
                 )
@@ -124,16 +124,6 @@ class AlertRule(Section):
         """The channels that tell alerts of this rule."""
         lines = [line for line in channels if TOPIC in line.topics]
         return [line for line in lines if not self.channels or line.name in self.channels]
-
-
-def _no_truth(sql: str, features: Features) -> str | None:
-    """Why an expression over the snapshot is neither true nor false; None if it is, or its type is not proven."""
-    if not may_give_a_value(sql):  # loading imports nothing heavy for the usual rule
-        return None
-    from churn_assets.contracts.sql.meaning import type_of
-
-    kind = type_of(sql, features.types)
-    return None if kind in (None, "boolean") else f"it gives {kind}"
 
 
 def _check_channel(name: str, place: Place, channels: Sequence[ChannelLine]) -> None:

@@ -11,6 +11,7 @@ Role = Literal["entity", "spell", "event", "treatment"]
 Delivery = Literal["full", "changes", "once", "as_needed"]
 Protection = Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+TopicEngine = Literal["local", "spark"]
 
 
 class CustomProperties(BaseModel):
@@ -185,6 +186,10 @@ class KafkaProperties(CustomProperties):
     deadLetters: str | None = Field(
         None,
         description="the topic that `churn-assets live` copies messages to that break the contract; default: none",
+    )
+    engine: TopicEngine = Field(
+        "local",
+        description="what reads the topic: one process of this machine (`local`), or a job of Spark (`spark`)",
     )
 
 

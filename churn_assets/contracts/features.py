@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from churn_assets.contracts.expressions import mistakes_in
+from churn_assets.contracts.expressions import may_give_a_value, mistakes_in, no_condition
 from churn_assets.contracts.feature import (
     BY_ROLE,
     COLUMNS,
@@ -39,6 +39,18 @@ class Features:
     def types(self) -> dict[str, str]:
         """Type of each column of the snapshot that SQL may read, as Spark writes it."""
         return {"tenure_days": "double"} | {feature.name: feature.spark_type for feature in self.all}
+
+    def why_no_condition(self, sql: str) -> str | None:
+        """Why SQL over the snapshot is neither true nor false; None if it is, or its type is not proven."""
+        why = no_condition(sql)
+        if why is not None or not may_give_a_value(
+            sql
+        ):  # loading imports nothing heavy for the usual condition
+            return why
+        from churn_assets.contracts.sql.meaning import type_of
+
+        kind = type_of(sql, self.types)
+        return None if kind in (None, "boolean") else f"it gives {kind}"
 
 
 @dataclass(frozen=True)

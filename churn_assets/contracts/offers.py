@@ -59,6 +59,10 @@ class OfferLine(Section):
             names = ("tenure_days", *features.names.known) if features.names.complete else None
             for wrong in mistakes_in(self.where, names):
                 place.at("where").refuse(*wrong)
+            if why := features.why_no_condition(self.where):
+                place.at("where").refuse(
+                    f"{self.where} is no condition: {why}", "write one, such as `tenure_days > 30`"
+                )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from churn_assets.contracts.channels import FROM_ENVIRONMENT
-from churn_assets.contracts.custom_properties import KafkaProperties, Mechanism, Protection
+from churn_assets.contracts.custom_properties import KafkaProperties, Mechanism, Protection, TopicEngine
 from churn_assets.contracts.odcs import KafkaServer
 from churn_assets.contracts.place import Place
 from churn_assets.contracts.validation import own_properties, peek, property_place
@@ -22,6 +22,7 @@ class SourceTopic:
         authority: PEM file of the authorities that are trusted; None: those of the system.
         dead_letters: the topic for messages that break their contract; None: they are in the quarantine alone.
         group: under which the broker is told how far the topic was read; None: `churn-assets-` and the source.
+        engine: what reads it: one process of this machine, or a job of Spark.
     """
 
     host: str
@@ -33,6 +34,7 @@ class SourceTopic:
     authority: str | None
     group: str | None
     dead_letters: str | None = None
+    engine: TopicEngine = "local"
 
     kind = "kafka"
     cursor = None  # the position in each partition takes its place
@@ -88,4 +90,5 @@ def read_topic(place: Place) -> SourceTopic | None:
         own.authority,
         own.group,
         own.deadLetters,
+        own.engine,
     )

@@ -1,5 +1,7 @@
 """extracts/<source> of a topic: all messages since the extract before, and what was refused or lost."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,17 +11,21 @@ from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.extracts.checks import ANSWERED, AS_BEFORE, WHOLE, every_month, not_answered, same_columns
 from churn_assets.extracts.lost_messages import note_lost, told
+from churn_assets.extracts.topic_job import extract_by_spark
 from churn_assets.graph.checks import passed, warned
 from churn_assets.graph.metadata import table_metadata
 from churn_assets.graph.names import extracts_of
 from churn_assets.graph.partitions import ingest_months, partition_range
 from churn_assets.graph.table_asset import table_asset
+from churn_assets.lakehouse.engine.jars import JarsError
+from churn_assets.lakehouse.engine.kafka_connector import NoConnectorError, add_connector
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import Table
 from churn_assets.months import month_of
 from churn_assets.settings import without_secrets
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.extract import origin_of
+from churn_assets.sources.topics.client import topic_of
 from churn_assets.sources.topics.reader import TopicExtract, extract_topic
 
 ALL_OBJECTS = "messages_are_objects"
@@ -46,21 +52,21 @@ def topic_asset(business: Business, source: Source) -> dg.AssetsDefinition:
         },
         kinds=("kafka", source.format),
         owner=source.owner,
-        spark=False,
+        spark=topic_of(source).engine == "spark",
     )
     def extracts(
         context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]
     ) -> dg.MaterializeResult[Any]:
         months = partition_range(context)
         this = month_of(datetime.now(UTC).date())
-        done = _read(lakehouse, source, table, context.run.run_id, this) if this in months else None
+        done = _read(lakehouse, source, table, context.run.run_id, this) if this in months else []
         return dg.MaterializeResult(
             asset_key=table.key,
             metadata=_told(lakehouse, source, done),
             check_results=[
-                passed(ANSWERED, {"extracts": int(done is not None)}),
+                passed(ANSWERED, {"extracts": len(done)}),
                 every_month({month: READ_ONCE for month in months if month != this}),
-                same_columns([done.extract] if done else []),
+                same_columns([one.extract for one in done]),
                 _all_objects(done),
                 _none_lost(source, done),
             ],
@@ -69,57 +75,80 @@ def topic_asset(business: Business, source: Source) -> dg.AssetsDefinition:
     return extracts
 
 
-def _read(lakehouse: Lakehouse, source: Source, table: Table, run_id: str, month: str) -> TopicExtract:
+def _read(
+    lakehouse: Lakehouse, source: Source, table: Table, run_id: str, month: str
+) -> Sequence[TopicExtract]:
+    """The files that the topic gave, in their order."""
     with lakehouse.alone_with(table), lakehouse.staging(table, run_id=run_id) as folder:
         try:
-            done = extract_topic(source, lakehouse.settings.landing_uri, folder, now := datetime.now(UTC))
+            done = _extracted(lakehouse, source, folder, now := datetime.now(UTC))
         except ExtractError as error:
             raise not_answered([month], error) from None
-    if done.extract.record.lost:
-        note_lost(lakehouse, source, done.lost, done.extract.name, now, run_id)
+    for one in done:
+        if one.extract.record.lost:
+            note_lost(lakehouse, source, one.lost, one.extract.name, now, run_id)
     return done
 
 
-def _told(lakehouse: Lakehouse, source: Source, done: TopicExtract | None) -> dict[str, Any]:
+def _extracted(lakehouse: Lakehouse, source: Source, folder: str, now: datetime) -> Sequence[TopicExtract]:
+    landing = lakehouse.settings.landing_uri
+    if topic_of(source).engine == "local":
+        return [extract_topic(source, landing, folder, now)]
+    session = lakehouse.spark
+    try:
+        add_connector(session, lakehouse.settings)
+    except (JarsError, NoConnectorError) as error:
+        raise ExtractError(str(error)) from None
+    return extract_by_spark(session, source, landing, folder, now)
+
+
+def _told(lakehouse: Lakehouse, source: Source, done: Sequence[TopicExtract]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "dagster/row_count": 0,
         "dagster/uri": without_secrets(f"{lakehouse.settings.landing_uri}/{source.path}"),
     }
-    if done is None:
+    if not done:
         return told
-    record = done.extract.record
-    rows = [(name, first, after, after - first) for name, (first, after) in record.offsets.items()]
+    spans: dict[int, tuple[int, int]] = {}
+    for one in done:
+        for name, (first, after) in one.extract.record.offsets.items():
+            spans[int(name)] = (spans.get(int(name), (first, after))[0], after)
+    rows = [(str(name), first, after, after - first) for name, (first, after) in sorted(spans.items())]
+    names = [one.extract.name for one in done]
     return told | {
-        "dagster/row_count": record.rows,
-        "bytes": done.extract.size,
-        "seconds": round(done.extract.seconds, 2),
-        "file": done.extract.name,
-        "messages that are no objects": done.refused,
+        "dagster/row_count": sum(one.extract.record.rows for one in done),
+        "bytes": sum(one.extract.size for one in done),
+        "seconds": round(sum(one.extract.seconds for one in done), 2),
+        "file": names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more",
+        "messages that are no objects": sum(one.refused for one in done),
         "offsets": table_metadata(["partition", "from", "to", "offsets"], rows),
     }
 
 
-def _all_objects(done: TopicExtract | None) -> dg.AssetCheckResult:
-    if done is None or not done.refused:
+def _all_objects(done: Sequence[TopicExtract]) -> dg.AssetCheckResult:
+    refused = sum(one.refused for one in done)
+    if not refused:
         return passed(ALL_OBJECTS, {})
     found = (
-        f"{done.refused:,} of {done.extract.record.rows:,} messages are no JSON objects. They are in the quarantine "
-        "after the ingest; ask who writes to the topic."
+        f"{refused:,} of {sum(one.extract.record.rows for one in done):,} messages are no JSON objects. They are in "
+        "the quarantine after the ingest; ask who writes to the topic."
     )
-    return warned(ALL_OBJECTS, found, {"messages": done.refused})
+    return warned(ALL_OBJECTS, found, {"messages": refused})
 
 
-def _none_lost(source: Source, done: TopicExtract | None) -> dg.AssetCheckResult:
-    if done is None or not done.lost:
+def _none_lost(source: Source, done: Sequence[TopicExtract]) -> dg.AssetCheckResult:
+    lost = Counter[int]()
+    for one in done:
+        lost.update(one.lost)
+    if not lost:
         return passed(NONE_LOST, {})
-    rows = sorted(done.lost.items())
     return dg.AssetCheckResult(
         check_name=NONE_LOST,
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=told(source, done.lost),
+        description=told(source, lost),
         metadata={
-            "lost": sum(done.lost.values()),
-            "partitions": table_metadata(["partition", "lost offsets"], rows),
+            "lost": lost.total(),
+            "partitions": table_metadata(["partition", "lost offsets"], sorted(lost.items())),
         },
     )

@@ -154,9 +154,9 @@ class Follower:
                 done = self.step()
                 if done is not None:
                     tell(done)
-                elif failed := next((thread.failed for thread in threads if thread.failed), None):
+                if failed := next((thread.failed for thread in threads if thread.failed), None):
                     raise failed
-                else:
+                if done is None:
                     stop.wait(PAUSE)
                 if time.monotonic() - self._delivered >= DELIVER_SECONDS:
                     self._put_out()
@@ -184,7 +184,11 @@ class Follower:
     def _threads(self, stop: threading.Event) -> list[TopicThread | DeadLetterThread]:
         """What works beside the steps: a thread for each topic, and for each topic for dead letters."""
         sources = topics_of(self.business.sources)
-        topics = [TopicThread(self.lakehouse, source, self.now, self.figures, stop) for source in sources]
+        topics = [
+            TopicThread(self.lakehouse, source, self.now, self.figures, stop)
+            for source in sources
+            if topic_of(source).engine == "local"  # the files of a job of Spark are followed like any others
+        ]
         landing = self.lakehouse.settings.landing_uri
         self._letters = {
             source.name: DeadLetterThread(source, landing, self.figures, stop)

@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from churn_assets.backup.former import FOLDER, LAST, LOCK, PLACE
-from churn_assets.backup.restic import Repository
-from churn_assets_tests.backup.conftest import SmallHome
+from churn_assets.backup.restic import PROGRAM, BackupError, Repository
+from churn_assets_tests.backup.conftest import PASSWORD, SmallHome
 from churn_assets_tests.backup.killing import BACKUP, RESTORE
 
 pytestmark = pytest.mark.slow
@@ -41,3 +42,22 @@ def test_a_killed_backup_or_restore_leaves_nothing_half(mine: SmallHome, tmp_pat
         "between the old home and the new one",
     ]
     assert not list(place.parent.glob(".*"))
+
+
+def test_the_lock_of_a_killed_verification_does_not_stop_the_next_backup(mine: SmallHome) -> None:
+    """A verification and a clean-up lock the repository for everybody else."""
+    slow = [PROGRAM, "check", "--read-data", "--limit-download", "1", "--no-cache"]  # 1 KiB in a second
+    own = {"RESTIC_REPOSITORY": str(mine.repository), "RESTIC_PASSWORD": PASSWORD}
+    with subprocess.Popen(slow, env=os.environ | own, stdout=subprocess.DEVNULL) as verification:
+        try:
+            locks: list[Path] = []
+            while not locks and verification.poll() is None:
+                time.sleep(0.02)
+                locks = list((mine.repository / "locks").glob("?" * 64))
+            with pytest.raises(BackupError, match="Another restic works on the repository"):
+                mine.back_up()
+        finally:
+            verification.kill()
+    assert [lock.exists() for lock in locks] == [True]
+    mine.back_up()
+    assert not locks[0].exists()

@@ -100,6 +100,7 @@ def test_a_backup_that_cannot_be_taken_fails_its_check(mine: SmallHome) -> None:
     done, checks = run_night(mine, Settings(**own | {"backup": nowhere}))
     assert not done.success and not checks[TAKEN].passed
     assert "The password does not open the repository" in (checks[TAKEN].description or "")
+    assert checks[TAKEN].metadata["remedy"].value == "Set the one it was made with."
     assert not [r for r in acts(mine.house, BACKUP) if r["passed"]]
 
 

@@ -52,6 +52,16 @@ def test_what_is_declared_is_read(tmp_path: Path) -> None:
         (_edits(_offer(assumed_effect=1)), "offers[0].assumed_effect", "found 1"),
         (_edits(_offer(where="tenure_dayz > 3")), "offers[0].where", "there is no tenure_dayz to read"),
         (_edits(_offer(where="tenure_days > rand()")), "offers[0].where", "rand differs from run to run"),
+        (
+            _edits(_offer(where="tenure_days + 1")),
+            "offers[0].where",
+            "tenure_days + 1 is no condition: it compares nothing",
+        ),
+        (
+            _edits(_offer(where="if(tenure_days > 9, 1, 0)")),
+            "offers[0].where",
+            "if(tenure_days > 9, 1, 0) is no condition: it gives int",
+        ),
         (_edits(budget=0.5), "campaigns.budget", "a budget of 0.5 is below the cheapest contact, 1"),
         (_edits(budget=0), "campaigns.budget", "found 0"),
         (_edits(holdout=0), "campaigns.holdout", "without a holdout there is no control arm"),

@@ -23,6 +23,7 @@ from churn_assets_tests.sources.topics.events import topic_contract
         ),
         ("h:9092", "full", {}, "a topic never holds all rows"),
         ("h:9092", "changes", {"protecton": "ssl"}, "did you mean protection?"),
+        ("h:9092", "changes", {"engine": "sparc"}, "engine"),
     ],
 )
 def test_a_mistake_is_told_without_the_secret(

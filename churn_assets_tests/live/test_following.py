@@ -131,6 +131,27 @@ def test_without_a_champion_or_a_file_it_says_what_to_do(world: World) -> None:
         _ = _follower(world).scorer
 
 
+def test_a_thread_that_has_failed_ends_it_though_there_is_work_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nothing: Any = None
+    follower = Follower(nothing, nothing, nothing, LiveFigures())
+    failed = SimpleNamespace(failed=ZeroDivisionError(), start=lambda: None, join=lambda: None)
+    steps, told, stop = [1, 2], list[Any](), threading.Event()
+
+    def step() -> Any:
+        if not steps:
+            stop.set()
+        return steps.pop(0) if steps else None
+
+    monkeypatch.setattr(follower, "_threads", lambda _: [failed])
+    monkeypatch.setattr(follower, "_put_out", lambda: None)
+    monkeypatch.setattr(follower, "step", step)
+    with pytest.raises(ZeroDivisionError):
+        follower.run(stop, told.append)
+    assert told == [1]
+
+
 def test_health_and_metrics_answer_while_it_follows() -> None:
     figures = LiveFigures()
 

@@ -7,6 +7,7 @@ from typing import Literal
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.sql.written import EngineDifferences
+from churn_assets.contracts.topic import SourceTopic
 from churn_assets.lakehouse.engine.profiles import GIB, bytes_below, is_local, machine_memory
 from churn_assets.settings import Settings, is_uri
 
@@ -80,6 +81,9 @@ def _of_business(business: Business) -> str | None:
     """Why Sail cannot compute all of a business, or may compute another result; None if it is proven to do the same."""
     if business.file.training.engine == "spark":
         return "training.engine is spark, and Sail has no MLlib"
+    for source in business.sources:
+        if isinstance(source.origin, SourceTopic) and source.origin.engine == "spark":
+            return f"the topic of {source.name} has engine: spark, and Sail reads no topics"
     differences = business.sql_differences
     if not differences:
         return None

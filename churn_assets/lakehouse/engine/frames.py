@@ -64,6 +64,11 @@ def has_mllib(session: "SparkSession") -> bool:
     return _is_spark(session)
 
 
+def reads_topics(session: "SparkSession") -> bool:
+    """True when the session can be given the connector of Kafka."""
+    return _is_spark(session)
+
+
 def windows_are_dear(frame: "DataFrame") -> bool:
     """True when a window per key costs more than grouping all keys and sorting the few rows that need it."""
     return not _is_spark(frame.sparkSession)

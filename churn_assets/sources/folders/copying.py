@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from hashlib import blake2s
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from churn_assets.contracts.source import Source
 from churn_assets.progress import note
@@ -182,6 +183,8 @@ def _files(
         name = path.removeprefix(root).lstrip("/")
         try:
             day = pattern.date_of(name)
+            if day is None and address.driver.protocol == "http":  # a page names files as addresses do
+                day = pattern.date_of(unquote(name))
         except ValueError as error:
             raise ExtractError(
                 f"{address.shown}: the name {name} tells a day that does not exist ({error}). Have the file renamed."

@@ -45,7 +45,8 @@ def stage(source: Source, files: Sequence[ExtractFile], folder: str) -> Staged:
 
     Files with the same columns share a folder. Their rows have the columns of the format's reader and those of the
     origin (extract_date, source_file, extract_month). A file is refused that is of another kind than its contract says,
-    that is cut, whose quotes would hide rows, or that lacks a required column; the others are read all the same.
+    that is cut, whose quotes would hide rows, that lacks a required column, or that is gone or may not be read; the
+    others are read all the same.
     """
     with ThreadPoolExecutor(min(MOST_AT_ONCE, pa.cpu_count())) as pool:
         results = [*pool.map(partial(_stage, source, folder), files, count())]
@@ -64,7 +65,7 @@ def _stage(
     source: Source, folder: str, file: ExtractFile, number: int
 ) -> tuple[Columns, str, int] | LandingError:
     try:
-        columns = delivered_columns(source, file)
+        columns = _columns(source, file)
         if source.format == "csv" and any(LINE_BREAK.search(name) for name, _ in columns):
             check_quotes(source, file)
         if source.format != "jsonl":
@@ -74,6 +75,16 @@ def _stage(
         return columns, place, _write(tables, place, f"{number}.parquet")
     except LandingError as error:
         return error
+
+
+def _columns(source: Source, file: ExtractFile) -> Columns:
+    try:
+        return delivered_columns(source, file)
+    except (FileNotFoundError, PermissionError) as error:
+        raise LandingError(
+            f"{file.name} cannot be opened ({type(error).__name__}). Give this user the right to read it; if it was "
+            "removed meanwhile, deliver it again."
+        ) from error
 
 
 def _tables(source: Source, file: ExtractFile, columns: int) -> Iterator[pa.Table]:

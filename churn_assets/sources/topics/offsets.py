@@ -1,4 +1,4 @@
-"""How far extracts have read each partition of a topic."""
+"""How far extracts have read each partition of a topic, and which message each line is."""
 
 from collections.abc import Iterable
 
@@ -24,3 +24,11 @@ def next_offsets(some: Iterable[Record], asked: str) -> dict[int, int]:
                 reach = max(reach, after)
         found[partition] = reach
     return found
+
+
+def note_place(runs: list[list[int]], partition: int, offset: int) -> None:
+    """Adds the place of the next line to `runs`, see `Record`."""
+    if runs and runs[-1][0] == partition and sum(runs[-1][1:]) == offset:
+        runs[-1][2] += 1
+    else:
+        runs.append([partition, offset, 1])

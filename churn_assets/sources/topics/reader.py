@@ -1,6 +1,5 @@
 """Follows a topic from where the extracts end, and lands what came as one file that tells its offsets."""
 
-import logging
 import os
 import time
 from collections import Counter
@@ -13,26 +12,16 @@ from typing import TYPE_CHECKING, Self
 
 from churn_assets.contracts.source import Source
 from churn_assets.progress import note
-from churn_assets.sources.live.documents import DocumentDraft
-from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.extract import Extract
-from churn_assets.sources.live.landing_files import publish, remove_unfinished
-from churn_assets.sources.live.records import Record, changed_columns, digest_of, records
-from churn_assets.sources.topics.client import (
-    CONNECT_SECONDS,
-    RIGHTS,
-    refused,
-    topic_address,
-    topic_identity,
-    topic_of,
-)
-from churn_assets.sources.topics.messages import PLACE, TopicMessage, line_of, message_of
-from churn_assets.sources.topics.offsets import next_offsets
+from churn_assets.sources.live.landing_files import publish
+from churn_assets.sources.live.records import changed_columns
+from churn_assets.sources.topics.client import RIGHTS
+from churn_assets.sources.topics.drafts import MessageDraft
+from churn_assets.sources.topics.messages import TopicMessage, message_of
+from churn_assets.sources.topics.places import TopicPlaces
 
 if TYPE_CHECKING:
-    from confluent_kafka import KafkaError, Message, TopicPartition
-
-log = logging.getLogger(__name__)
+    from confluent_kafka import Message
 
 SILENT_SECONDS = 60.0  # without a message before the end is reached
 LOOK_SECONDS = 30.0  # between two looks for new partitions
@@ -59,10 +48,8 @@ class TopicExtract:
 class _Pending:
     """What came since the last extract."""
 
-    draft: DocumentDraft
+    draft: MessageDraft
     begin: dict[int, int]
-    refused: int = 0
-    runs: list[list[int]] = field(default_factory=list)
     lost: dict[int, int] = field(default_factory=dict)
 
 
@@ -87,29 +74,19 @@ class TopicReader:
         Raises:
             ExtractError: the broker does not answer, there is no such topic, or it is behind the extracts.
         """
-        from confluent_kafka import Consumer, KafkaException
-
         self.source, self.landing, self.folder = source, landing, folder
-        self.topic = topic_of(source)
-        self.address = topic_address(self.topic, source.name, environ)
-        self._added = {c.field for c in source.columns} & {*PLACE}
         self._numbers = count(1)
-        self._said: str | None = None
         self._next: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         self._at_end: set[int] = set()
         self._looked = time.monotonic()
-        remove_unfinished(landing, source)
+        self._places = TopicPlaces(source, landing, environ)
+        self.topic, self.address, self.asked = self._places.topic, self._places.address, self._places.asked
+        self._consumer, self._reach = self._places.consumer, self._places.reach
+        self._earlier = self._places.records
         try:
-            self._consumer: Consumer = Consumer({**self.address.settings, "error_cb": self._hear})
-        except KafkaException as error:
-            raise self.address.error(error.args[0], "Correct the contract's server.") from None
-        try:
-            self.asked = digest_of(self.topic, topic_identity(self.address, self.topic))
-            self._earlier = self._others = records(landing, source)
-            self._reach = next_offsets(self._earlier, self.asked)
             self._pending = self._fresh()
-            self._assign(self._partitions())
+            self._assign(self._places.partitions())
         except BaseException:
             self.close()
             raise
@@ -125,13 +102,13 @@ class TopicReader:
     def close(self) -> None:
         """Ends the connection; what was polled and not landed is read again by the next reader."""
         if hasattr(self, "_pending"):
-            self._pending.draft.close()
-        self._consumer.close()
+            self._pending.draft.lines.close()
+        self._places.close()
 
     @property
     def waiting(self) -> int:
         """Number of messages that were polled and not landed."""
-        return self._pending.draft.rows
+        return self._pending.draft.lines.rows
 
     @property
     def at_end(self) -> bool:
@@ -140,13 +117,9 @@ class TopicReader:
 
     def lag(self) -> int:
         """Number of messages that the topic holds beyond those polled, as the broker has told with the last answers."""
-        from confluent_kafka import TopicPartition
-
         behind = 0
         for partition, reached in self._next.items():
-            low, high = self._consumer.get_watermark_offsets(
-                TopicPartition(self.topic.topic, partition), cached=True
-            )
+            low, high = self._consumer.get_watermark_offsets(self._places.place(partition, 0), cached=True)
             behind += max(high - max(reached, low), 0) if high >= 0 else 0
         return behind
 
@@ -175,20 +148,13 @@ class TopicReader:
         self._assign(sorted(gone))
         if time.monotonic() - self._looked > LOOK_SECONDS:
             self._looked = time.monotonic()
-            if self.asked != digest_of(self.topic, topic_identity(self.address, self.topic)):
-                raise self.address.error(
-                    "the topic was deleted and made anew", "It is read from its beginning."
-                )
-            self._assign(sorted({*self._partitions()} - {*self._next}))
+            self._places.check_same()
+            self._assign(sorted({*self._places.partitions()} - {*self._next}))
         return found
 
     def lost_since(self, moment: datetime) -> Counter[int]:
         """Partition -> number of offsets that were lost, as the files tell that others have landed since then."""
-        lost = Counter[int]()
-        for record in self._others:
-            if record.taken_at >= moment and record.asked == self.asked:
-                lost.update({int(partition): number for partition, number in record.lost.items()})
-        return lost
+        return self._places.lost_since(moment)
 
     def land(self, now: datetime) -> TopicExtract:
         """Makes one file of what was polled since the last one; it may hold no message.
@@ -197,23 +163,12 @@ class TopicReader:
             now: moment of UTC; its day is the extract date.
         """
         started, pending = time.monotonic(), self._pending
-        offsets = {str(p): (pending.begin[p], after) for p, after in sorted(self._next.items())}
-        draft = pending.draft
-        lost = {str(p): number for p, number in sorted(pending.lost.items())}
-        record = Record(
-            self.asked,
-            now,
-            draft.rows,
-            None,
-            None,
-            draft.kinds(),
-            offsets=offsets,
-            runs=pending.runs,
-            lost=lost,
-        )
+        offsets = {p: (pending.begin[p], after) for p, after in self._next.items()}
+        record = pending.draft.record(self.asked, now, offsets, pending.lost)
+        lines = pending.draft.lines
         # no extract has the offsets of another, so that no file takes the place of another, whatever the clock tells
-        name = f"changes_{now:%Y%m%dT%H%M%S%fZ}_{sum(pending.begin.values())}{draft.ending}"
-        drafted = draft.finish(record.to_json())
+        name = f"changes_{now:%Y%m%dT%H%M%S%fZ}_{sum(pending.begin.values())}{lines.ending}"
+        drafted = lines.finish(record.to_json())
         size = publish(drafted, self.landing, self.source, now.date(), name)
         changes = tuple(changed_columns(self._earlier, record, sparse=True))
         kinds = {n: k for r in (*self._earlier, record) for n, k in r.kinds.items() if k != "nothing"}
@@ -223,40 +178,20 @@ class TopicReader:
         self._tell()
         path = f"{self.source.path}/extract_date={now.date()}/{name}"
         extract = Extract(path, size, time.monotonic() - started, record, changes=changes)
-        return TopicExtract(extract, pending.refused, pending.lost)
+        return TopicExtract(extract, pending.draft.refused, pending.lost)
 
     def _taken(self, message: "Message") -> TopicMessage:
         partition, offset = int(message.partition() or 0), int(message.offset() or 0)
         stamped, stamp = message.timestamp()
         read = message_of(partition, offset, stamp if stamped else None, message.key(), message.value())
-        self._pending.draft.add_line(line_of(read, self._added), read.document or {})
-        self._pending.refused += read.document is None
-        if self.topic.dead_letters:
-            self._note(partition, offset)
+        self._pending.draft.add(read)
         self._next[partition] = offset + 1
         self._at_end.discard(partition)
         return read
 
-    def _note(self, partition: int, offset: int) -> None:
-        """Keeps the place of a line."""
-        runs = self._pending.runs
-        if runs and runs[-1][0] == partition and sum(runs[-1][1:]) == offset:
-            runs[-1][2] += 1
-        else:
-            runs.append([partition, offset, 1])
-
     def _fresh(self) -> _Pending:
         begin = {p: self._reach.get(p, 0) for p in self._next}
-        return _Pending(DocumentDraft(f"{self.folder}/{next(self._numbers)}"), begin)
-
-    def _partitions(self) -> list[int]:
-        from confluent_kafka import KafkaException
-
-        try:
-            found = self._consumer.list_topics(self.topic.topic, timeout=CONNECT_SECONDS)
-        except KafkaException as error:
-            raise self._refused(error) from None
-        return sorted(found.topics[self.topic.topic].partitions)
+        return _Pending(MessageDraft(self.source, f"{self.folder}/{next(self._numbers)}"), begin)
 
     def _assign(self, partitions: Sequence[int]) -> None:
         """Begins to read these partitions where the extracts end; counts what the topic no longer holds.
@@ -264,21 +199,9 @@ class TopicReader:
         Raises:
             ExtractError: a partition ends before the extracts do.
         """
-        from confluent_kafka import KafkaException, TopicPartition
-
         for partition in partitions:
-            place = TopicPartition(self.topic.topic, partition)
-            try:
-                low, high = self._consumer.get_watermark_offsets(place, timeout=CONNECT_SECONDS)
-            except KafkaException as error:
-                raise self._refused(error) from None
             known = max(self._reach.get(partition, 0), self._next.get(partition, 0))
-            if known > high:
-                raise ExtractError(
-                    f"{self.address.shown} holds messages up to {high:,} in partition {partition}, and the extracts "
-                    f"hold those up to {known:,}: was it restored from a backup? Delete the extracts made since then; "
-                    "the next one reads their messages again."
-                )
+            low, high = self._places.bounds(partition, known)
             if 0 < known < low:
                 lost = self._pending.lost
                 lost[partition] = lost.get(partition, 0) + low - known
@@ -286,28 +209,11 @@ class TopicReader:
             self._next[partition], self._ends[partition] = max(known, low), high
             self._at_end.discard(partition)
         if partitions:
-            self._consumer.assign([self._place(p) for p in self._next])
-
-    def _place(self, partition: int) -> "TopicPartition":
-        from confluent_kafka import TopicPartition
-
-        return TopicPartition(self.topic.topic, partition, self._next[partition])
+            self._consumer.assign([self._places.place(*one) for one in self._next.items()])
 
     def _tell(self) -> None:
-        """Tells the broker how far the extracts reach; they do not depend on it."""
-        from confluent_kafka import KafkaException
-
-        try:
-            self._consumer.commit(offsets=[self._place(p) for p in self._next], asynchronous=False)
-        except KafkaException as error:
-            said = self.address.error(error.args[0], "Its own pages show an older position; extracts go on.")
-            log.warning("%s", said)
-
-    def _hear(self, error: "KafkaError") -> None:
-        self._said = error.str()
-
-    def _refused(self, error: Exception) -> ExtractError:
-        return refused(self.address, error, self._said)
+        """Tells the broker how far the extracts reach."""
+        self._places.tell(self._next)
 
 
 def extract_topic(

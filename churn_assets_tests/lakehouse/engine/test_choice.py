@@ -66,6 +66,15 @@ def test_a_business_that_wants_mllib_goes_to_spark(tmp_path: Path) -> None:
     assert (chosen.name, chosen.reason) == ("spark", "training.engine is spark, and Sail has no MLlib")
 
 
+def test_a_topic_that_a_job_reads_goes_to_spark(tmp_path: Path) -> None:
+    folder = business_copy(tmp_path)
+    own = [{"property": "topic", "value": "tickets"}, {"property": "engine", "value": "spark"}]
+    server = {"server": "events", "type": "kafka", "host": "h:9092", "customProperties": own}
+    edit_yaml(folder / "contracts" / "tickets.yaml", lambda content: content.update(servers=[server]))
+    chosen = choose_engine(Settings(home=str(tmp_path), business=str(folder), engine="auto"))
+    assert chosen.reason == "the topic of tickets has engine: spark, and Sail reads no topics"
+
+
 def test_without_its_package_sail_is_not_chosen_and_refuses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import pytest
 
@@ -165,6 +166,20 @@ def test_a_server_without_sizes_and_with_odd_times_is_copied(tmp_path: Path, tol
         )
         assert [*_copied(source, tmp_path).copied.values()] == [4]
         assert not _copied(source, tmp_path).copied
+
+
+@pytest.mark.parametrize("pattern", ["käufe süd_{yyyyMMdd}.csv", "k%C3%A4ufe%20s%C3%BCd_{yyyyMMdd}.csv"])
+def test_a_page_may_name_files_with_blanks_and_other_letters(tmp_path: Path, pattern: str) -> None:
+    link = quote("käufe süd_20260301.csv")
+
+    def answer(path: str) -> Reply:
+        if path == f"/{link}":
+            return Reply(content=b"rows", kind="text/csv", more=(("Last-Modified", "soon"),))
+        return Reply(content=f'<a href="{link}">x</a>'.encode())
+
+    with files_at(answer) as (port, _):
+        source = folder_contract(tmp_path, "http", f"http://127.0.0.1:{port}/", pattern=pattern)
+        assert [*_copied(source, tmp_path).copied.values()] == [4]
 
 
 def test_a_file_whose_time_lies_far_in_the_future_is_copied(tmp_path: Path) -> None:

@@ -89,6 +89,26 @@ def test_every_file_that_cannot_be_read_is_named_and_the_others_are_read(tmp_pat
     assert pq.read_table(folder).num_rows == 1, "the rows of a file that is cut are gone"
 
 
+@pytest.mark.parametrize("problem", [FileNotFoundError, PermissionError])
+def test_a_file_that_is_gone_or_may_not_be_read_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: type[OSError]
+) -> None:
+    for name in ("a", "b"):
+        write_csv(tmp_path, "retention_contacts", "2025-01-31", [ROW], name)
+
+    def columns(source: Source, file: ExtractFile) -> Columns:
+        if file.name.endswith("a.csv"):
+            raise problem(file.path)
+        return delivered_columns(source, file)
+
+    monkeypatch.setattr(staging, "delivered_columns", columns)
+    staged = _stage(tmp_path)
+    assert [str(file.error).partition(". ")[0].partition(".csv ")[2] for file in staged.refused] == [
+        f"cannot be opened ({problem.__name__})"
+    ]
+    assert [Path(name).name for name in staged.rows] == ["b.csv"]
+
+
 def test_files_are_read_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "b"):
         write_csv(tmp_path, "retention_contacts", "2025-01-31", [ROW], name)

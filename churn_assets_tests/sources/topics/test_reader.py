@@ -23,7 +23,7 @@ import os, signal, sys
 from datetime import datetime
 from pathlib import Path
 from churn_assets.sources.live import landing_files
-from churn_assets.sources.topics import reader
+from churn_assets.sources.topics import drafts, reader
 from churn_assets_tests.sources.topics.events import topic_contract
 
 def die(*_):
@@ -31,9 +31,9 @@ def die(*_):
 
 where = sys.argv[4]
 if where == "messages":
-    reader.line_of = die
+    drafts.line_of = die
 elif where == "finish":
-    reader.DocumentDraft.finish = die
+    drafts.DocumentDraft.finish = die
 elif where == "rename":
     landing_files.sync_file = die
 elif where == "told":
@@ -262,7 +262,7 @@ def test_what_hinders_is_told_without_the_password(
     tmp_path: Path, broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("churn_assets.sources.topics.client.CONNECT_SECONDS", 2)
-    monkeypatch.setattr("churn_assets.sources.topics.reader.CONNECT_SECONDS", 2)
+    monkeypatch.setattr("churn_assets.sources.topics.places.CONNECT_SECONDS", 2)
     nowhere = topic_contract(tmp_path, broker.address, "nowhere")
     with pytest.raises(ExtractError, match=r"The topic nowhere of .*nknown topic"):
         extract_topic(nowhere, str(tmp_path / "landing"), str(tmp_path / "a"), EVENING)
