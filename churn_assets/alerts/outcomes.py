@@ -71,6 +71,7 @@ def _outcomes(
         None,
         {source.name: lakehouse.read(tables.silver(source)) for source in business.tells_who_is_gone},
         first_extracts(lakehouse),
+        few=True,
     )
     found = told.select("customer_key", "as_of_date", "outcome").toArrow().to_pylist()
     return {(row["customer_key"], row["as_of_date"]): row["outcome"] for row in found}

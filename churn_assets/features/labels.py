@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.windows import Windows
-from churn_assets.history.knowledge import days_frame, known_at_each, last_listed, spell_of
+from churn_assets.history.knowledge import (
+    at_days,
+    days_frame,
+    known_at_each,
+    last_listed,
+    spell_of,
+    with_superseded_at,
+)
 from churn_assets.history.merges import counted_for_survivors, merges
 from churn_assets.history.presence import NO_EXTRACTS, NOBODY_GONE, Extracts, departures, gone_on
 from churn_assets.history.spells import by_choice, effective_end
@@ -161,7 +168,6 @@ def _event_outcomes(
     whose day is not known counts on its known_at. The events of `merged` customers count for them and for their
     survivors.
     """
-    from pyspark.sql import Window
     from pyspark.sql import functions as F
 
     source, where = business.label_source, business.file.label.where
@@ -174,10 +180,9 @@ def _event_outcomes(
         & (F.col("known_at") <= F.col("label_available_at"))
     )
     if not source.events_stay:  # a correction may have moved the event by then
-        in_order = Window.partitionBy(*source.silver_key).orderBy("known_at", "sequence")
-        events = events.withColumn("superseded_at", F.lead("known_at").over(in_order))
+        events = with_superseded_at(events, source)
         inside &= F.coalesce(F.col("superseded_at") > F.col("label_available_at"), F.lit(True))
-    seen = counted_for_survivors(events.join(F.broadcast(dates), inside), merged, by="as_of_date", keep=True)
+    seen = counted_for_survivors(at_days(events, dates, inside), merged, by="as_of_date", keep=True)
     known = seen.groupBy("customer_key", "as_of_date").agg(F.bool_or(~F.col("refused")).alias("known"))
     outcome = F.when(F.col("known"), F.lit("stayed")).otherwise(F.lit("unknown"))
     return known.select(
@@ -191,8 +196,12 @@ def _departed(
     business: Business,
     dates: Sequence[Cohort],
     extracts: Extracts,
+    asked: "DataFrame | None",
 ) -> "DataFrame | None":
-    """`departures` as known at label_available_at, of customers who were listed at the as_of_date."""
+    """`departures` as known at label_available_at, of customers who were listed at the as_of_date.
+
+    `asked` are customer_key and as_of_date of those to look at; None: everybody.
+    """
     from pyspark.sql import functions as F
 
     mature = [c for c in dates if c.mature]
@@ -207,9 +216,11 @@ def _departed(
             return month_start(month_of(max(before))) if full else date.min
 
         rows = [(c.as_of_date, c.label_available_at, since(c)) for c in mature]
-        frame = F.broadcast(days_frame(spark, rows, ("as_of_date", "label_available_at", "since")))
+        days = days_frame(spark, rows, ("as_of_date", "label_available_at", "since"))
+        if asked is not None:
+            days = asked.join(F.broadcast(days), "as_of_date")
         inside = F.col("known_at").between(F.col("since"), F.col("label_available_at"))
-        known.append((source, versions.join(frame, inside)))
+        known.append((source, at_days(versions, days, inside)))
     return departures(known, extracts, "label_available_at")
 
 
@@ -309,6 +320,14 @@ def _with_settled(found: "DataFrame", settled: "DataFrame | None", rule: Iterabl
     )
 
 
+def _with_relatives(asked: "DataFrame", merged: "DataFrame | None") -> "DataFrame":
+    """customer_key and as_of_date of customers, and of all who are merged then, or into whom somebody is."""
+    if merged is None:
+        return asked
+    survivors = merged.where("survivor_key IS NOT NULL").selectExpr("survivor_key", "as_of_date")
+    return asked.union(merged.select("customer_key", "as_of_date")).union(survivors).distinct()
+
+
 def churn_labels(
     snapshots: "DataFrame",
     knowledge: "DataFrame",
@@ -317,12 +336,15 @@ def churn_labels(
     settled: "DataFrame | None",
     entities: "Mapping[str, DataFrame]" = NOBODY_GONE,
     extracts: Extracts = NO_EXTRACTS,
+    *,
+    few: bool = False,
 ) -> "DataFrame":
     """One row per snapshot: label (1 churned, 0 stayed, null neither or pending), outcome, and the rule it follows.
 
     `knowledge` holds the silver versions of the label source, `settled` earlier rows of these cohorts. A label settled
     under the same rule is kept as it is: what the source corrected since is flagged in `corrected`, not applied.
-    `entities` and `extracts` as in `population`.
+    `entities` and `extracts` as in `population`. `few` says that the snapshots are few of those who were there: then
+    only versions of their customers are looked at. The labels are the same.
     """
     from pyspark.sql import functions as F
 
@@ -330,13 +352,16 @@ def churn_labels(
     mature = frame.where("mature")
     by_event = business.file.label.policy == "inactivity"
     merged = merges(entities, business, [(c.as_of_date, c.label_available_at) for c in dates if c.mature])
+    asked = snapshots.select("customer_key", "as_of_date") if few else None
+    if asked is not None:
+        mature = _with_relatives(asked, merged).join(F.broadcast(mature), "as_of_date")
     if by_event:
         found = _event_outcomes(knowledge, business, mature, merged)
     else:
         known = _spells_as_known(knowledge, business, mature, extracts, merged)
         found = _spell_outcomes(known, business)
     default = "churned" if by_event else "ended_before"
-    gone = _departed(snapshots.sparkSession, entities, business, dates, extracts)
+    gone = _departed(snapshots.sparkSession, entities, business, dates, extracts, asked)
     rule = _rule(business)
     base = (
         snapshots.select("customer_key", "as_of_date")

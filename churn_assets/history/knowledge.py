@@ -175,27 +175,46 @@ def current(versions: "DataFrame", source: Source) -> "DataFrame":
 
 def latest(versions: "DataFrame", source: Source) -> "DataFrame":
     """The newest version of each key: what is known today, `refused` where that is nothing."""
-    return _newest(versions, source, [])
-
-
-def known_at_each(versions: "DataFrame", source: Source, cohorts: "DataFrame", known_by: str) -> "DataFrame":
-    """For each row of `cohorts` (as_of_date and a date column `known_by`), the newest version of each key by then.
-
-    Adds the cohort's columns to the version's. `cohorts` is small and broadcast. A version that is `refused` says that
-    the state of the key is unknown.
-    """
-    from pyspark.sql import functions as F
-
-    joined = versions.join(F.broadcast(cohorts), F.col("known_at") <= F.col(known_by))
-    return _newest(joined, source, ["as_of_date"])
-
-
-def _newest(versions: "DataFrame", source: Source, by: list[str]) -> "DataFrame":
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    newest_first = Window.partitionBy(*by, *source.silver_key).orderBy(F.desc("known_at"), F.desc("sequence"))
+    newest_first = Window.partitionBy(*source.silver_key).orderBy(F.desc("known_at"), F.desc("sequence"))
     return versions.withColumn("_rank", F.row_number().over(newest_first)).where("_rank = 1").drop("_rank")
+
+
+def known_at_each(versions: "DataFrame", source: Source, cohorts: "DataFrame", known_by: str) -> "DataFrame":
+    """For each row of `cohorts` (see `at_days`; with a date column `known_by`), the newest version of each key by then.
+
+    Adds the cohort's columns to the version's, and superseded_at, when the next version became known. A version that is
+    `refused` says that the state of the key is unknown.
+    """
+    from pyspark.sql import functions as F
+
+    newest = F.coalesce(F.col("superseded_at") > F.col(known_by), F.lit(True))
+    return at_days(
+        with_superseded_at(versions, source), cohorts, (F.col("known_at") <= F.col(known_by)) & newest
+    )
+
+
+def with_superseded_at(versions: "DataFrame", source: Source) -> "DataFrame":
+    """Adds superseded_at: known_at of the next version of the key, whoever its customer is; null while newest."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    in_order = Window.partitionBy(*source.silver_key).orderBy("known_at", "sequence")
+    return versions.withColumn("superseded_at", F.lead("known_at").over(in_order))
+
+
+def at_days(versions: "DataFrame", days: "DataFrame", counts: "Column") -> "DataFrame":
+    """Each version beside each row of `days` at which it counts; of the same customer, where `days` names customers.
+
+    Without customers `days` is small and broadcast.
+    """
+    from pyspark.sql import functions as F
+
+    if "customer_key" in days.columns:
+        return versions.join(days, "customer_key").where(counts)
+    return versions.join(F.broadcast(days), counts)
 
 
 def last_listed(source: Source, versions: "DataFrame") -> "Column":

@@ -72,6 +72,7 @@ def outcomes(lakehouse: Lakehouse, business: Business, people: pd.DataFrame, day
             None,
             {s.name: lakehouse.read(tables.silver(s)).where(_until(day)) for s in business.tells_who_is_gone},
             first_extracts(lakehouse),
+            few=True,
         )
         names = [KEY, AS_OF, "outcome", "ended_on", "label_available_at"]
         part: pd.DataFrame = labels.select(*names).toArrow().to_pandas(date_as_object=True)

@@ -31,7 +31,7 @@ SCHEMAS = {
     "satisfaction int, message_count int",
 }
 OWNER_AT = {"customers": 1, "subscriptions": 2, "tickets": 2}
-FEATURES = {
+FEATURES: dict[str, list[dict[str, Any]]] = {
     "subscriptions": [
         {"aggregate": "attribute", "column": "monthly_price"},
         {"aggregate": "change", "column": "monthly_price", "months": [1]},
@@ -142,6 +142,11 @@ def compute(
         dates = cohorts([ENDS[MAY]], business.file.windows, [day(labels)])
         given = churn_labels(snapshots, spells, business, dates, None, entities)
         outcomes = {r["customer_key"]: r["outcome"] for r in given.collect()}
+        half = spark.createDataFrame(everybody[::2], "customer_key string, as_of_date date")
+        alone = churn_labels(half, spells, business, dates, None, entities, few=True).collect()
+        assert {r["customer_key"]: r["outcome"] for r in alone} == {
+            who: outcomes[who] for who, _ in everybody[::2]
+        }
     told_of = ("excluded", "tenure_days", "running", "unknown", "in_notice")
     people = by_key(running.select("customer_key", "as_of_index", *told_of), "customer_key", "as_of_index")
     features = {

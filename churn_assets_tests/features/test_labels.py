@@ -245,6 +245,18 @@ def test_a_pending_label_settles_and_one_of_another_rule_does_not_bind(
     assert (found["outcome"], found["corrected"], found["gap_days"]) == ("ended_in_gap", False, 21)
 
 
+def test_who_handed_a_spell_over_has_none_whether_all_or_few_are_asked(spark: "SparkSession") -> None:
+    """One subscription, first of one customer and then of another: its newest version tells whose it is."""
+    ended = (day("02-14"), "S a 1", "b", *version("02-14", "b", "02-10", "price")[3:])
+    spells = silver(spark, SOURCE, SCHEMA, [version("01-07", "a"), ended])
+    dates = cohorts([AS_OF], Windows(), daily_until(day("03-31")))
+    for few in (False, True):
+        for who, outcome in (("a", "ended_before"), ("b", "churned")):
+            asked = spark.createDataFrame([(who, AS_OF)], "customer_key string, as_of_date date")
+            found = churn_labels(asked, spells, TELECOM, dates, None, few=few)
+            assert outcomes_of(found) == {who: outcome}, few
+
+
 def test_the_first_extract_after_the_lag_settles(spark: "SparkSession") -> None:
     """Extracts on days 7 and 14: the window ends on 9 March, and what happened that day is told on the 14th."""
     dates = cohorts([month_end("2025-01")], Windows(), [day("03-07"), day("03-14"), day("03-21")])

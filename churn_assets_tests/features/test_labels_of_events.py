@@ -99,6 +99,6 @@ def test_an_event_that_a_correction_moves_counts_where_it_is_known_to_be(
     people = sorted({(who, AS_OF) for _, who, _, _ in tickets})
     snapshots = spark.createDataFrame(people, "customer_key string, as_of_date date")
     dates = cohorts([month_end("2025-01")], business.file.windows, daily_until(day("03-31")))
-    assert outcomes_of(churn_labels(snapshots, events, business, dates, None)) == {
-        who: outcome for _, who, _, outcome in tickets
-    }
+    for few in (False, True):
+        found = churn_labels(snapshots, events, business, dates, None, few=few)
+        assert outcomes_of(found) == {who: outcome for _, who, _, outcome in tickets}, few

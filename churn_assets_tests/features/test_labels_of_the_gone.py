@@ -112,8 +112,11 @@ def _labelled_with_customers(
     running = [version("01-07", who) for who in listed]
     ended = [version("02-14", who, "02-10", "price") for who in left]
     spells = silver(spark, SOURCE, SCHEMA, running + ended)
-    found = churn_labels(people, spells, business, dates, None, {"customers": versions}, ends)
-    by_customer = by_key(found, "customer_key")
+    told = (spells, business, dates, None, {"customers": versions}, ends)
+    by_customer = by_key(churn_labels(people, *told), "customer_key")
+    asked = people.where("customer_key <> 'survivor'")
+    alone = by_key(churn_labels(asked, *told, few=True), "customer_key")
+    assert alone == {who: row for who, row in by_customer.items() if who != ("survivor",)}
     return {who[0]: row["outcome"] for who, row in by_customer.items()}, by_customer
 
 
