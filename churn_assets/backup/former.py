@@ -8,6 +8,7 @@ from pathlib import Path
 from churn_assets.backup.manifest import BackupManifest, NotAManifest, read_manifest
 from churn_assets.backup.restic import BackupError, Repository, Snapshot
 from churn_assets.counts import counted
+from churn_assets.durable import replace_file
 from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.operations.audit.chain import anchor_of, chains_of, key_of
 from churn_assets.settings import Settings
@@ -44,8 +45,8 @@ def last(folder: Path) -> BackupManifest | None:
 
 def remember(folder: Path, manifest: bytes, place: str) -> None:
     """Writes down what the last backup holds and where it lies."""
-    (folder / LAST).write_bytes(manifest)
-    (folder / PLACE).write_text(place, encoding="utf-8")
+    replace_file(folder / LAST, manifest)
+    replace_file(folder / PLACE, place.encode())
 
 
 def let_go(home: Path, snapshot: Snapshot | None = None) -> None:

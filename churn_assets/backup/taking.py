@@ -126,13 +126,25 @@ def back_up(settings: Settings, business: Business, own_run: str = "") -> Backup
                         raise BackupError(
                             f"{error}, {ATTEMPTS} times. Take the backup while nobody delivers."
                         ) from error
-            remember(folder, (place / MANIFEST).read_bytes(), repository.place)
+            written = (place / MANIFEST).read_bytes()
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise BackupError(f"{where}{error.strerror or error}. Nothing was backed up.") from error
         finally:
             shutil.rmtree(place, ignore_errors=True)
+        _note(folder, written, repository, stored.snapshot)
     return Backup(manifest, stored, time.monotonic() - started, missed)
+
+
+def _note(folder: Path, manifest: bytes, repository: Repository, snapshot: str) -> None:
+    """Writes down in the home what the backup holds."""
+    try:
+        remember(folder, manifest, repository.place)
+    except OSError as error:
+        raise BackupError(
+            f"The backup {snapshot} was taken, and is whole. But {error.filename or folder} cannot be written: "
+            f"{error.strerror or error}. Make room there; until then each backup reads all files anew."
+        ) from error
 
 
 def _stored(

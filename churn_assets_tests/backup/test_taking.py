@@ -1,5 +1,6 @@
 """A backup is of one moment, holds all that is worth it, and counts only as a whole."""
 
+import errno
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from churn_assets.backup import databases, staging, taking
+from churn_assets.backup import databases, former, staging, taking
 from churn_assets.backup.former import FOLDER, LAST, LOCK, PLACE
 from churn_assets.backup.manifest import GOLDEN, PACKAGES, SETTINGS, read_manifest
 from churn_assets.backup.restic import BackupError, Repository
@@ -44,6 +45,20 @@ def test_the_manifest_tells_what_is_held(backed_up: SmallHome) -> None:
 
 def test_nothing_is_left_beside_the_backup(backed_up: SmallHome) -> None:
     assert sorted(f.name for f in (backed_up.home / FOLDER).iterdir()) == [LOCK, "cache", LAST, PLACE]
+
+
+def test_a_home_that_cannot_note_a_backup_says_that_it_was_taken(
+    mine: SmallHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
+
+    before, known = len(Repository(mine.settings).snapshots()), (mine.home / FOLDER / LAST).read_bytes()
+    monkeypatch.setattr(former, "replace_file", full)
+    with pytest.raises(BackupError, match=r"The backup \w+ was taken, and is whole\. But .*No space left"):
+        mine.back_up()
+    assert len(Repository(mine.settings).snapshots()) == before + 1
+    assert (mine.home / FOLDER / LAST).read_bytes() == known
 
 
 def test_no_secret_is_in_what_is_backed_up_or_shown(mine: SmallHome, monkeypatch: pytest.MonkeyPatch) -> None:
