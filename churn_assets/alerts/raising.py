@@ -118,9 +118,8 @@ def raise_alerts(lakehouse: Lakehouse, business: Business, days: Days) -> Raised
     found = changes(days, rules, _became_true(lakehouse, business, days))
     overdue = settled(days, rules, _held_back(lakehouse, days))
     if len(overdue):
-        held = found[
-            "held"
-        ].notna()  # if today's change is held back, it must not stand before one that is due
+        # if today's change is held back, it must not stand before one that is due
+        held = found["held"].notna()
         ordered = [found[~held], overdue, found[held]]
         filled = [frame for frame in ordered if not frame.empty]
         found = pd.concat(filled, ignore_index=True).drop_duplicates([KEY, "rule"])

@@ -1,15 +1,20 @@
 """The client of Kafka: its settings with secrets from the environment, and errors that tell none."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from churn_assets.contracts.source import Source
 from churn_assets.contracts.topic import SourceTopic
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.secrets import hidden, long_enough, with_secrets
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError
 
 CONNECT_SECONDS = 30
 OF_CONNECTION = ("bootstrap", "log", "sasl", "security", "socket", "ssl")
@@ -39,6 +44,27 @@ class TopicAddress:
         """Returns the error for what the broker or its client has said, without a secret."""
         text = hidden(" ".join(str(said).split()), self.secrets)
         return ExtractError(f"{self.shown}: {text.rstrip('.')}. {remedy}")
+
+
+class TopicConnection(ABC):
+    """What is connected to a topic until the end of `with`, and hears what Kafka's client says of errors."""
+
+    _said: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends the connection."""
+
+    def _hear(self, error: "KafkaError") -> None:
+        self._said = error.str()
 
 
 def topic_of(source: Source) -> SourceTopic:

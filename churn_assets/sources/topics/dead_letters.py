@@ -9,8 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
 from churn_assets.sources.live.errors import ExtractError
@@ -18,6 +17,7 @@ from churn_assets.sources.live.records import digest_of
 from churn_assets.sources.topics.client import (
     CONNECT_SECONDS,
     RIGHTS,
+    TopicConnection,
     refused,
     topic_address,
     topic_identity,
@@ -25,7 +25,7 @@ from churn_assets.sources.topics.client import (
 )
 
 if TYPE_CHECKING:
-    from confluent_kafka import KafkaError, Message, Producer, TopicPartition
+    from confluent_kafka import Message, Producer, TopicPartition
 
 AT_ONCE = 500  # letters of a transaction
 HELD = 32 * 2**20  # bytes that are sent before more are read
@@ -63,7 +63,7 @@ class _TooLarge(Exception):
     """The topic for dead letters has refused some copies of a transaction for their size; nothing was copied."""
 
 
-class DeadLetterWriter:
+class DeadLetterWriter(TopicConnection):
     """Reads messages again by their place, and copies them; the newest writer of a source bars earlier ones."""
 
     def __init__(self, source: Source, environ: Mapping[str, str] = os.environ) -> None:
@@ -84,7 +84,6 @@ class DeadLetterWriter:
             raise ValueError(f"{source.name} names no topic for dead letters")
         self._to = self.topic.dead_letters
         self._group = f"{self.address.settings['group.id']}-dead-letters"
-        self._said: str | None = None
         self.asked = digest_of(self.topic, topic_identity(self.address, self.topic))
         own = {"error_cb": self._hear, "group.id": self._group}
         self._consumer = Consumer({**self.address.settings, **own})
@@ -98,14 +97,6 @@ class DeadLetterWriter:
         except ExtractError:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Ends the connection."""
@@ -258,9 +249,6 @@ class DeadLetterWriter:
         from confluent_kafka import TopicPartition
 
         return TopicPartition(self.topic.topic, partition, offset)
-
-    def _hear(self, error: "KafkaError") -> None:
-        self._said = error.str()
 
     def _refused(self, error: Exception) -> ExtractError:
         return refused(

@@ -5,7 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
 from churn_assets.sources.live.errors import ExtractError
@@ -13,6 +13,7 @@ from churn_assets.sources.live.landing_files import remove_unfinished
 from churn_assets.sources.live.records import digest_of, records
 from churn_assets.sources.topics.client import (
     CONNECT_SECONDS,
+    TopicConnection,
     refused,
     topic_address,
     topic_identity,
@@ -21,12 +22,12 @@ from churn_assets.sources.topics.client import (
 from churn_assets.sources.topics.offsets import next_offsets
 
 if TYPE_CHECKING:
-    from confluent_kafka import KafkaError, TopicPartition
+    from confluent_kafka import TopicPartition
 
 log = logging.getLogger(__name__)
 
 
-class TopicPlaces:
+class TopicPlaces(TopicConnection):
     """A topic and its extracts; the caller lets nobody else extract the source meanwhile.
 
     Attributes:
@@ -46,7 +47,6 @@ class TopicPlaces:
 
         self.source, self.topic = source, topic_of(source)
         self.address = topic_address(self.topic, source.name, environ)
-        self._said: str | None = None
         remove_unfinished(landing, source)
         try:
             self.consumer: Consumer = Consumer({**self.address.settings, "error_cb": self._hear})
@@ -59,12 +59,6 @@ class TopicPlaces:
             raise
         self.records = records(landing, source)
         self.reach = next_offsets(self.records, self.asked)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
 
     def close(self) -> None:
         """Ends the connection."""
@@ -140,6 +134,3 @@ class TopicPlaces:
             if record.taken_at >= moment and record.asked == self.asked:
                 lost.update({int(partition): number for partition, number in record.lost.items()})
         return lost
-
-    def _hear(self, error: "KafkaError") -> None:
-        self._said = error.str()

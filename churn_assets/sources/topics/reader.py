@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from churn_assets.contracts.source import Source
 from churn_assets.progress import note
 from churn_assets.sources.live.extract import Extract
 from churn_assets.sources.live.landing_files import publish
 from churn_assets.sources.live.records import changed_columns
-from churn_assets.sources.topics.client import RIGHTS
+from churn_assets.sources.topics.client import RIGHTS, TopicConnection
 from churn_assets.sources.topics.drafts import MessageDraft
 from churn_assets.sources.topics.messages import TopicMessage, message_of
 from churn_assets.sources.topics.places import TopicPlaces
@@ -53,7 +52,7 @@ class _Pending:
     lost: dict[int, int] = field(default_factory=dict)
 
 
-class TopicReader:
+class TopicReader(TopicConnection):
     """One consumer of all partitions of a topic; the caller lets nobody else extract the source meanwhile.
 
     Messages that were polled are kept in a draft until `land` makes a file of them. After a kill the next reader begins
@@ -90,14 +89,6 @@ class TopicReader:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Ends the connection; what was polled and not landed is read again by the next reader."""
