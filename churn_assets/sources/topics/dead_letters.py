@@ -6,7 +6,7 @@ twice.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from churn_assets.sources.topics.client import (
 )
 
 if TYPE_CHECKING:
-    from confluent_kafka import Message, Producer, TopicPartition
+    from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 
 AT_ONCE = 500  # letters of a transaction
 HELD = 32 * 2**20  # bytes that are sent before more are read
@@ -166,9 +166,8 @@ class DeadLetterWriter(TopicConnection):
         Raises:
             _TooLarge: a copy, or several that were sent together, are too large for the topic.
         """
-        from confluent_kafka import KafkaError
+        from confluent_kafka import KafkaError, KafkaException
 
-        copied = held = 0
         codes = set[int]()
 
         def note(error: "KafkaError | None", _: "Message") -> None:
@@ -176,18 +175,13 @@ class DeadLetterWriter(TopicConnection):
                 codes.add(error.code())
 
         self._producer.begin_transaction()
-        for partition, some in groupby(letters, lambda one: one.partition):
-            rules = {one.offset: one.rule for one in some}
-            for message in self._read(partition, [*rules]):
-                headers = [*(message.headers() or []), *self._headers(message, rules[message.offset() or 0])]
-                self._producer.produce(
-                    self._to, message.value(), message.key(), headers=headers, on_delivery=note
-                )
-                copied, held = copied + 1, held + len(message)
-                if held > HELD:
-                    self._producer.flush(CONNECT_SECONDS)
-                    held = 0
-        self._producer.flush(CONNECT_SECONDS)
+        copied = 0
+        try:
+            copied = self._send(letters, note)
+        except KafkaException:  # also if a former message was refused meanwhile
+            self._producer.flush(CONNECT_SECONDS)
+            if KafkaError.MSG_SIZE_TOO_LARGE not in codes:
+                raise
         if KafkaError.MSG_SIZE_TOO_LARGE in codes:
             self._producer = self._connected()  # the former one counts on what was refused
             raise _TooLarge
@@ -198,6 +192,25 @@ class DeadLetterWriter(TopicConnection):
         )
         self._producer.commit_transaction(CONNECT_SECONDS)
         return copied
+
+    def _send(
+        self, letters: Sequence[DeadLetter], note: "Callable[[KafkaError | None, Message], None]"
+    ) -> int:
+        """Sends these messages, and waits; returns how many the topic still held. `note` hears of each."""
+        sent = held = 0
+        for partition, some in groupby(letters, lambda one: one.partition):
+            rules = {one.offset: one.rule for one in some}
+            for message in self._read(partition, [*rules]):
+                headers = [*(message.headers() or []), *self._headers(message, rules[message.offset() or 0])]
+                self._producer.produce(
+                    self._to, message.value(), message.key(), headers=headers, on_delivery=note
+                )
+                sent, held = sent + 1, held + len(message)
+                if held > HELD:
+                    self._producer.flush(CONNECT_SECONDS)
+                    held = 0
+        self._producer.flush(CONNECT_SECONDS)
+        return sent
 
     def _headers(self, message: "Message", rule: str) -> list[tuple[str, str]]:
         told = {

@@ -10,6 +10,7 @@ from churn_assets.contracts.mistakes import DeclarationErrors
 from churn_assets.contracts.source import Source
 from churn_assets.local_servers.kafka_broker import KafkaBroker
 from churn_assets.sources.live.errors import ExtractError
+from churn_assets.sources.topics import dead_letters
 from churn_assets.sources.topics.client import topic_address, topic_of
 from churn_assets.sources.topics.dead_letters import DeadLetter, DeadLetterWriter, PutOut
 from churn_assets_tests.sources.topics.events import Calls, copies, topic_contract
@@ -76,9 +77,13 @@ def test_what_the_topic_has_deleted_is_told(tmp_path: Path, calls: Calls) -> Non
         assert writer.put_out([DeadLetter(0, n, "range:at") for n in (2, 4, 7)]) == PutOut(1, 2)
 
 
-def test_a_message_that_is_too_large_does_not_hold_the_others_up(tmp_path: Path, broker: KafkaBroker) -> None:
+@pytest.mark.parametrize("held", [dead_letters.HELD, 1_000_000], ids=["refused last", "refused midway"])
+def test_a_message_that_is_too_large_does_not_hold_the_others_up(
+    tmp_path: Path, broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
     from confluent_kafka import Producer
 
+    monkeypatch.setattr(dead_letters, "HELD", held)
     calls, large = Calls(broker, partitions=1, max_message_bytes="9000000"), os.urandom(3_000_000)
     calls.producer = Producer({"bootstrap.servers": broker.address, "message.max.bytes": 9_000_000})
     calls.raw(b"{", large, None, b"[]")
