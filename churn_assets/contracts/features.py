@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from churn_assets.contracts.expressions import may_give_a_value, mistakes_in, no_condition
+from churn_assets.contracts.expressions import is_usual_condition, mistakes_in, no_condition
 from churn_assets.contracts.feature import (
     BY_ROLE,
     COLUMNS,
@@ -43,12 +43,15 @@ class Features:
     def why_no_condition(self, sql: str) -> str | None:
         """Why SQL over the snapshot is neither true nor false; None if it is, or its type is not proven."""
         why = no_condition(sql)
-        if why is not None or not may_give_a_value(
+        if why is not None or is_usual_condition(
             sql
         ):  # loading imports nothing heavy for the usual condition
             return why
         from churn_assets.contracts.sql.meaning import type_of
+        from churn_assets.contracts.sql.parsing import why_unparsed
 
+        if why := why_unparsed(sql):
+            return why
         kind = type_of(sql, self.types)
         return None if kind in (None, "boolean") else f"it gives {kind}"
 

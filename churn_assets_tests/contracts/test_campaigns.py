@@ -62,6 +62,11 @@ def test_what_is_declared_is_read(tmp_path: Path) -> None:
             "offers[0].where",
             "if(tenure_days > 9, 1, 0) is no condition: it gives int",
         ),
+        (
+            _edits(_offer(where="tenure_days > 9 && tenure_days < 12")),
+            "offers[0].where",
+            "tenure_days > 9 && tenure_days < 12 is no condition: it cannot be parsed at `&&`",
+        ),
         (_edits(budget=0.5), "campaigns.budget", "a budget of 0.5 is below the cheapest contact, 1"),
         (_edits(budget=0), "campaigns.budget", "found 0"),
         (_edits(holdout=0), "campaigns.holdout", "without a holdout there is no control arm"),

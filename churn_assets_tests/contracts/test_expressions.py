@@ -2,7 +2,7 @@
 
 import pytest
 
-from churn_assets.contracts.expressions import compared_values, mistakes_in, no_condition
+from churn_assets.contracts.expressions import compared_values, is_usual_condition, mistakes_in, no_condition
 
 NAMES = ["tenure_days", "closed_at", "Opened_At", "priority", "local_time", "current_user"]
 
@@ -83,3 +83,21 @@ def test_texts_that_a_condition_compares_with_are_found() -> None:
 )
 def test_an_expression_that_can_be_neither_true_nor_false_is_no_condition(sql: str, why: str | None) -> None:
     assert no_condition(sql) == why
+
+
+@pytest.mark.parametrize(
+    ("sql", "usual"),
+    [
+        ("tickets_count_3m >= 3", True),
+        ("plan = 'a' or not_x < -1.5 and `days` <> 2", True),
+        ("closed_at IS NOT NULL AND plan in ('a', 'b')", True),
+        ("a_b > 3 and", False),
+        ("a_b > 3 andd b_c < 3", False),
+        ("a_b > c_d e", False),
+        ("a_b > and and c_d > 3", False),
+        ("not a_b > 3", False),
+        ("coalesce(a_b, 0) > 3", False),
+    ],
+)
+def test_the_usual_condition_is_known_without_a_parser(sql: str, usual: bool) -> None:
+    assert is_usual_condition(sql) == usual

@@ -1,12 +1,13 @@
 """Parses an expression into a tree of sqlglot in which each function keeps the name that was written."""
 
+import logging
 import re
 from typing import Any, ClassVar
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.spark import Spark
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.parsers.spark import SparkParser
 
 _PART = re.compile(
@@ -54,6 +55,25 @@ def parse(sql: str) -> tuple[exp.Expr, list[str]]:
     except (SqlglotError, RecursionError) as error:
         raise UnreadableSqlError("the parser does not know its syntax") from error
     return tree, texts
+
+
+def why_unparsed(sql: str) -> str | None:
+    """Why SQL is no expression of Spark, with the word at which its parser stops; None if it is one.
+
+    More is accepted than `parse` reads: comments and functions with words between their arguments, for example.
+    """
+    log = logging.getLogger("sqlglot")
+    before, log.disabled = log.disabled, True  # it warns of statements that it does not know
+    try:
+        tree = sqlglot.parse_one(sql, dialect="spark")
+    except ParseError as error:
+        word = error.errors[0].get("highlight") if error.errors else None
+        return f"it cannot be parsed at `{word}`" if word else "it cannot be parsed"
+    except (SqlglotError, RecursionError):
+        return "it cannot be parsed"
+    finally:
+        log.disabled = before
+    return None if isinstance(tree, exp.Condition) else "it is no single expression"
 
 
 def _unescaped(literal: str) -> str:
