@@ -20,6 +20,7 @@ WHY_NO_FIGURES = {
 PERFORMANCE = "model_performance"
 CALIBRATION = "calibration"
 CARD_PAGE = "model_card.html"
+FAIRNESS, DAYS_OF_MONTH = "Fairness", "Days of the month"  # chapters of the model card
 
 
 def due(store: ReleaseStore, day: date) -> date:

@@ -35,6 +35,7 @@ def show(page: Page) -> None:
         page.formats.date,
     )
     _performance(page)
+    _days_of_month(page)
     _drift(page)
     _fairness(page)
     _champions(page)
@@ -177,6 +178,14 @@ def _cohort_columns() -> dict[str, TableColumn]:
     }
 
 
+def _days_of_month(page: Page) -> None:
+    """What the card says of days between month ends, where the model learned from some (`training.as_of_days`)."""
+    told = model.chapter(page.store.release.card, model.DAYS_OF_MONTH)
+    if told is not None:
+        st.subheader("Is it as good between month ends?", anchor=False)
+        st.markdown(told)
+
+
 def _drift(page: Page) -> None:
     st.subheader("Do the customers still look like those of the training?", anchor=False)
     store = page.store
@@ -256,7 +265,7 @@ def _drift_figures(page: Page, day: date, newest: "pd.Series[Any]") -> None:
 
 def _fairness(page: Page) -> None:
     st.subheader("Is it fair to groups of customers?", anchor=False)
-    told = model.chapter(page.store.release.card, "Fairness")
+    told = model.chapter(page.store.release.card, model.FAIRNESS)
     if told is None:
         st.info(
             "The model card says nothing about fairness: churn.yaml declares no protected group, or there is no card."

@@ -12,7 +12,14 @@ from churn_assets.counts import counted
 from churn_assets.ml.metrics.classification import IN_WORDS, OK
 from churn_assets.ml.metrics.fairness import fairness_findings
 from churn_assets.ml.review.examination import Examination
-from churn_assets.ml.review.model_card_chapters import drivers, everywhere, fair, how_good, what_it_earns
+from churn_assets.ml.review.model_card_chapters import (
+    by_day,
+    drivers,
+    everywhere,
+    fair,
+    how_good,
+    what_it_earns,
+)
 from churn_assets.ml.review.treated_share import TreatedShare
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.reporting.blocks import (
@@ -90,6 +97,7 @@ def model_card(
 
 
 def _document(result: TrainingResult, found: Examination, facts: CardFacts) -> Document:
+    days = by_day(result, found)
     chapters = [
         Chapter("At a glance", _glance(result, found)),
         Chapter("What it is for", _purpose(facts)),
@@ -97,7 +105,8 @@ def _document(result: TrainingResult, found: Examination, facts: CardFacts) -> D
         Chapter("Training data", _data(result, facts)),
         Chapter("How good it is", how_good(result, found)),
         Chapter("What a campaign earns", what_it_earns(found, facts.business)),
-        Chapter("Months and kinds of customers", everywhere(result, found)),
+        Chapter("Months and kinds of customers", everywhere(found)),
+        *([Chapter("Days of the month", days)] if days else []),
         Chapter("Fairness", fair(found, facts.business)),
         Chapter("What moves the scores", drivers(found, facts.words)),
         found.leaks.chapter(),

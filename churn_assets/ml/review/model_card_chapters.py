@@ -18,6 +18,8 @@ from churn_assets.reporting.words import spoken
 
 CANDIDATES = Pictures({"candidates": "ROC-AUC of each candidate with its interval"})
 
+SLICES = ("", "customers", "churners", "ROC-AUC", "95 %")  # columns of metrics by slice
+
 
 def how_good(result: TrainingResult, found: Examination) -> list[Block]:
     """Ranking, calibration and reach of a campaign, on the test cohort."""
@@ -114,33 +116,29 @@ def what_it_earns(found: Examination, business: BusinessFile) -> list[Block]:
     return blocks
 
 
-def everywhere(result: TrainingResult, found: Examination) -> list[Block]:
-    """Metrics by month end, by day of the month and by kind of customer."""
-    head = ("", "customers", "churners", "ROC-AUC", "95 %")
+def everywhere(found: Examination) -> list[Block]:
+    """Metrics by month end and by kind of customer."""
     return [
         "By month end. The earlier months also chose the model, so their figures are slightly too good:",
-        Grid(head, [_slice(name, m) for name, m in found.cohorts.items()]),
-        *_by_day(result, found, head),
+        Grid(SLICES, [_slice(name, m) for name, m in found.cohorts.items()]),
         "By kind of customer, in the test cohort:",
-        Grid(head, [_slice(name, m) for name, m in found.segments.items()]),
+        Grid(SLICES, [_slice(name, m) for name, m in found.segments.items()]),
     ]
 
 
-def _by_day(result: TrainingResult, found: Examination, head: tuple[str, ...]) -> list[Block]:
-    """AUC and calibration by day of the month, where the model learned from other days than month ends, too."""
+def by_day(result: TrainingResult, found: Examination) -> list[Block]:
+    """AUC and calibration by day of the month; empty where the model learned from month ends alone."""
     if not (found.days or result.split.learned_midmonth):
         return []
     if not found.days:
-        return [
-            "By day of the month: outcomes of days later than all that the model learned from are not settled."
-        ]
+        return ["Outcomes of days later than all that the model learned from are not settled."]
     rows = [(*_slice(name, m), *calibration_cells(m)) for name, m in found.days.items()]
     return [
         (
-            "By day of the month: the test cohort, and later days between month ends. A calibration slope of 1 and an "
-            "intercept of 0 are right; below 0, risks are overstated:"
+            "The test cohort, and later days between month ends. A calibration slope of 1 and an intercept of 0 are "
+            "right; below 0, risks are overstated:"
         ),
-        Grid((*head, "calibration slope", "intercept"), rows),
+        Grid((*SLICES, "calibration slope", "intercept"), rows),
     ]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
-from churn_assets_tests.app.scored_months import status
+from churn_assets_tests.app.scored_months import CARD, status
 from churn_assets_tests.app.views.conftest import Made
 from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
 
@@ -31,6 +31,7 @@ def test_it_answers_whether_the_model_can_be_trusted(months_home: Settings, open
     assert decisions["previous_version"].tolist() == ["1", "nobody"]
     assert decisions["decision"].tolist() == ["took charge", "took charge"]
     assert "Judged by region." in text(page)
+    assert "Is it as good between month ends?" not in [part.value for part in page.subheader]
     assert "**Model 1**, trained as of 31 October 2025, took charge" in text(page)
     assert r"\*better\*" in text(page)  # words of a release are no Markdown
 
@@ -54,6 +55,14 @@ def test_absent_tables_are_told(made: Made, opened: Open, absent: str, said: str
     page = opened(made(status(), without=[absent]), "model")
     no_errors(page)
     assert said in boxes(page)
+
+
+def test_days_between_month_ends_are_told_where_the_card_tells_them(made: Made, opened: Open) -> None:
+    days = "## Days of the month\n\n| | customers | ROC-AUC |\n| --- | --- | --- |\n| 2025-11-10 | 90 | 0.812 |\n"
+    page = opened(made(status(), card=f"{CARD}\n{days}"), "model")
+    no_errors(page)
+    assert "Is it as good between month ends?" in [part.value for part in page.subheader]
+    assert "| 2025-11-10 | 90 | 0.812 |" in text(page)
 
 
 def test_a_release_without_a_card_says_so(made: Made, opened: Open) -> None:

@@ -8,19 +8,18 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from churn_assets.app.queries.model import DAYS_OF_MONTH, chapter
 from churn_assets.contracts.economics import Economics
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.protected import ProtectedAttribute
 from churn_assets.ml.metrics.classification import Metrics
 from churn_assets.ml.review.examination import Examination, ExaminationSettings, examine, pictures
 from churn_assets.ml.review.model_card import CardFacts, ModelCard, model_card, points
-from churn_assets.ml.review.model_card_chapters import everywhere
 from churn_assets.ml.review.treated_share import treated_share
 from churn_assets.ml.training.result import TrainingResult
 from churn_assets.ml.training.settings import TrainingSettings
 from churn_assets.ml.training.split import recent_split
 from churn_assets.ml.training.train import train
-from churn_assets.reporting.markdown import markdown
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 
@@ -109,14 +108,15 @@ def test_both_forms_say_the_same(card: ModelCard, result: TrainingResult) -> Non
 def test_days_of_the_month_are_told_where_the_model_learned_from_some(
     result: TrainingResult, found: Examination
 ) -> None:
-    def said(one: TrainingResult, days: dict[str, Metrics]) -> str:
-        return markdown(everywhere(one, replace(found, days=days)))
+    def said(one: TrainingResult, days: dict[str, Metrics]) -> str | None:
+        card = model_card(one, replace(found, days=days), facts(), {}).markdown
+        return chapter(card, DAYS_OF_MONTH)  # as the page Model reads it
 
-    assert "By day of the month" not in said(result, {})
+    assert said(result, {}) is None
     split = replace(SPLIT, midmonth=(SPLIT.train[0] + timedelta(days=10),)).refitted()
-    assert "are not settled" in said(replace(result, split=split), {})
+    assert "are not settled" in str(said(replace(result, split=split), {}))
     test, few = result.test, Metrics("too few positives", 90, 3, 3 / 90)
-    told = said(result, {"2025-09-30": test, "2025-10-10": few})
+    told = str(said(result, {"2025-09-30": test, "2025-10-10": few}))
     slope = f"{test.calibration_slope:.2f} | {test.calibration_intercept:+.2f}"
     assert slope in told and "| 2025-10-10 | 90 | 3 | too few churners |" in told
 
