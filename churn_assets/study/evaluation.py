@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, Metrics, evaluate
+from churn_assets.ml.openmp import share_cores
 from churn_assets.ml.portable.calibration import Calibration, log_losses, logit, sigmoid
 from churn_assets.ml.portable.model import Blend, Form
 from churn_assets.ml.portable.transformation import Transformation
@@ -168,6 +169,7 @@ def judge(
     Raises:
         StudyError: see `folds`; too few of a class among the judged rows.
     """
+    share_cores()
     outer = folds(rows, seed=seed)
     _refuse_few(np.concatenate([rows.labels[unseen] for _, unseen in outer]))
     names = [*LEARNERS, *ENSEMBLES]
