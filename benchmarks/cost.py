@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -16,12 +16,24 @@ SAMPLES_PER_MEMORY = 4  # reading the memory of a JVM is slow
 
 
 @dataclass(frozen=True)
+class Sample:
+    """CPU seconds of a command and its descendants up to a moment, in seconds since 1970."""
+
+    at: float
+    cpu: float
+
+
+@dataclass(frozen=True)
 class Cost:
-    """Wall and CPU seconds; peak memory in GiB of all processes together, shared pages counted once."""
+    """Wall and CPU seconds; peak memory in GiB of all processes together, shared pages counted once.
+
+    `samples`: the CPU seconds on the way, if a single command was measured.
+    """
 
     wall: float
     cpu: float
     memory: float
+    samples: tuple[Sample, ...] = field(default=(), repr=False)
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(self.wall + other.wall, self.cpu + other.cpu, max(self.memory, other.memory))
@@ -41,6 +53,7 @@ def measure(*command: str, **env: str) -> Cost:
     """
     cpu: dict[tuple[int, float], float] = {}
     peak, start = 0, time.monotonic()
+    samples = [Sample(time.time(), 0.0)]
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, env=os.environ | env, stdout=output, stderr=subprocess.STDOUT)
         family = psutil.Process(process.pid)
@@ -58,12 +71,13 @@ def measure(*command: str, **env: str) -> Cost:
                 except psutil.Error:  # it has just ended
                     continue
             peak = max(peak, used)
+            samples.append(Sample(time.time(), sum(cpu.values())))
             time.sleep(SAMPLE_SECONDS)
         wall = time.monotonic() - start
         if process.returncode:
             output.seek(0)
             raise CommandFailedError(f"{' '.join(command)} failed:\n{output.read()[-5000:]}")
-    return Cost(wall, sum(cpu.values()), peak / 1024**3)
+    return Cost(wall, sum(cpu.values()), peak / 1024**3, tuple(samples))
 
 
 def _memory(process: psutil.Process) -> int:

@@ -176,8 +176,11 @@ def run_job(
     months: Sequence[str],
     console: Console | None,
     tags: Mapping[str, str] | None = None,
+    layers: Sequence[str] = (),
 ) -> "ExecuteInProcessResult":
     """Runs `job` once for all `months` (contiguous), with a progress display if there is a console.
+
+    `layers`: computes only what the job has of these layers (first parts of keys); none: all of it.
 
     After an interrupt (Ctrl-C) the run is canceled and the MLflow run of its training is failed.
 
@@ -188,7 +191,15 @@ def run_job(
     """
     definition = _job_of(settings, job, months)
     about = {"job": job, "months": f"{months[0]} to {months[-1]}"}
+    if layers:
+        definition = _within(definition, layers)
     return _run(instance, settings, definition, about, console, range_tags(months) | dict(tags or {}))
+
+
+def _within(definition: dg.JobDefinition, layers: Sequence[str]) -> dg.JobDefinition:
+    """The job, cut to its assets of these layers and their checks."""
+    keys = definition.asset_layer.selected_asset_keys
+    return definition.get_subset(asset_selection={key for key in keys if key.path[0] in layers})
 
 
 def run_daily(

@@ -121,3 +121,33 @@ def test_each_step_that_failed_is_told(tmp_path: Path, monkeypatch: pytest.Monke
         runs.run_job(instance, settings, "ingest", ["2025-12"], None)
     assert "tickets: the token is wrong" in str(told.value)
     assert "usage: the broker does not answer" in str(told.value)
+
+
+def test_a_run_computes_the_layers_that_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With their checks; the demo computes of `month_end` what its snapshots do not hold yet."""
+    months = dg.StaticPartitionsDefinition(["2025-12"])
+
+    @dg.asset(key=["features", "snapshots"], partitions_def=months)
+    def snapshots() -> None:
+        raise AssertionError
+
+    @dg.asset(key=["scores", "segments"], partitions_def=months, deps=[snapshots])
+    def segments() -> None: ...
+
+    @dg.asset_check(asset=segments)
+    def everybody() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    job = dg.define_asset_job("month_end", "*")
+    defs = dg.Definitions([snapshots, segments], jobs=[job], asset_checks=[everybody])
+    monkeypatch.setattr(runs, "build_defs", lambda _: defs)
+    monkeypatch.setattr(runs, "prepare", lambda *_: None)
+    settings = settings_for(tmp_path)
+    with runs.dagster_instance(settings) as instance:
+        done = runs.run_job(instance, settings, "month_end", ["2025-12"], None, layers=["scores"])
+    assert [event.asset_key.path for event in done.get_asset_materialization_events()] == [
+        ["scores", "segments"]
+    ]
+    assert [found.check_name for found in done.get_asset_check_evaluations()] == ["everybody"]

@@ -15,6 +15,7 @@ from churn_assets.cli.first_screen import print_first_screen
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
 from churn_assets.definitions import tracking_of
+from churn_assets.graph.names import INGEST, MONTH_END, SNAPSHOT, TRAIN
 from churn_assets.graph.partitions import last_ingest_month, snapshot_months
 from churn_assets.lakehouse.engine.session import prepare, start_session
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 # Customers x months up to which the extracts (about 100 MB) need the same engine profile as an empty landing zone
 # (profiles.py).
 SAME_ENGINE_AS_FOR_NONE = 100_000
+AFTER_SNAPSHOTS = ("scores", "retention", "monitoring", "serving")
 
 
 def _simulate_once(
@@ -155,14 +157,14 @@ def _run_history(
     ingest: Sequence[str],
     console: Console,
 ) -> None:
-    """Runs every job for these ingest months and for the cohorts with a whole observation window in them."""
+    """Computes everything for these ingest months and for the cohorts with a whole observation window in them."""
     snapshots = [
         m
         for m in snapshot_months(business).get_partition_keys()
         if ingest[min(len(ingest), business.file.windows.observation_months) - 1] <= m <= ingest[-1]
     ]
-    run_job(instance, settings, "ingest", ingest, console)
-    run_job(instance, settings, "snapshot", snapshots, console)
-    run_job(instance, settings, "train", snapshots[-1:], console)
-    run_job(instance, settings, "score", snapshots, console)
-    run_job(instance, settings, "monitor", snapshots, console)
+    run_job(instance, settings, INGEST, ingest, console)
+    run_job(instance, settings, SNAPSHOT, snapshots, console)
+    run_job(instance, settings, TRAIN, snapshots[-1:], console)
+    # the snapshots are there; two runs, of `score` and of `monitor`, would make a release each
+    run_job(instance, settings, MONTH_END, snapshots, console, layers=AFTER_SNAPSHOTS)

@@ -50,8 +50,7 @@ PARTS = (
     DemoPart("ingest", "load them into bronze, silver and gold Delta tables", 52, 33),
     DemoPart("snapshot", "features and labels of every customer at every month end", 12, 9),
     DemoPart("train", "fit, compare and examine the candidate models", 20, 7),
-    DemoPart("score", "a probability, reasons and a segment for every customer", 4, 1),
-    DemoPart("monitor", "quality of the model, drift, a page about the month", 2, 1),
+    DemoPart("month_end", "scores with reasons, segments, a campaign plan, quality, drift", 6, 2),
 )
 # Rough: from one demo of 1,500 customers on a busy machine, by the ratio of a day to the ingest of its history.
 A_DAY = DemoPart("day", "one day more", 30, 5)

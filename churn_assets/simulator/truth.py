@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,30 +21,22 @@ MINIMUM_TENURE_DAYS = 30
 
 
 class Truth:
-    """Collects one record per active customer and month end."""
+    """Collects one record per active customer and month end.
+
+    They are computed in a thread: most of it is arithmetic of numpy, which lets the simulation go on meanwhile.
+    """
 
     def __init__(self) -> None:
-        self.records: list[pd.DataFrame] = []
+        self._thread = ThreadPoolExecutor(1, "truth")
+        self._records: list[Future[pd.DataFrame]] = []
 
     def record(self, state: State, people: Population, day: int, regime_on: dict[int, Regime]) -> None:
-        """Records the hazard at the end of `day`; regime_on maps 0 and each day of AHEAD to the regime on that day."""
-        slots = np.flatnonzero(state.alive)
-        parts = reasons(state, people, day, regime_on[0])
-        regime_of = {ahead: regime_on[ahead] for ahead in AHEAD}
-        probability = window_probability(state.at(slots), people.at(slots), day, regime_of)
-        self.records.append(
-            pd.DataFrame(
-                {
-                    "slot": slots,
-                    "as_of": np.int32(day),
-                    "hazard_daily": daily_hazard(parts)[slots].astype(np.float64),
-                    "churn_probability": probability,
-                    "in_notice": state.notice_on[slots] <= day,
-                    "tenure_days": (day - people.joined_on[slots]).astype(np.int32),
-                    **{f"because_{name}": part[slots].astype(np.float32) for name, part in parts.items()},
-                }
-            )
-        )
+        """Records the hazard at the end of `day`; regime_on maps 0 and each day of AHEAD to the regime on that day.
+
+        The state may change afterwards; the people may not.
+        """
+        then = state.at(np.arange(people.size))
+        self._records.append(self._thread.submit(_record, then, people, day, regime_on))
 
     def hazard(self, state: State, ids: Array, last_day: int) -> pd.DataFrame:
         """One row per active customer and month end.
@@ -53,7 +46,7 @@ class Truth:
         ended_in_gap (null if the history ends before the window, or the gap), in_notice, tenure_days, and
         because_<reason>: parts that add up to the log of hazard_daily before its limit.
         """
-        table = pd.concat(self.records, ignore_index=True)
+        table = pd.concat([record.result() for record in self._records], ignore_index=True)
         ended = state.ended_on[table["slot"]].astype(np.int64)
         voluntary = (state.reason[table["slot"]] >= 0) & (state.reason[table["slot"]] < NON_PAYMENT)
         after = ended - table["as_of"].to_numpy()
@@ -78,6 +71,24 @@ class Truth:
             ),
             ended_in_gap=lambda frame: frame["ended_in_gap"].mask(seen_days < GAP_DAYS),
         )
+
+
+def _record(state: State, people: Population, day: int, regime_on: dict[int, Regime]) -> pd.DataFrame:
+    slots = np.flatnonzero(state.alive)
+    parts = reasons(state, people, day, regime_on[0])
+    regime_of = {ahead: regime_on[ahead] for ahead in AHEAD}
+    probability = window_probability(state.at(slots), people.at(slots), day, regime_of)
+    return pd.DataFrame(
+        {
+            "slot": slots,
+            "as_of": np.int32(day),
+            "hazard_daily": daily_hazard(parts)[slots].astype(np.float64),
+            "churn_probability": probability,
+            "in_notice": state.notice_on[slots] <= day,
+            "tenure_days": (day - people.joined_on[slots]).astype(np.int32),
+            **{f"because_{name}": part[slots].astype(np.float32) for name, part in parts.items()},
+        }
+    )
 
 
 def eligible(hazard: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from churn_assets.automation.punctuality import ON_TIME
+from churn_assets.cli.demo import AFTER_SNAPSHOTS
 from churn_assets.definitions import build_defs
 from churn_assets.graph.names import SERVING_STATUS
 from churn_assets.lakehouse import tables
@@ -59,6 +60,16 @@ def test_a_job_is_all_tables_of_its_layers(tmp_path: Path, job: str, layers: set
     assert len(in_time) == (7 if job in ("ingest", "punctuality") else 0)
     assert definition.description
     assert dg.validate_run_config(definition)
+
+
+def test_the_demo_ends_with_what_score_and_monitor_compute(tmp_path: Path) -> None:
+    """In one run, so that one release is made."""
+    defs = build_defs(settings_for(tmp_path))
+    score, monitor, month_end = (
+        defs.resolve_job_def(name).asset_layer.selected_asset_keys
+        for name in ("score", "monitor", "month_end")
+    )
+    assert {key for key in month_end if key.path[0] in AFTER_SNAPSHOTS} == score | monitor
 
 
 def test_an_ingest_asks_whether_sources_are_in_time_when_it_knows_what_has_passed(tmp_path: Path) -> None:

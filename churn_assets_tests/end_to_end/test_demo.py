@@ -118,7 +118,7 @@ def test_the_commands_of_operations_tell_of_the_demo(demo: Demo, monkeypatch: py
     assert told("incident", "list") == "No incident is open.\n"
     assert told("audit", "verify").startswith("The audit is intact: ")
     assert " promotion model 1 " in told("audit", "list")
-    assert "The run monitor ended." in told("log", "--last", "1000")
+    assert "The run month_end ended." in told("log", "--last", "1000")
     figures = told("metrics")
     for line in ('churn_step_failed{asset="scores/churn_scores"} 0.0', 'churn_run_failed{job="train"} 0.0'):
         assert line in figures

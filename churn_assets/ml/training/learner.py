@@ -4,6 +4,7 @@ Rows of other cohorts are scored by the model of all train rows. Rows of the tra
 crosswise: by a model fitted without the quarter of the customers that contains the row's customer.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from churn_assets.ml.candidates.candidate import Candidate, Engine, EngineChoice, TrainingPart, engine_of
+from churn_assets.ml.candidates.candidate import (
+    ROWS_FOR_THREADS,
+    Candidate,
+    Engine,
+    EngineChoice,
+    TrainingPart,
+    engine_of,
+)
 from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.model import Scorer
@@ -66,6 +74,11 @@ def fold_of(keys: pd.Series) -> NDArray[np.int64]:
     """Fold 0 to FOLDS - 1 per customer_key; it depends on the key only, so it is the same in every cohort and frame."""
     hashed: NDArray[np.uint64] = pd.util.hash_array(keys.to_numpy(object), categorize=True)
     return (hashed % FOLDS).astype(np.int64)
+
+
+def fits_at_once(rows: int) -> int:
+    """Number of fits on so many rows of this machine that run beside each other: one thread each."""
+    return (os.cpu_count() or 1) if rows < ROWS_FOR_THREADS else 1
 
 
 class FittedCandidates:
@@ -135,11 +148,9 @@ class FittedCandidates:
                 spent = time.perf_counter() - started
                 self.seconds[name] = self.seconds.get(name, 0.0) + spent
 
-            # Spark fits mostly wait for their driver, so two run at once; local fits use all cores, so one runs at a
-            # time.
+            # Spark fits mostly wait for their driver, so two run at once.
             on_spark = [name for name in missing if self.engines[name] == "spark"]
-            with ThreadPoolExecutor(SPARK_FITS_AT_ONCE, "fit") as pool:
-                list(pool.map(fit, on_spark))
-            for name in missing:
-                if name not in on_spark:
-                    fit(name)
+            here = [name for name in missing if name not in on_spark]
+            for those, at_once in ((on_spark, SPARK_FITS_AT_ONCE), (here, fits_at_once(len(rows)))):
+                with ThreadPoolExecutor(at_once, "fit") as pool:
+                    list(pool.map(fit, those))
