@@ -35,7 +35,9 @@ RUN /opt/venv/bin/pip install --no-deps --force-reinstall .
 # The jars, fetched and verified now. CHURN_MAVEN: a mirror of Maven Central. Behind a proxy that inspects TLS, name a
 # base image that trusts its CA in PYTHON_IMAGE, and set PIP_CERT there for pip.
 ARG CHURN_MAVEN
-RUN CHURN_JARS=/opt/engine /opt/venv/bin/python -m churn_assets.lakehouse.engine.jars
+RUN export CHURN_JARS=/opt/engine \
+    && /opt/venv/bin/python -m churn_assets.lakehouse.engine.jars \
+    && /opt/venv/bin/python -m churn_assets.lakehouse.engine.kafka_connector
 
 FROM ${PYTHON_IMAGE}
 # restic keeps the backups; rclone reaches more kinds of storage, and the drill of a ransomware needs it; pg_dump holds

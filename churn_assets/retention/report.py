@@ -78,11 +78,22 @@ def detectable_rows(found: Sequence[Detectable]) -> Rows:
     return [
         (
             d.months,
-            "nothing: nobody to compare" if d.prevented is None else _smallest(d.prevented),
+            "none: one of the groups is empty" if d.prevented is None else _smallest(d.prevented),
             "no share is enough" if d.holdout_needed is None else f"{d.holdout_needed:.1%}",
         )
         for d in found
     ]
+
+
+def holdout_told(found: Sequence[Detectable]) -> str:
+    """What to do if the holdout can show no effect at all; empty if it can."""
+    if all(d.prevented is not None for d in found):
+        return ""
+    return (
+        "What an offer does shows between two groups: customers who get one, and customers of the holdout who would "
+        "have got one. This plan has nobody in one of them. A higher campaigns.budget or campaigns.holdout, or a lower "
+        "campaigns.minimum_profit, puts more customers into both."
+    )
 
 
 def _smallest(prevented: float) -> str:

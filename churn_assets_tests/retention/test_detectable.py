@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from churn_assets.retention.detectable import detectable
+from churn_assets.retention.report import detectable_rows, holdout_told
 
 
 def test_the_smallest_effect_is_found_four_times_in_five() -> None:
@@ -41,3 +42,10 @@ def test_an_empty_arm_shows_nothing(contacted: int, held: int, churn: float) -> 
 
 def test_too_few_customers_need_more_than_any_holdout() -> None:
     assert all(d.holdout_needed is None for d in detectable(20, 2, 0.1, 0.05))
+
+
+def test_a_plan_with_an_empty_group_says_what_to_do() -> None:
+    nobody_held = detectable(contacted=40, held=0, churn=0.1, expected=0.2)
+    assert {row[1] for row in detectable_rows(nobody_held)} == {"none: one of the groups is empty"}
+    assert "A higher campaigns.budget or campaigns.holdout" in holdout_told(nobody_held)
+    assert holdout_told(detectable(contacted=40, held=4, churn=0.1, expected=0.2)) == ""

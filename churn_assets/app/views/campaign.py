@@ -258,11 +258,16 @@ def _show_holdout(page: Page, campaign: Campaign) -> None:
         ],
     )
     table(page, rows, "campaign_holdout", POWER)
+    if power["prevented"].isna().any():
+        st.caption(
+            "What an offer does shows between two groups: customers who get one, and customers of the holdout who "
+            "would have got one. This plan has nobody in one of them; a higher budget or a larger holdout fills both."
+        )
 
 
 def _shows(page: Page, prevented: float) -> str:
     if prevented != prevented:  # missing
-        return "nothing: nobody to compare"
+        return "none: one of the groups is empty"
     return "none" if prevented > 1 else f"{page.formats.percent(prevented)} of the churn"
 
 
