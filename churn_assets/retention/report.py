@@ -85,14 +85,14 @@ def detectable_rows(found: Sequence[Detectable]) -> Rows:
     ]
 
 
-def holdout_told(found: Sequence[Detectable]) -> str:
-    """What to do if the holdout can show no effect at all; empty if it can."""
-    if all(d.prevented is not None for d in found):
+def holdout_told(totals: PlanTotals) -> str:
+    """Why the holdout can show no effect, and what to do; empty if it can show one."""
+    if all(d.prevented is not None for d in totals.detectable):
         return ""
     return (
-        "What an offer does shows between two groups: customers who get one, and customers of the holdout who would "
-        "have got one. This plan has nobody in one of them. A higher campaigns.budget or campaigns.holdout, or a lower "
-        "campaigns.minimum_profit, puts more customers into both."
+        "What an offer does shows between planned customers and those of the holdout who would have been planned: here "
+        f"{totals.planned:,} and {totals.compared:,}, which is too few to compare. The table Customers tells why the "
+        "others are not contacted; more planned customers, or a higher campaigns.holdout, fill both groups."
     )
 
 

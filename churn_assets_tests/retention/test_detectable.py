@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from churn_assets.retention.detectable import detectable
+from churn_assets.retention.planning import PlanTotals
 from churn_assets.retention.report import detectable_rows, holdout_told
 
 
@@ -45,7 +46,13 @@ def test_too_few_customers_need_more_than_any_holdout() -> None:
 
 
 def test_a_plan_with_an_empty_group_says_what_to_do() -> None:
-    nobody_held = detectable(contacted=40, held=0, churn=0.1, expected=0.2)
-    assert {row[1] for row in detectable_rows(nobody_held)} == {"none: one of the groups is empty"}
-    assert "A higher campaigns.budget or campaigns.holdout" in holdout_told(nobody_held)
-    assert holdout_told(detectable(contacted=40, held=4, churn=0.1, expected=0.2)) == ""
+    def told(compared: int) -> str:
+        counts = {"contacted": 40, "planned": 40, "explored": 0, "holdout": 9, "compared": compared}
+        money = {"cost": 1.0, "profit": 1.0, "explored_profit": 0.0, "saved": 2.0, "saved_by_plan": 2.0}
+        totals = PlanTotals(**counts, **money, offers={}, arms=[], churn=0.1)  # type: ignore[arg-type]
+        shown = {row[1] for row in detectable_rows(totals.detectable)}
+        assert (shown == {"none: one of the groups is empty"}) is not bool(compared)
+        return holdout_told(totals)
+
+    assert "here 40 and 0, which is too few to compare" in told(compared=0)
+    assert told(compared=4) == ""

@@ -260,8 +260,8 @@ def _show_holdout(page: Page, campaign: Campaign) -> None:
     table(page, rows, "campaign_holdout", POWER)
     if power["prevented"].isna().any():
         st.caption(
-            "What an offer does shows between two groups: customers who get one, and customers of the holdout who "
-            "would have got one. This plan has nobody in one of them; a higher budget or a larger holdout fills both."
+            "Nobody is planned, or nobody of the holdout would have got an offer, so there is nothing to compare yet. "
+            "The table of customers tells why the others are not contacted."
         )
 
 
