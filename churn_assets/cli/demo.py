@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,16 +36,27 @@ SAME_ENGINE_AS_FOR_NONE = 100_000
 AFTER_SNAPSHOTS = ("scores", "retention", "monitoring", "serving")
 
 
-def _simulate_once(
-    settings: Settings,
-    business: Business,
-    customers: int,
-    months: int,
-    seed: int,
-    console: Console,
-    daily: bool = False,
-) -> None:
-    """Simulates extracts unless there are some; `daily` holds those of the last month back, day by day."""
+@dataclass(frozen=True)
+class DemoWorld:
+    """What a demo is about.
+
+    Attributes:
+        customers: number at the start of the simulation.
+        months: months of history, ending with the last ingest month.
+        seed: the same seed gives the same extracts.
+        days: how many days of the last month to live through; 0: the whole month is history.
+        is_filled: the landing zone was filled just now, and nothing needs to be said of it.
+    """
+
+    customers: int
+    months: int
+    seed: int
+    days: int = 0
+    is_filled: bool = False
+
+
+def _simulate_once(settings: Settings, business: Business, world: DemoWorld, console: Console) -> None:
+    """Simulates extracts unless there are some; with `days`, those of the last month are held back, day by day."""
     landing, last = Path(settings.landing_uri), last_ingest_month(business)
     if has_extracts(landing):
         console.print(
@@ -55,26 +67,17 @@ def _simulate_once(
     simulate(
         settings,
         business,
-        customers=customers,
-        months=months,
+        customers=world.customers,
+        months=world.months,
         last=last,
-        seed=seed,
+        seed=world.seed,
         console=console,
-        daily_from=last if daily else None,
-        held_back=daily,
+        daily_from=last if world.days else None,
+        held_back=world.days > 0,
     )
 
 
-def demo(
-    settings: Settings,
-    customers: int,
-    months: int,
-    seed: int,
-    console: Console,
-    started: float,
-    days: int = 0,
-    is_filled: bool = False,
-) -> None:
+def demo(settings: Settings, world: DemoWorld, console: Console, started: float) -> None:
     """Simulates extracts if the landing zone is empty, runs every job for all months, and prints the summary.
 
     It simulates the extracts of an interrupted simulation again. With `days`, the last month is not history: its first
@@ -82,20 +85,16 @@ def demo(
 
     Args:
         settings: the deployment.
-        customers: number at the start of the simulation.
-        months: months of history, ending with the last ingest month.
-        seed: the same seed gives the same extracts.
+        world: what to simulate.
         console: for progress and summary.
         started: time.monotonic() at the start of the command.
-        days: how many days of the last month to live through; 0: the whole month is history.
-        is_filled: the landing zone was filled just now, and nothing needs to be said of it.
 
     Raises: see `make_world`.
     """
-    business = make_world(settings, customers, months, seed, console, days, is_filled)
+    business = make_world(settings, world, console)
     last = last_ingest_month(business)
     console.print()
-    if days:
+    if world.days:
         print_days(Lakehouse(settings), days_of(last), business.file.alerts.rise, console)
         console.print()
     print_first_screen(Lakehouse(settings), business, console)
@@ -104,15 +103,7 @@ def demo(
     )
 
 
-def make_world(
-    settings: Settings,
-    customers: int,
-    months: int,
-    seed: int,
-    console: Console,
-    days: int = 0,
-    is_filled: bool = False,
-) -> Business:
+def make_world(settings: Settings, world: DemoWorld, console: Console) -> Business:
     """Does what `demo` does but for the summary; returns the business.
 
     Raises:
@@ -123,30 +114,30 @@ def make_world(
     prepare(settings, console)
     business = load_business(settings.business_path)
     last = last_ingest_month(business)
-    require_days(settings, business, days, last)
+    require_days(settings, business, world.days, last)
     # Making MLflow's database and starting a JVM take seconds on another core. Their errors are ignored here: the first
     # step that needs them tries again and reports the error.
     with ThreadPoolExecutor(2, "meanwhile") as meanwhile:
         begun: dict[str, Future[Any]] = {
             "MLflow": meanwhile.submit(tracking_of(settings, business).ensure_store)
         }
-        if customers * months <= SAME_ENGINE_AS_FOR_NONE:
+        if world.customers * world.months <= SAME_ENGINE_AS_FOR_NONE:
             begun["engine"] = meanwhile.submit(start_session, settings)
-        if not is_filled:
-            _simulate_once(settings, business, customers, months, seed, console, daily=days > 0)
+        if not world.is_filled:
+            _simulate_once(settings, business, world, console)
         with display_on(console, "start", len(begun)) as display:
             for name, future in begun.items():
                 display.go_on(name)
                 wait([future])
-    first = max(add_months(last, 1 - months), business.file.calendar.start)
-    ingest = month_range(first, add_months(last, -1) if days else last)
+    first = max(add_months(last, 1 - world.months), business.file.calendar.start)
+    ingest = month_range(first, add_months(last, -1) if world.days else last)
     with dagster_instance(settings, console) as instance:
-        if days and history_is_there(Lakehouse(settings), ingest[-1]):
+        if world.days and history_is_there(Lakehouse(settings), ingest[-1]):
             console.print(f"The history up to {ingest[-1]} is there.", highlight=False)
         else:
             _run_history(instance, settings, business, ingest, console)
-        if days:
-            live_days(instance, settings, last, days, console)
+        if world.days:
+            live_days(instance, settings, last, world.days, console)
     return business
 
 

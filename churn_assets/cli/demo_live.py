@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from churn_assets.cli.demo import make_world
+from churn_assets.cli.demo import DemoWorld, make_world
 from churn_assets.cli.live import lines_of
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.loader import load_business
@@ -46,7 +46,7 @@ OPENING, OPEN_HOURS = clock_time(6), 14  # of the simulated day, in which events
 HIGHEST = 3  # scores of a step that are shown
 
 
-def demo_live(settings: Settings, customers: int, months: int, seed: int, console: Console) -> None:
+def demo_live(settings: Settings, world: DemoWorld, console: Console) -> None:
     """Makes a world whose history ends before the day, unless it is there, and follows the day live.
 
     Called again, it takes the next day; before that, the day that was live is ingested and scored as at night.
@@ -65,7 +65,7 @@ def demo_live(settings: Settings, customers: int, months: int, seed: int, consol
     own = settings.model_copy(update={"business": str(folder)})
     days = days_of(last_ingest_month(load_business(folder)))
     day = next_day(own, days)
-    business = make_world(own, customers, months, seed, console, days=days.index(day))
+    business = make_world(own, replace(world, days=days.index(day)), console)
     log.start(own)
     stop_session()  # what it keeps of the history is memory that a step does not need
     lakehouse = Lakehouse(for_few_rows(own))

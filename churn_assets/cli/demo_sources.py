@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from churn_assets.cli.demo import DemoWorld
 from churn_assets.contracts.loader import load_business
 from churn_assets.graph.partitions import last_ingest_month
 from churn_assets.local_servers.postgresql import INSTALL, programs
@@ -20,7 +21,7 @@ from churn_assets.sources_demo.feed import DemoExtracts, ask_day_by_day
 FOLDER = "sources_business"  # in CHURN_HOME
 
 
-def with_sources(settings: Settings, customers: int, months: int, seed: int, console: Console) -> Settings:
+def with_sources(settings: Settings, world: DemoWorld, console: Console) -> Settings:
     """Fills the landing zone from a database and a service, unless it holds extracts; returns the settings to go on.
 
     Raises:
@@ -54,10 +55,10 @@ def with_sources(settings: Settings, customers: int, months: int, seed: int, con
         simulate(
             company,
             files,
-            customers=customers,
-            months=months,
+            customers=world.customers,
+            months=world.months,
             last=last,
-            seed=seed,
+            seed=world.seed,
             console=console,
             clean=True,
         )

@@ -57,6 +57,7 @@ def _on_engine(settings: Settings, choice: EngineChoice, quick: bool) -> list[Fi
     checks: list[Callable[[Settings, str], Finding]] = [
         doctor_engine.check_java,
         doctor_engine.check_jars,
+        doctor_engine.check_topic_jars,
         doctor_machine.check_memory,
         doctor_machine.check_cores,
     ]

@@ -1,18 +1,23 @@
 """The checks of the doctor on the engine: which it is, Java, jars, a round trip through Delta."""
 
 import time
+from collections.abc import Sequence
 
 from churn_assets.cli.doctor_finding import Finding
 from churn_assets.contracts.sql.written import EngineDifferences
-from churn_assets.lakehouse.engine.choice import EngineError
+from churn_assets.contracts.words import listed
+from churn_assets.lakehouse.engine.choice import EngineError, topics_of_spark
 from churn_assets.lakehouse.engine.jars import (
+    DELTA,
     DELTA_JARS,
+    Jar,
     JarsError,
     check_source,
     jar_problems,
     jars_folder,
 )
 from churn_assets.lakehouse.engine.java import JavaNotFoundError, find_java
+from churn_assets.lakehouse.engine.kafka_connector import CONNECTOR, CONNECTOR_JARS
 from churn_assets.lakehouse.engine.spark import shims_folder
 from churn_assets.settings import Settings
 
@@ -49,20 +54,42 @@ def check_jars(settings: Settings, engine: str) -> Finding:
     """Checks the two Delta jars by hash; if they are missing or wrong, checks that they can be fetched."""
     if engine == "sail":
         return Finding("jars", "ok", NOT_NEEDED)
-    folder = jars_folder(settings)
-    problems = jar_problems(settings)
-    if not problems:
-        return Finding("jars", "ok", f"{' and '.join(jar.file_name for jar in DELTA_JARS)} in {folder}")
+    return _jars(settings, "jars", DELTA_JARS, DELTA, "jars")
+
+
+def check_topic_jars(settings: Settings, engine: str) -> Finding:
+    """Checks the jars of Spark's connector of Kafka, if a topic is read by a job of Spark."""
+    from churn_assets.contracts.loader import load_business
+
+    name = "topic jars"
     try:
-        source = check_source(settings)
+        topics = topics_of_spark(load_business(settings.business_path))
+    except (FileNotFoundError, ValueError):
+        return Finding(name, "warn", "not checked: there is no valid business")
+    if not topics:
+        return Finding(name, "ok", "not needed: no topic has engine: spark")
+    if engine == "sail":
+        told = f"engine: spark of {listed(topics)} cannot be done: Sail reads no topics"
+        return Finding(name, "fail", told, "Set CHURN_ENGINE=spark or auto.")
+    return _jars(settings, name, CONNECTOR_JARS, CONNECTOR, "kafka_connector")
+
+
+def _jars(settings: Settings, name: str, wanted: Sequence[Jar], what: str, module: str) -> Finding:
+    """What is known of jars that are needed; `module` of the engine fetches them."""
+    folder = jars_folder(settings)
+    problems = jar_problems(settings, wanted)
+    if not problems:
+        return Finding(name, "ok", f"{listed([jar.file_name for jar in wanted])} in {folder}")
+    try:
+        source = check_source(settings, wanted, what)
     except JarsError as error:
-        return Finding("jars", "fail", f"{error.reason}\nlooked in {error.looked}", error.remedy)
+        return Finding(name, "fail", f"{error.reason}\nlooked in {error.looked}", error.remedy)
     wrong = "; ".join(f"{jar.file_name}: {problem}" for jar, problem in problems.items())
     return Finding(
-        "jars",
+        name,
         "warn",
         f"in {folder}: {wrong}\nthe next start can fetch them from {source}",
-        "To fetch them now: python -m churn_assets.lakehouse.engine.jars",
+        f"To fetch them now: python -m churn_assets.lakehouse.engine.{module}",
     )
 
 

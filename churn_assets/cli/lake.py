@@ -59,23 +59,25 @@ def demo(customers: int, months: int, seed: int, days: int | None, sources: bool
     print_plan(settings, customers, months, console, 1 if live else days or 0)
     with display_on(console, "prepare", 2) as display:
         display.go_on("Python packages")
+        from churn_assets.cli.demo import DemoWorld
         from churn_assets.cli.demo import demo as run_demo
         from churn_assets.lakehouse.engine.session import prepare
         from churn_assets.simulator.simulate import SimulationError
 
         display.go_on("engine")
         prepare(settings)
+    world = DemoWorld(customers, months, seed, days or 0, is_filled=sources)
     try:
         if live:
             from churn_assets.cli.demo_live import demo_live
 
-            demo_live(settings, customers, months, seed, console)
+            demo_live(settings, world, console)
             return
         if sources:
             from churn_assets.cli.demo_sources import tell_business, with_sources
 
-            settings = with_sources(settings, customers, months, seed, console)
-        run_demo(settings, customers, months, seed, console, started, days or 0, is_filled=sources)
+            settings = with_sources(settings, world, console)
+        run_demo(settings, world, console, started)
         if sources:
             tell_business(settings, console)
     except SimulationError as error:

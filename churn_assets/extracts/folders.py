@@ -8,6 +8,7 @@ import dagster as dg
 
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
+from churn_assets.counts import counted
 from churn_assets.extracts.checks import ANSWERED, WHOLE, not_answered
 from churn_assets.graph.checks import passed, warned
 from churn_assets.graph.metadata import table_metadata
@@ -26,6 +27,17 @@ UNCHANGED = "no_file_changed"
 DATES = "no_date_in_the_future"
 WHOLE_FILES = "no_file_is_growing"
 SHOWN = 20  # names in a check
+CHANGED = (
+    "Changed since they were copied ({files}): {names}. They were copied once more; of a key, the row of the later "
+    "file counts."
+)
+TO_COME = (
+    "Not copied, as their day is still to come: {names}. Is the pattern right, with day and month in order?"
+)
+GROWING = (
+    f"Not copied, as they were written within the last {SETTLED_SECONDS:.0f} seconds or while they were read: "
+    "{names}. The next extract copies them; if one is named each time, ask who writes it."
+)
 
 
 def folder_asset(business: Business, source: Source) -> dg.AssetsDefinition:
@@ -57,9 +69,9 @@ def folder_asset(business: Business, source: Source) -> dg.AssetsDefinition:
             metadata=_told(lakehouse, source, done),
             check_results=[
                 passed(ANSWERED, {"files copied": len(done.copied)}),
-                _unchanged(done),
-                _dates(done),
-                _whole(done),
+                _judged(UNCHANGED, done.redelivered, CHANGED),
+                _judged(DATES, done.future, TO_COME),
+                _judged(WHOLE_FILES, done.growing, GROWING),
             ],
         )
 
@@ -92,31 +104,9 @@ def _told(lakehouse: Lakehouse, source: Source, done: CopiedFiles) -> dict[str, 
     }
 
 
-def _unchanged(done: CopiedFiles) -> dg.AssetCheckResult:
-    if not done.redelivered:
-        return passed(UNCHANGED, {})
-    names = ", ".join(done.redelivered[:SHOWN])
-    found = (
-        f"{len(done.redelivered):,} files have changed since they were copied: {names}. They were copied once more; of "
-        "a key, the row of the later file counts."
-    )
-    return warned(UNCHANGED, found, {"files": len(done.redelivered)})
-
-
-def _dates(done: CopiedFiles) -> dg.AssetCheckResult:
-    if not done.future:
-        return passed(DATES, {})
-    names = ", ".join(done.future[:SHOWN])
-    found = f"Not copied, as their day is still to come: {names}. Is the pattern right, with day and month in order?"
-    return warned(DATES, found, {"files": len(done.future)})
-
-
-def _whole(done: CopiedFiles) -> dg.AssetCheckResult:
-    if not done.growing:
-        return passed(WHOLE_FILES, {})
-    names = ", ".join(done.growing[:SHOWN])
-    found = (
-        f"Not copied, as they were written within the last {SETTLED_SECONDS:.0f} seconds or while they were read: "
-        f"{names}. The next extract copies them; if one is named each time, ask who writes it."
-    )
-    return warned(WHOLE_FILES, found, {"files": len(done.growing)})
+def _judged(check: str, files: Sequence[str], found: str) -> dg.AssetCheckResult:
+    """Passed without such files; else a warning that names some of them in place of `{names}` in `found`."""
+    if not files:
+        return passed(check, {})
+    told = found.format(names=", ".join(files[:SHOWN]), files=counted(len(files), "file"))
+    return warned(check, told, {"files": len(files)})

@@ -14,6 +14,8 @@ from churn_assets.local_servers.ports import free_port
 
 SUPERUSER = "churn"
 START_SECONDS = 120
+# Stops the server and removes its data as soon as stdin is closed, and so at the latest with the process that holds it.
+AT_THE_END = 'cat >/dev/null; "$1" -D "$2/data" -m immediate -s stop; code=$?; rm -rf "$2"; exit $code'
 INSTALL = "Install the server: `apt-get install postgresql`, or `brew install postgresql`."
 
 
@@ -32,6 +34,8 @@ def programs() -> Path | None:
 class PostgresqlServer:
     """A server with an empty database that asks for a password; its data goes when it stops.
 
+    It never outlives this process, even if that is killed.
+
     Attributes:
         password: of SUPERUSER.
         place: host, port and database, as they stand in an address.
@@ -42,6 +46,7 @@ class PostgresqlServer:
         self.place = ""
         # short, and outside of the folders of root, which another user may not enter
         self._home: Path | None = None
+        self._end: subprocess.Popen[str] | None = None
         self._user = _other_user()
 
     def __enter__(self) -> Self:
@@ -74,29 +79,49 @@ class PostgresqlServer:
         if self._user is not None:
             for path in (self._home, secret):
                 os.chown(path, pwd.getpwnam(self._user).pw_uid, -1)
+        control = str(folder / "pg_ctl")
+        self._end = self._ends_with_us(control)
         init = ["-U", SUPERUSER, "-E", "UTF8", "--no-locale", "-N", "--auth=scram-sha-256"]
         try:
             self._run([str(folder / "initdb"), "-D", str(self._home / "data"), *init, f"--pwfile={secret}"])
-            self._control = [str(folder / "pg_ctl"), "-D", str(self._home / "data")]
+            self._control = [control, "-D", str(self._home / "data")]
             self.place = f"127.0.0.1:{self._listen()}/postgres"
         except BaseException:
-            self._remove()
+            self._ended()
             raise
         finally:
             secret.unlink(missing_ok=True)
 
     def stop(self) -> None:
-        """Stops the server at once, and removes its data."""
-        try:
-            if self.place:
-                self._run([*self._control, "-m", "immediate", "stop"])
-        finally:
-            self.place = ""
-            self._remove()
+        """Stops the server at once, and removes its data.
 
-    def _remove(self) -> None:
-        if self._home is not None:
-            shutil.rmtree(self._home, ignore_errors=True)
+        Raises:
+            PostgresqlError: it does not stop, or had ended before.
+        """
+        told, running = self._ended(), bool(self.place)
+        self.place = ""
+        if told and running:
+            raise PostgresqlError(f"pg_ctl failed: {told}")
+
+    def _ends_with_us(self, control: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            ["/bin/sh", "-c", AT_THE_END, "at_the_end", control, str(self._home)],
+            user=self._user,
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a Ctrl-C in the terminal is not for it
+        )
+
+    def _ended(self) -> str:
+        """What pg_ctl said against it; empty if the server has stopped, or none was started."""
+        if self._end is None:
+            return ""
+        _, said = self._end.communicate(timeout=START_SECONDS)
+        failed, self._end = self._end.returncode != 0, None
+        return said.strip() or "it said nothing" if failed else ""
 
     def _listen(self, tries: int = 3) -> int:
         """Starts it on a free port. If another program takes the port meanwhile, it tries the next one."""

@@ -78,11 +78,22 @@ def detectable_rows(found: Sequence[Detectable]) -> Rows:
     return [
         (
             d.months,
-            "nothing: nobody to compare" if d.prevented is None else _smallest(d.prevented),
+            "none: one of the groups is empty" if d.prevented is None else _smallest(d.prevented),
             "no share is enough" if d.holdout_needed is None else f"{d.holdout_needed:.1%}",
         )
         for d in found
     ]
+
+
+def holdout_told(totals: PlanTotals) -> str:
+    """Why the holdout can show no effect, and what to do; empty if it can show one."""
+    if all(d.prevented is not None for d in totals.detectable):
+        return ""
+    return (
+        "What an offer does shows between planned customers and those of the holdout who would have been planned: here "
+        f"{totals.planned:,} and {totals.compared:,}, which is too few to compare. The table Customers tells why the "
+        "others are not contacted; more planned customers, or a higher campaigns.holdout, fill both groups."
+    )
 
 
 def _smallest(prevented: float) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from churn_assets.cli.demo import SAME_ENGINE_AS_FOR_NONE, _simulate_once, demo
+from churn_assets.cli.demo import SAME_ENGINE_AS_FOR_NONE, DemoWorld, _simulate_once, demo
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse.engine.jars import JarsError
 from churn_assets.lakehouse.engine.profiles import BYTES_FOR_A_GIB
@@ -20,7 +20,7 @@ def _simulate(home: Path, business: str = "telecom", customers: int = 30, months
     settings = settings_for(home, business)
     out = io.StringIO()
     shipped = load_business(SHIPPED_BUSINESSES / business)
-    _simulate_once(settings, shipped, customers, months, 7, Console(file=out, width=500))
+    _simulate_once(settings, shipped, DemoWorld(customers, months, 7), Console(file=out, width=500))
     return out.getvalue()
 
 
@@ -70,5 +70,5 @@ def test_without_the_delta_jars_nothing_is_begun(tmp_path: Path) -> None:
     nowhere = {"engine": "spark", "jars": str(tmp_path / "kept"), "maven": str(tmp_path / "nowhere")}
     settings = settings_for(tmp_path / "home").model_copy(update=nowhere)
     with pytest.raises(JarsError):
-        demo(settings, 300, 13, 7, Console(file=io.StringIO()), time.monotonic())
+        demo(settings, DemoWorld(300, 13, 7), Console(file=io.StringIO()), time.monotonic())
     assert not (tmp_path / "home" / "landing").exists()

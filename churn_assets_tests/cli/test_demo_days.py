@@ -11,7 +11,7 @@ from rich.console import Console
 
 from churn_assets.cli import demo_days
 from churn_assets.cli.current_days import print_days
-from churn_assets.cli.demo import _simulate_once
+from churn_assets.cli.demo import DemoWorld, _simulate_once
 from churn_assets.cli.demo_days import (
     goes_on,
     history_is_there,
@@ -31,13 +31,14 @@ from churn_assets_tests.lakes import business_copy, settings_for, write_csv
 TELECOM = load_business(SHIPPED_BUSINESSES / "telecom")
 LAST = "2026-06"
 QUIET = Console(quiet=True)
+DAILY = DemoWorld(30, 2, 7, days=1)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with two months, the second of which waits to come day by day."""
     home = tmp_path_factory.mktemp("world")
-    _simulate_once(settings_for(home), TELECOM, 30, 2, 7, QUIET, daily=True)
+    _simulate_once(settings_for(home), TELECOM, DAILY, QUIET)
     return home
 
 
@@ -172,5 +173,5 @@ def test_a_living_business_is_refused(tmp_path: Path) -> None:
 def test_the_shop_does_not_deliver_daily(tmp_path: Path) -> None:
     shop = load_business(SHIPPED_BUSINESSES / "shop")
     with pytest.raises(SimulationError, match="The shop delivers once a month"):
-        _simulate_once(settings_for(tmp_path, "shop"), shop, 30, 2, 7, QUIET, daily=True)
+        _simulate_once(settings_for(tmp_path, "shop"), shop, DAILY, QUIET)
     assert not (tmp_path / "landing").exists()

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from churn_assets.cli import demo_live
+from churn_assets.cli.demo import DemoWorld
 from churn_assets.cli.demo_live import FOLDER, LiveDay
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse.stores import unregistered
@@ -22,8 +23,8 @@ def test_the_day_after_those_that_came_is_followed_with_topics(
 ) -> None:
     asked: dict[str, Any] = {}
 
-    def world(settings: Settings, *_: object, days: int) -> object:
-        asked["days"] = days
+    def world(settings: Settings, asked_for: DemoWorld, _: object) -> object:
+        asked["days"] = asked_for.days
         return load_business(settings.business_path)
 
     def followed(lakehouse: Any, business: Any, _: object, day: date, *__: object) -> LiveDay:
@@ -40,7 +41,7 @@ def test_the_day_after_those_that_came_is_followed_with_topics(
     write_jsonl(tmp_path / COMING, "tickets", "2026-06-04", [], "a")
     out = io.StringIO()
     settings = Settings(home=str(tmp_path), business="telecom")
-    demo_live.demo_live(settings, 30, 2, 7, Console(file=out, width=200))
+    demo_live.demo_live(settings, DemoWorld(30, 2, 7), Console(file=out, width=200))
     assert asked == {
         "days": 3,
         "kinds": {"tickets": "kafka", "invoices": "kafka"},
@@ -55,8 +56,8 @@ def test_what_it_cannot_do_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     quiet = Console(quiet=True)
     monkeypatch.setattr(demo_live, "why_not", lambda: None)
     with pytest.raises(SimulationError, match="about the telecom business"):
-        demo_live.demo_live(Settings(home=str(tmp_path), business="shop"), 30, 2, 7, quiet)
+        demo_live.demo_live(Settings(home=str(tmp_path), business="shop"), DemoWorld(30, 2, 7), quiet)
     monkeypatch.setattr(demo_live, "why_not", lambda: "There is no Java.")
     with pytest.raises(SimulationError, match="There is no Java"):
-        demo_live.demo_live(Settings(home=str(tmp_path), business="telecom"), 30, 2, 7, quiet)
+        demo_live.demo_live(Settings(home=str(tmp_path), business="telecom"), DemoWorld(30, 2, 7), quiet)
     assert not (tmp_path / FOLDER).exists(), "nothing was begun"

@@ -49,7 +49,8 @@ def jars_by_hand(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("jars-by-hand")
     for jar in small_jars():
         (folder / jar.file_name).write_bytes(CONTENT[jar.artifact])
-    monkeypatch.setattr(jars, "DELTA_JARS", small_jars())
+    for module in (jars, doctor_engine):
+        monkeypatch.setattr(module, "DELTA_JARS", small_jars())
     monkeypatch.setenv("CHURN_MAVEN", str(folder))
     return folder
 
@@ -106,6 +107,28 @@ def test_missing_and_corrupt_jars_are_named_with_their_folder(settings: Settings
     assert str(jars_folder(settings)) in finding.what
     assert f"the next start can fetch them from {jars_by_hand}" in finding.what
     assert "python -m churn_assets.lakehouse.engine.jars" in finding.remedy
+
+
+def test_the_jars_of_topics_that_spark_reads_are_asked_for(
+    settings: Settings, tmp_path: Path, jars_by_hand: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert look(settings, "topic jars").what == "not needed: no topic has engine: spark"
+    folder = small_business(tmp_path)
+    own = [{"property": "topic", "value": "tickets"}, {"property": "engine", "value": "spark"}]
+    server = {"server": "bus", "type": "kafka", "host": "bus:9092", "format": "json", "customProperties": own}
+    edit_yaml(folder / "contracts" / "tickets.yaml", lambda content: content.update(servers=[server]))
+    asked = settings.model_copy(update={"business": str(folder)})
+    assert look(asked, "topic jars").status == "fail", "nowhere to have them from"
+    [one] = small = small_jars()[:1]
+    monkeypatch.setattr(doctor_engine, "CONNECTOR_JARS", small)
+    finding = look(asked, "topic jars")
+    assert finding.status == "warn" and f"{one.file_name}: missing" in finding.what
+    assert finding.remedy.endswith("python -m churn_assets.lakehouse.engine.kafka_connector")
+    jars_folder(settings).mkdir(parents=True)
+    (jars_folder(settings) / one.file_name).write_bytes(CONTENT[one.artifact])
+    assert look(asked, "topic jars").what == f"{one.file_name} in {jars_folder(settings)}"
+    finding = look(asked.model_copy(update={"engine": "sail"}), "topic jars")
+    assert (finding.status, finding.remedy) == ("fail", "Set CHURN_ENGINE=spark or auto.")
 
 
 def test_jars_that_cannot_be_had_stop_a_run(

@@ -1,20 +1,16 @@
 """A broker of Kafka on this machine: what it holds outlives a kill, and what hinders it is told."""
 
-import os
 import signal
 import subprocess
-import sys
-import time
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.local_servers import kafka_broker
 from churn_assets.local_servers.kafka_broker import BrokerError, KafkaBroker
 from churn_assets.settings import Settings
+from churn_assets_tests.killed import ended, killed_after_its_first_line
 
 
 def test_what_a_broker_holds_outlives_a_kill(broker: KafkaBroker) -> None:
@@ -104,30 +100,5 @@ def test_a_broker_does_not_outlive_the_process_that_started_it(tmp_path: Path) -
     java.parent.mkdir()
     java.write_text("#!/bin/sh\nexec sleep 600\n")
     java.chmod(0o755)
-    with subprocess.Popen(
-        [sys.executable, "-c", STARTS_AND_WAITS, str(tmp_path)],
-        env=module_environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as parent:
-        assert parent.stdout is not None
-        broker = int(parent.stdout.readline())
-        os.kill(broker, 0)
-        parent.kill()
-    try:
-        end = time.monotonic() + 20
-        while _runs(broker) and time.monotonic() < end:
-            time.sleep(0.05)
-        assert not _runs(broker)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(broker, signal.SIGKILL)
-
-
-def _runs(pid: int) -> bool:
-    """Whether a process is there and no zombie: nobody may wait for it in a container."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
+    with killed_after_its_first_line(STARTS_AND_WAITS, str(tmp_path)) as broker:
+        assert ended(int(broker))

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from churn_assets.retention.detectable import detectable
+from churn_assets.retention.planning import PlanTotals
+from churn_assets.retention.report import detectable_rows, holdout_told
 
 
 def test_the_smallest_effect_is_found_four_times_in_five() -> None:
@@ -41,3 +43,16 @@ def test_an_empty_arm_shows_nothing(contacted: int, held: int, churn: float) -> 
 
 def test_too_few_customers_need_more_than_any_holdout() -> None:
     assert all(d.holdout_needed is None for d in detectable(20, 2, 0.1, 0.05))
+
+
+def test_a_plan_with_an_empty_group_says_what_to_do() -> None:
+    def told(compared: int) -> str:
+        counts = {"contacted": 40, "planned": 40, "explored": 0, "holdout": 9, "compared": compared}
+        money = {"cost": 1.0, "profit": 1.0, "explored_profit": 0.0, "saved": 2.0, "saved_by_plan": 2.0}
+        totals = PlanTotals(**counts, **money, offers={}, arms=[], churn=0.1)  # type: ignore[arg-type]
+        shown = {row[1] for row in detectable_rows(totals.detectable)}
+        assert (shown == {"none: one of the groups is empty"}) is not bool(compared)
+        return holdout_told(totals)
+
+    assert "here 40 and 0, which is too few to compare" in told(compared=0)
+    assert told(compared=4) == ""

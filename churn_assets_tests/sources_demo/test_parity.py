@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from churn_assets.cli import demo_sources
+from churn_assets.cli.demo import DemoWorld
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.local_servers.postgresql import INSTALL, programs
@@ -99,16 +100,16 @@ def test_the_demo_of_sources_refuses_what_it_cannot_do(
     console = Console(quiet=True)
     shop = Settings(home=str(tmp_path), business="shop")
     with pytest.raises(SimulationError, match="about the telecom business"):
-        demo_sources.with_sources(shop, 50, 3, 1, console)
+        demo_sources.with_sources(shop, DemoWorld(50, 3, 1), console)
     elsewhere = Settings(home=str(tmp_path), business="telecom", landing="s3://bucket/landing")
     with pytest.raises(
         SimulationError, match=r"s3://bucket/landing is not on this machine\. Unset CHURN_LANDING"
     ):
-        demo_sources.with_sources(elsewhere, 50, 3, 1, console)
+        demo_sources.with_sources(elsewhere, DemoWorld(50, 3, 1), console)
     settings = Settings(home=str(tmp_path), business="telecom")
     monkeypatch.setattr(demo_sources, "programs", lambda: None)
     with pytest.raises(SimulationError, match="apt-get install postgresql"):
-        demo_sources.with_sources(settings, 50, 3, 1, console)
+        demo_sources.with_sources(settings, DemoWorld(50, 3, 1), console)
     (tmp_path / "landing" / "customers").mkdir(parents=True)
     with pytest.raises(SimulationError, match="holds files already"):
-        demo_sources.with_sources(settings, 50, 3, 1, console)
+        demo_sources.with_sources(settings, DemoWorld(50, 3, 1), console)

@@ -258,11 +258,16 @@ def _show_holdout(page: Page, campaign: Campaign) -> None:
         ],
     )
     table(page, rows, "campaign_holdout", POWER)
+    if power["prevented"].isna().any():
+        st.caption(
+            "Nobody is planned, or nobody of the holdout would have got an offer, so there is nothing to compare yet. "
+            "The table of customers tells why the others are not contacted."
+        )
 
 
 def _shows(page: Page, prevented: float) -> str:
     if prevented != prevented:  # missing
-        return "nothing: nobody to compare"
+        return "none: one of the groups is empty"
     return "none" if prevented > 1 else f"{page.formats.percent(prevented)} of the churn"
 
 

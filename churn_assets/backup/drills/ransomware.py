@@ -21,6 +21,7 @@ from churn_assets.backup.restic import BackupError, Repository
 from churn_assets.backup.restoring import restore
 from churn_assets.backup.taking import back_up
 from churn_assets.contracts.loader import load_business
+from churn_assets.lakehouse.engine.processes import tied
 from churn_assets.settings import Settings
 
 PROGRAM = "rclone"
@@ -65,6 +66,8 @@ def ransomware(site: Site) -> Practised:
 def append_only(folder: Path) -> Iterator[str]:
     """The address of a server on this machine that keeps a restic repository and deletes nothing of it.
 
+    The server ends with this process, even if that is killed.
+
     Raises:
         BackupError: rclone is not installed, or does not start.
     """
@@ -85,7 +88,11 @@ def append_only(folder: Path) -> Iterator[str]:
         f"127.0.0.1:{port}",
     ]
     with subprocess.Popen(
-        [*command, str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        tied([*command, str(folder)]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     ) as server:
         try:
             _wait(address, server)

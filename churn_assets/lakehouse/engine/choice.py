@@ -81,9 +81,8 @@ def _of_business(business: Business) -> str | None:
     """Why Sail cannot compute all of a business, or may compute another result; None if it is proven to do the same."""
     if business.file.training.engine == "spark":
         return "training.engine is spark, and Sail has no MLlib"
-    for source in business.sources:
-        if isinstance(source.origin, SourceTopic) and source.origin.engine == "spark":
-            return f"the topic of {source.name} has engine: spark, and Sail reads no topics"
+    if topics := topics_of_spark(business):
+        return f"the topic of {topics[0]} has engine: spark, and Sail reads no topics"
     differences = business.sql_differences
     if not differences:
         return None
@@ -93,3 +92,12 @@ def _of_business(business: Business) -> str | None:
         "not all SQL of the business is proven to mean the same on Sail: "
         f"{first.file.name}:{first.line}: {first.problem} ({first.remedy}){others}; `churn-assets check` names all"
     )
+
+
+def topics_of_spark(business: Business) -> list[str]:
+    """Names of the sources whose topic is read by a job of Spark."""
+    return [
+        source.name
+        for source in business.sources
+        if isinstance(source.origin, SourceTopic) and source.origin.engine == "spark"
+    ]

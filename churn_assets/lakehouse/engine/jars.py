@@ -90,10 +90,9 @@ def jar_problem(path: Path, jar: Jar) -> str:
     return "" if found == jar.sha256 else f"SHA-256 is {found}, expected {jar.sha256}"
 
 
-def jar_problems(settings: Settings, wanted: Sequence[Jar] | None = None) -> dict[Jar, str]:
-    """The jars, by default those of Delta, that are missing or wrong in their folder -> what is wrong."""
-    jars = DELTA_JARS if wanted is None else wanted
-    problems = {jar: jar_problem(jars_folder(settings) / jar.file_name, jar) for jar in jars}
+def jar_problems(settings: Settings, wanted: Sequence[Jar]) -> dict[Jar, str]:
+    """The jars that are missing or wrong in their folder -> what is wrong."""
+    problems = {jar: jar_problem(jars_folder(settings) / jar.file_name, jar) for jar in wanted}
     return {jar: problem for jar, problem in problems.items() if problem}
 
 
@@ -133,8 +132,10 @@ def verified_jars(
     return [folder / jar.file_name for jar in wanted]
 
 
-def check_source(settings: Settings) -> str:
+def check_source(settings: Settings, wanted: Sequence[Jar], what: str) -> str:
     """Check that missing or wrong jars can be fetched, without fetching them.
+
+    Args: see `verified_jars`.
 
     Returns:
         Where they can be fetched from.
@@ -142,7 +143,7 @@ def check_source(settings: Settings) -> str:
     Raises:
         JarsError: they cannot be fetched.
     """
-    with _failures(settings, problems := jar_problems(settings), DELTA_JARS, DELTA):
+    with _failures(settings, problems := jar_problems(settings, wanted), wanted, what):
         for jar in problems:
             if folder := _source_folder(settings.maven):
                 _found_in(folder, jar)
@@ -249,10 +250,10 @@ def _show(progress: Progress, task: TaskID, name: str, done: int, total: int | N
     note(f"{name}: {done / 1e6:.1f}{f' of {total / 1e6:.1f}' if total else ''} MB")
 
 
-def main() -> int:
-    """Fetch the jars into the configured folder; return the exit code."""
+def main(wanted: Sequence[Jar], what: str) -> int:
+    """Fetch jars into the configured folder; return the exit code. The arguments are those of `verified_jars`."""
     try:
-        for path in delta_jars(Settings(), Console(stderr=True)):
+        for path in verified_jars(Settings(), wanted, what, Console(stderr=True)):
             print(path)
     except RuntimeError as error:  # a JarsError, or no home folder
         print(error, file=sys.stderr)
@@ -263,4 +264,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(DELTA_JARS, DELTA))

@@ -1,9 +1,13 @@
-"""Adds Spark's connector of Kafka to a session that runs already: only the job that reads a topic needs it."""
+"""Adds Spark's connector of Kafka to a session that runs already: only the job that reads a topic needs it.
 
+Run `python -m churn_assets.lakehouse.engine.kafka_connector` to fetch its jars before (installation, image build).
+"""
+
+import sys
 from typing import TYPE_CHECKING
 
 from churn_assets.lakehouse.engine.frames import reads_topics
-from churn_assets.lakehouse.engine.jars import Jar, verified_jars
+from churn_assets.lakehouse.engine.jars import Jar, main, verified_jars
 from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,6 +39,7 @@ CONNECTOR_JARS = (
         "org.apache.spark",
     ),
 )
+CONNECTOR = "Kafka connector"  # what the jars are of, for messages
 
 
 class NoConnectorError(RuntimeError):
@@ -51,7 +56,11 @@ def add_connector(session: "SparkSession", settings: Settings) -> None:
     if not reads_topics(session):
         raise NoConnectorError("Sail reads no topics. Set CHURN_ENGINE=spark or auto.")
     added = {row[0].rpartition("/")[2] for row in session.sql("LIST JARS").collect()}
-    for path in verified_jars(settings, CONNECTOR_JARS, "Kafka connector"):
+    for path in verified_jars(settings, CONNECTOR_JARS, CONNECTOR):
         if path.name not in added:
             quoted = str(path).replace("\\", "\\\\").replace("'", "\\'")
             session.sql(f"ADD JAR '{quoted}'")
+
+
+if __name__ == "__main__":
+    sys.exit(main(CONNECTOR_JARS, CONNECTOR))

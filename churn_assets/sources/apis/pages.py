@@ -34,7 +34,8 @@ def pages(client: ApiClient, own: ApiProperties, parameters: Mapping[str, str]) 
             if content in given:
                 raise ExtractError(
                     f"{client.address.shown} gives the same page again. Correct `paginator`: does the service know its "
-                    "parameter?"
+                    "parameter? If two pages are rightly the same, let the service give what tells their records "
+                    "apart, such as an id."
                 )
             given.add(content)
         yield records

@@ -82,7 +82,7 @@ def test_it_tells_the_plan_the_offers_the_reasons_and_the_holdout(home: Settings
     assert offers["contacted"].sum() == len(OUT) and offers["held"].sum() == len(SCORED) / 10
     assert reasons["customers"].sum() == len(SCORED)
     assert "left alone at random (holdout)" in set(reasons["told"])
-    assert power["shows"].tolist() == ["none", "80% of the churn", "nothing: nobody to compare"]
+    assert power["shows"].tolist() == ["none", "80% of the churn", "none: one of the groups is empty"]
     assert "10% of the customers who may be contacted are left alone at random" in text(page).replace(
         "\\", ""
     )

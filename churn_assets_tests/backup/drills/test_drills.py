@@ -12,6 +12,7 @@ from churn_assets.backup.records import FAILED, NOT_VERIFIED, PASSED, drills
 from churn_assets.backup.taking import back_up
 from churn_assets.settings import Settings
 from churn_assets_tests.backup.conftest import SmallHome
+from churn_assets_tests.killed import ended, killed_after_its_first_line
 
 
 @pytest.mark.parametrize("scenario", ["lost-table", "corrupted-log", "dagster-database-lost"])
@@ -62,3 +63,23 @@ def test_the_attack_fails_only_behind_a_server_that_only_adds(
             back_up(settings, mine.business)
             attempts = ransomware._attacked(settings, address, tmp_path / "stored")
     assert {held for _, held in attempts} == {protected}, attempts
+
+
+SERVES_AND_WAITS = """
+import sys, time
+from pathlib import Path
+from churn_assets.backup.drills import ransomware
+
+def started(_, server):
+    print(server.pid, flush=True)
+    time.sleep(600)
+
+ransomware._wait = started
+with ransomware.append_only(Path(sys.argv[1])):
+    pass
+"""
+
+
+def test_the_server_of_a_drill_does_not_outlive_the_drill(tmp_path: Path) -> None:
+    with killed_after_its_first_line(SERVES_AND_WAITS, str(tmp_path / "stored")) as server:
+        assert ended(int(server))

@@ -351,13 +351,16 @@ def test_a_folder_that_cannot_be_written(settings: Settings, tmp_path: Path) -> 
 def test_the_source_is_checked_without_a_download(
     server: Server, settings: Settings, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    wanted = (jars.DELTA_JARS, jars.DELTA)
     with pytest.raises(JarsError, match="is not trusted"):
-        check_source(settings)
+        check_source(settings, *wanted)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca))
-    assert check_source(settings).startswith(f"{settings.maven}, without a proxy, trusting SSL_CERT_FILE=")
+    assert check_source(settings, *wanted).startswith(
+        f"{settings.maven}, without a proxy, trusting SSL_CERT_FILE="
+    )
     server.answers[f"/maven/{jars.DELTA_JARS[1].path}"] = [body(b"<html>", "text/html")]
     with pytest.raises(JarsError, match="answers with an HTML page"):
-        check_source(settings)
+        check_source(settings, *wanted)
     assert not settings.jars_path.exists()
 
 
@@ -382,4 +385,4 @@ def test_of_several_first_starts_one_fetches(server: Server, settings: Settings)
 def test_the_pinned_jars_are_the_real_ones(spark: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """The shared session runs on them, so they are kept; their hashes are those in the code."""
     monkeypatch.setattr(jars, "DELTA_JARS", DELTA_JARS)
-    assert jar_problems(Settings()) == {}
+    assert jar_problems(Settings(), DELTA_JARS) == {}
