@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from churn_assets.ml.portable.calibration import sigmoid
 from churn_assets.ml.portable.transformation import NumericColumn, Transformation
@@ -71,6 +72,11 @@ class HazardModel:
         return np.column_stack([np.ones(len(frame)), (columns - self.centre) / self.spread])
 
 
+def one_thread() -> threadpool_limits:
+    """A context in which matrices are multiplied by one thread: of several, those that wait do so in loops."""
+    return threadpool_limits(1, user_api="blas")
+
+
 def observed_steps(seen: FollowUp, most: int) -> tuple[int, ...]:
     """Returns how many left in each step ahead, up to the first in which fewer than LEAST_LEFT did, at most `most`."""
     found = []
@@ -106,7 +112,8 @@ def fit_hazards(
     spread[spread < 1e-9 * (1 + np.abs(centre))] = np.inf  # a constant column says nothing
     design = np.column_stack([np.ones(len(columns)), (columns - centre) / spread])
     groups = pd.factorize(past.keys[rows])[0]
-    weights, covariance = _fit(design, labels, weight, groups)
+    with one_thread():
+        weights, covariance = _fit(design, labels, weight, groups)
     return HazardModel(
         transformation, bends, dict(clocks), step, len(left), centre, spread, weights, covariance, left
     )
