@@ -84,7 +84,7 @@ def _block(
     model: HazardModel, frame: pd.DataFrame, passed: Floats, horizon: float
 ) -> tuple[Floats, Floats, Floats, Floats]:
     steps = math.ceil(horizon)
-    designs = [model.design(frame, passed + at) for at in range(steps)]
+    designs = list(model.designs(frame, (passed + at for at in range(steps))))
     hazard = np.column_stack([sigmoid(design @ model.weights) for design in designs])
     survival = np.column_stack([np.ones(len(frame)), np.cumprod(1 - hazard, axis=1)])
     width = _widths(horizon, steps)
