@@ -94,7 +94,12 @@ def test_the_index_takes_all_of_an_event_or_nothing(
     done, storage = run(instance, last="2025-01"), _sqlite(instance.event_log_storage)
     [judged] = [e for e in instance.all_logs(done.run_id) if e.dagster_event_type == JUDGED]
     begun, transaction = list[str](), storage._transaction
-    monkeypatch.setattr(storage, "_transaction", lambda shard: begun.append(shard) or transaction(shard))
+
+    def counted(shard: str) -> Any:
+        begun.append(shard)
+        return transaction(shard)
+
+    monkeypatch.setattr(storage, "_transaction", counted)
     storage.store_event(judged)
     assert begun == [done.run_id, INDEX_SHARD_NAME]
 
