@@ -42,12 +42,12 @@ def needed(
         None where no number of customers is enough or none is known: nothing is expected, nobody leaves, or an arm is
         empty. 0 customers where there are enough.
     """
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
     if expected is None or not expected or not 0 < rate < 1 or not all(arms):
         return None
     so_far = (rate * (1 - rate) * sum(1 / arm for arm in arms)) ** 0.5 if error is None else error
-    z_test = float(norm.ppf(1 - LEVEL / tests / 2)) + Z_POWER
+    z_test = float(ndtri(1 - LEVEL / tests / 2)) + Z_POWER
     times = (so_far * z_test / abs(expected * rate)) ** 2
     have = sum(arms)
     more = max(0, math.ceil(have * (times - 1)))

@@ -283,8 +283,9 @@ def _fitted(
 def _survival(model: HazardModel, frame: pd.DataFrame, steps: int) -> Floats:
     """Returns the chance to be there after 0, 1, ... steps from the day a customer came."""
     survival = np.ones((len(frame), steps + 1))
-    for at in range(steps):
-        hazard = sigmoid(model.design(frame, np.full(len(frame), float(at))) @ model.weights)
+    aheads = (np.full(len(frame), float(at)) for at in range(steps))
+    for at, design in enumerate(model.designs(frame, aheads)):
+        hazard = sigmoid(design @ model.weights)
         survival[:, at + 1] = survival[:, at] * (1 - hazard)
     return survival
 

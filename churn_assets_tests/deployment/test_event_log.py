@@ -11,12 +11,15 @@ import dagster as dg
 import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
+from sqlalchemy import text
 
 from churn_assets.deployment import event_log
 from churn_assets.deployment.dagster_home import prepare_dagster_home
 from churn_assets.deployment.event_log import EventLog
 from churn_assets.settings import Settings
 
+JUDGED = dg.DagsterEventType.ASSET_CHECK_EVALUATION
 MONTHS = dg.StaticPartitionsDefinition([f"2025-{month:02}" for month in range(1, 13)])
 
 
@@ -83,6 +86,36 @@ def test_more_events_make_no_more_engines(
     (few, engines), (many, more_engines) = counts
     assert many == few + 10
     assert engines == more_engines
+
+
+def test_the_index_takes_all_of_an_event_or_nothing(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, storage = run(instance, last="2025-01"), _sqlite(instance.event_log_storage)
+    [judged] = [e for e in instance.all_logs(done.run_id) if e.dagster_event_type == JUDGED]
+    begun, transaction = list[str](), storage._transaction
+
+    def counted(shard: str) -> Any:
+        begun.append(shard)
+        return transaction(shard)
+
+    monkeypatch.setattr(storage, "_transaction", counted)
+    storage.store_event(judged)
+    assert begun == [done.run_id, INDEX_SHARD_NAME]
+
+    def held() -> int:
+        with storage.index_connection() as connection:
+            return int(connection.execute(text("SELECT count(*) FROM event_logs")).scalar_one())
+
+    before = held()
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(storage, "store_asset_check_event", fail)
+    with pytest.raises(RuntimeError, match="the disk is full"):
+        storage.store_event(judged)
+    assert held() == before
 
 
 def test_threads_lose_no_event(instance: dg.DagsterInstance) -> None:

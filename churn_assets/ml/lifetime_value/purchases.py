@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import gammaln, hyp2f1
 
 Floats = NDArray[np.float64]
@@ -262,6 +261,8 @@ def _maximum(
 
     def loss(at: Floats) -> float:
         return -float(weight @ likelihood(at)) / total
+
+    from scipy.optimize import minimize  # a second; values by survival need none
 
     solved = minimize(loss, start, method="L-BFGS-B", bounds=[(-BOUND, BOUND)] * len(start))
     slope = _slope(loss, solved.x)

@@ -6,12 +6,16 @@ the contract) are set forward to the step. All others are those of the snapshot,
 worth that far ahead.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from churn_assets.ml.portable.calibration import sigmoid
 from churn_assets.ml.portable.transformation import NumericColumn, Transformation
@@ -65,10 +69,29 @@ class HazardModel:
     covariance: Floats
     left: tuple[int, ...]
 
-    def design(self, frame: pd.DataFrame, ahead: Floats) -> Floats:
-        """Returns the columns of rows that look `ahead` steps, standardised, with a leading 1."""
-        columns = _columns(self.transformation, self.bends, frame, ahead, self.clocks, self.step)
-        return np.column_stack([np.ones(len(frame)), (columns - self.centre) / self.spread])
+    def designs(self, frame: pd.DataFrame, aheads: Iterable[Floats]) -> Iterator[Floats]:
+        """Yields for each of `aheads` the columns of rows that look so many steps ahead: standardised, after a 1."""
+        matrix, (moving, places) = self.transformation.transform(frame), self._clocked
+        for ahead in aheads:
+            if moving is not None:
+                moved = _ahead_of(frame[moving.features], ahead, self.clocks, self.step)
+                matrix[:, places] = moving.transform(moved)
+            columns = _columns(matrix, self.bends, ahead)
+            yield np.column_stack([np.ones(len(frame)), (columns - self.centre) / self.spread])
+
+    @cached_property
+    def _clocked(self) -> tuple[Transformation | None, NDArray[np.intp]]:
+        """The transformation of the clocks alone, None without one, and their columns: all others stay as they are."""
+        parts = self.transformation.parts
+        at = [place for place, part in enumerate(parts) if part.feature in self.clocks]
+        places = np.flatnonzero(np.isin(self.transformation.column_feature, at))
+        return (Transformation(tuple(parts[place] for place in at)) if at else None), places
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """A context in which matrices are multiplied by one thread: of several, those that wait do so in loops."""
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits
 
 
 def observed_steps(seen: FollowUp, most: int) -> tuple[int, ...]:
@@ -99,14 +122,18 @@ def fit_hazards(
     frame = past.frame.iloc[rows].reset_index(drop=True)
     moved = _ahead_of(frame, ahead, clocks, step)
     transformation = Transformation.fit(moved, features)
-    bends = _bends(transformation, moved)
-    columns = _columns(transformation, bends, frame, ahead, clocks, step)
-    centre = np.average(columns, axis=0, weights=weight)
-    spread = np.sqrt(np.average((columns - centre) ** 2, axis=0, weights=weight))
+    matrix = transformation.transform(moved)
+    bends = _bends(transformation, matrix)
+    columns = _columns(matrix, bends, ahead)
+    share = weight / weight.sum()
+    with one_thread():  # np.average multiplies anew what a product of matrices sums at once
+        centre = share @ columns
+        spread = np.sqrt(share @ (columns - centre) ** 2)
     spread[spread < 1e-9 * (1 + np.abs(centre))] = np.inf  # a constant column says nothing
     design = np.column_stack([np.ones(len(columns)), (columns - centre) / spread])
     groups = pd.factorize(past.keys[rows])[0]
-    weights, covariance = _fit(design, labels, weight, groups)
+    with one_thread():
+        weights, covariance = _fit(design, labels, weight, groups)
     return HazardModel(
         transformation, bends, dict(clocks), step, len(left), centre, spread, weights, covariance, left
     )
@@ -130,9 +157,9 @@ def _ahead_of(frame: pd.DataFrame, ahead: Floats, clocks: Mapping[str, int], ste
     return frame.assign(**{name: frame[name] + pace * days for name, pace in clocks.items()})
 
 
-def _bends(transformation: Transformation, moved: pd.DataFrame) -> dict[int, Floats]:
-    """Returns where each numeric column bends; columns of few values do not bend."""
-    matrix, names, found = transformation.transform(moved), transformation.columns, {}
+def _bends(transformation: Transformation, matrix: Floats) -> dict[int, Floats]:
+    """Returns where each numeric column of a matrix bends; columns of few values do not bend."""
+    names, found = transformation.columns, {}
     for part in transformation.parts:
         if isinstance(part, NumericColumn):
             at = names.index(part.feature)
@@ -141,15 +168,8 @@ def _bends(transformation: Transformation, moved: pd.DataFrame) -> dict[int, Flo
     return found
 
 
-def _columns(
-    transformation: Transformation,
-    bends: Mapping[int, Floats],
-    frame: pd.DataFrame,
-    ahead: Floats,
-    clocks: Mapping[str, int],
-    step: int,
-) -> Floats:
-    matrix = transformation.transform(_ahead_of(frame, ahead, clocks, step))
+def _columns(matrix: Floats, bends: Mapping[int, Floats], ahead: Floats) -> Floats:
+    """Returns the columns of the design: those of a matrix, their bends, and how far ahead its rows look."""
     bent = [np.maximum(0.0, matrix[:, [column]] - at) for column, at in bends.items()]
     return np.hstack([matrix, *bent, ahead[:, None], 1 / (1 + ahead[:, None])])
 

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from churn_assets.ml.portable.calibration import sigmoid
-from churn_assets.ml.survival.hazard_model import HazardModel
+from churn_assets.ml.survival.hazard_model import HazardModel, one_thread
 
 Floats = NDArray[np.float64]
 Z_95 = 1.959963984540054
@@ -69,7 +69,8 @@ def expected_within(
         horizon: steps, not always whole.
     """
     blocks = [slice(at, at + BLOCK) for at in range(0, max(len(frame), 1), BLOCK)]
-    parts = [_block(model, frame.iloc[block], passed[block], horizon) for block in blocks]
+    with one_thread():
+        parts = [_block(model, frame.iloc[block], passed[block], horizon) for block in blocks]
     steps, low, high, survival = (np.concatenate(column) for column in zip(*parts, strict=True))
     return steps, low, high, survival
 
@@ -83,7 +84,7 @@ def _block(
     model: HazardModel, frame: pd.DataFrame, passed: Floats, horizon: float
 ) -> tuple[Floats, Floats, Floats, Floats]:
     steps = math.ceil(horizon)
-    designs = [model.design(frame, passed + at) for at in range(steps)]
+    designs = list(model.designs(frame, (passed + at for at in range(steps))))
     hazard = np.column_stack([sigmoid(design @ model.weights) for design in designs])
     survival = np.column_stack([np.ones(len(frame)), np.cumprod(1 - hazard, axis=1)])
     width = _widths(horizon, steps)

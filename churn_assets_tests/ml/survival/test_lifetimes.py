@@ -1,11 +1,13 @@
 """The hazard model and expected lifetimes, on worlds whose hazards are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from churn_assets.ml.survival.follow_up import follow_up
+from churn_assets.ml.survival.follow_up import DAYS_A_MONTH, follow_up
 from churn_assets.ml.survival.hazard_model import HazardModel, Landmarks, fit_hazards, observed_steps
 from churn_assets.ml.survival.lifetimes import Lifetimes, horizon_of, lifetimes, survival_after
 from churn_assets_tests.ml.survival.worlds import follow_world
@@ -47,6 +49,22 @@ def test_it_finds_the_months_that_the_hazards_imply() -> None:
         after = found.after(months)
         assert after is not None
         assert after.mean() == pytest.approx(survival[:, months].mean(), abs=0.03)
+
+
+def test_of_rows_that_look_ahead_clocks_alone_move() -> None:
+    past, _ = world()
+    days = np.random.default_rng(5).integers(0, 900, len(past.frame)).astype(float)
+    to_expiry = np.where(days % 3 == 0, np.nan, 400 - days)
+    frame = past.frame.assign(days=days, to_expiry=to_expiry)
+    clocks = {"days": 1, "to_expiry": -1}
+    model = fit_hazards(replace(past, frame=frame), ["risk", "days", "plan", "to_expiry"], clocks, 1, 12, 7)
+    assert model is not None
+    aheads = [np.full(len(frame), 2.0), days % 5]
+    for ahead, design in zip(aheads, model.designs(frame, aheads), strict=True):
+        later = ahead * DAYS_A_MONTH
+        moved = frame.assign(days=days + later, to_expiry=to_expiry - later)
+        [expected] = replace(model, clocks={}).designs(moved, [ahead])
+        np.testing.assert_array_equal(design, expected)
 
 
 def test_the_interval_of_the_mean_covers_the_truth() -> None:
