@@ -17,6 +17,7 @@ from churn_assets.local_servers.kafka_broker import BrokerError, KafkaBroker
 from churn_assets.settings import Settings
 
 
+@pytest.mark.one_python(reason="a broker that is killed is the same for each Python")
 def test_what_a_broker_holds_outlives_a_kill(broker: KafkaBroker) -> None:
     from confluent_kafka import Producer
 
