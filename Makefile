@@ -13,6 +13,8 @@ override CHURN_HOME := $(or $(CHURN_HOME),.churn)
 override CHURN_HOME := $(if $(filter /%,$(firstword $(CHURN_HOME))),,$(CURDIR)/)$(CHURN_HOME)
 export CHURN_HOME
 export DAGSTER_DISABLE_TELEMETRY := yes
+# images of containers often set it; each of the hundreds of processes of the tests then compiles the package for itself
+unexport PYTHONDONTWRITEBYTECODE
 
 # The Python to make the environment with; if none is named, the first that .ci/pythons finds.
 PYTHON ?=
@@ -113,7 +115,8 @@ clean-all: clean  ## remove also .venv, .venv-* and the data in .churn and .chur
 jars: $(VENV)/.stamp
 	@$(BIN)/python -m churn_assets.lakehouse.engine.jars >/dev/null
 
-$(VENV)/.stamp: pyproject.toml constraints.txt
+# A step of its own: pip keeps the wheel, from which another environment then takes it in seconds.
+$(VENV)/.pyspark: constraints.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
 	  python="$(PYTHON)"; \
 	  test -n "$$python" || python=$$(.ci/pythons | sed 's/^[^ ]* //; q'); \
@@ -121,6 +124,9 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	  echo "Making $(VENV) with $$python."; "$$python" -m venv $(VENV); }
 	@echo "Installing Spark, which comes as source and is packed here: half a gigabyte, about a minute."
 	@$(INSTALL) $(AS_WHEEL) 'pyspark==4.2.*'
+	@touch $@
+
+$(VENV)/.stamp: $(VENV)/.pyspark pyproject.toml constraints.txt
 	@echo "Installing about 150 other packages: one to three minutes."
 	@$(INSTALL) -e '.[test,dev,spark]'
 	@touch $@

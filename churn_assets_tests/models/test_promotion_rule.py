@@ -16,7 +16,7 @@ from churn_assets.models.promotion_rule import (
     nothing_matured,
 )
 
-pytestmark = pytest.mark.one_python(reason="judges by chance, over many draws; NumPy and SciPy count")
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
 
 N = 3000
 

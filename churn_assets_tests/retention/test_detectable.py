@@ -5,7 +5,7 @@ import pytest
 
 from churn_assets.retention.detectable import detectable
 
-pytestmark = pytest.mark.one_python(reason="judges by chance, over many draws; NumPy and SciPy count")
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
 
 
 def test_the_smallest_effect_is_found_four_times_in_five() -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.one_engine(reason="measures in Python"),
-    pytest.mark.one_python(reason="judges by chance, over many draws; NumPy and SciPy count"),
+    pytest.mark.one_python(reason="NumPy and SciPy count"),
 ]
 
 LISTED = date(2025, 7, 3)

@@ -6,7 +6,7 @@ import pytest
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.study.intervals import fold_mean
 
-pytestmark = pytest.mark.one_python(reason="judges by chance, over many draws; NumPy and SciPy count")
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
 
 
 def scores(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

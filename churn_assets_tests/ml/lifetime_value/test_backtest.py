@@ -5,7 +5,7 @@ import pytest
 
 from churn_assets.ml.lifetime_value.backtest import backtest
 
-pytestmark = pytest.mark.one_python(reason="judges by chance, over many draws; NumPy and SciPy count")
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
 
 CUSTOMERS = 4_000
 

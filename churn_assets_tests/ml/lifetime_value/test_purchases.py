@@ -22,7 +22,7 @@ from churn_assets.ml.lifetime_value.purchases import (
     relative_errors,
 )
 
-pytestmark = pytest.mark.one_python(reason="judges by chance, over many draws; NumPy and SciPy count")
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
 
 # Repeat purchases, recency and age in weeks, mean spend: the tenth of CDNOW of Fader, Hardie & Lee (2005).
 CDNOW = Path(__file__).with_name("cdnow_tenth.csv")

@@ -14,7 +14,7 @@ from churn_assets.ml.survival.judgement import (
     uno_concordance,
 )
 
-pytestmark = pytest.mark.one_python(reason="judges by chance, over many draws; NumPy and SciPy count")
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
 
 
 def seen_of(rows: list[tuple[int, bool]]) -> FollowUp:

@@ -17,7 +17,7 @@ from churn_assets.ml.uplift.groups import (
 from churn_assets.ml.uplift.learners import fold_chances, robust_effects
 from churn_assets_tests.ml.uplift.worlds import contacts
 
-pytestmark = pytest.mark.one_python(reason="judges by chance, over many draws; NumPy and SciPy count")
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
 
 
 def test_customers_are_told_by_their_effects() -> None:
