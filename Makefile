@@ -13,12 +13,17 @@ override CHURN_HOME := $(or $(CHURN_HOME),.churn)
 override CHURN_HOME := $(if $(filter /%,$(firstword $(CHURN_HOME))),,$(CURDIR)/)$(CHURN_HOME)
 export CHURN_HOME
 export DAGSTER_DISABLE_TELEMETRY := yes
+# images of containers often set it; each of the hundreds of processes of the tests then compiles the package for itself
+unexport PYTHONDONTWRITEBYTECODE
 
 # The Python to make the environment with; if none is named, the first that .ci/pythons finds.
 PYTHON ?=
 
 IN_GROUPS := --dist loadgroup --no-loadscope-reorder
 INSTALL = $(BIN)/python .ci/install.py -c constraints.txt
+# what an extra needs, without the project itself, which is not built and installed once more then
+REQUIREMENTS = $(BIN)/python -c 'import sys, tomllib; \
+  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
 # Spark has no pyproject.toml. --use-pep517 builds it alike with every pip, and without a deprecation warning. The
 # wheel is stored uncompressed: its jars are compressed already, and compressing them again takes most of the time.
 AS_WHEEL := --use-pep517 --config-settings=--build-option=--compression=stored
@@ -54,7 +59,7 @@ test-spark: $(VENV)/.stamp jars  ## run the tests that depend on the engine, and
 	@CHURN_ENGINE=spark $(BIN)/python -m pytest -n 2 $(IN_GROUPS) $(ARGS)
 
 test-python: $(VENV)/.stamp  ## run the quick tests that depend on Python, as CI does on a second one
-	@$(BIN)/python -m pytest -n 2 $(IN_GROUPS) -m 'not slow and not tables and not one_python' $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(IN_GROUPS) --hypothesis-profile=few -m 'not slow and not tables and not one_python' $(ARGS)
 
 # empulse is AGPL: asked from a process and an environment of its own, and nobody's dependency.
 oracle: $(VENV)/.stamp  ## compare campaign profits (EMPC) and effects of offers with other implementations, in an environment of its own
@@ -110,7 +115,8 @@ clean-all: clean  ## remove also .venv, .venv-* and the data in .churn and .chur
 jars: $(VENV)/.stamp
 	@$(BIN)/python -m churn_assets.lakehouse.engine.jars >/dev/null
 
-$(VENV)/.stamp: pyproject.toml constraints.txt
+# A step of its own: pip keeps the wheel, from which another environment then takes it in seconds.
+$(VENV)/.pyspark: constraints.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
 	  python="$(PYTHON)"; \
 	  test -n "$$python" || python=$$(.ci/pythons | sed 's/^[^ ]* //; q'); \
@@ -118,6 +124,9 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 	  echo "Making $(VENV) with $$python."; "$$python" -m venv $(VENV); }
 	@echo "Installing Spark, which comes as source and is packed here: half a gigabyte, about a minute."
 	@$(INSTALL) $(AS_WHEEL) 'pyspark==4.2.*'
+	@touch $@
+
+$(VENV)/.stamp: $(VENV)/.pyspark pyproject.toml constraints.txt
 	@echo "Installing about 150 other packages: one to three minutes."
 	@$(INSTALL) -e '.[test,dev,spark]'
 	@touch $@
@@ -125,10 +134,12 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 # Three hundred megabytes that only the tests of one candidate need.
 $(VENV)/.tensorflow: $(VENV)/.stamp
 	@echo "Installing TensorFlow, for the tests of the candidate that needs it."
-	@$(INSTALL) -e '.[tensorflow]'
+	@$(REQUIREMENTS) tensorflow >$(VENV)/tensorflow.txt
+	@$(INSTALL) -r $(VENV)/tensorflow.txt
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.stamp
 	@echo "Installing the generator of the documentation."
-	@$(INSTALL) -e '.[docs]'
+	@$(REQUIREMENTS) docs >$(VENV)/docs.txt
+	@$(INSTALL) -r $(VENV)/docs.txt
 	@touch $@

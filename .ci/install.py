@@ -40,6 +40,16 @@ def certificates(pip_settings: str, environment: Mapping[str, str]) -> str | Non
     return next((file for file in (*named, *SYSTEM_CERTIFICATES) if Path(file).is_file()), None)
 
 
+def metadata_in_environment() -> str:
+    """Return a file that tells setuptools to write a project's metadata into this environment, not beside its source.
+
+    There, two environments that are installed at once would write the same files, and running tests read them.
+    """
+    file = Path(sys.prefix, "setuptools.cfg")
+    file.write_text(f"[egg_info]\negg_base = {sys.prefix}\n")
+    return str(file)
+
+
 def installed() -> int:
     """Return the number of packages in this environment."""
     return sum(1 for _ in Path(sysconfig.get_path("purelib")).glob("*.dist-info"))
@@ -72,6 +82,8 @@ def main() -> int:
     settings = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout
     if file := certificates(settings, os.environ):
         os.environ["PIP_CERT"] = file
+    if "-e" in sys.argv:
+        os.environ["DIST_EXTRA_CONFIG"] = metadata_in_environment()
     install = [*pip, "install", "--disable-pip-version-check", "--progress-bar=off", *sys.argv[1:]]
     log = Path(sys.prefix, "install.log")
     installed_before, started = installed(), time.monotonic()

@@ -54,6 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
     }
     hypothesis.settings.register_profile("suite", **patient, derandomize=True)
     hypothesis.settings.register_profile("explore", **patient)
+    # what an example shows of Python, a few show as well as a hundred
+    hypothesis.settings.register_profile("few", **patient, derandomize=True, max_examples=10)
     if not config.getoption("hypothesis_profile"):
         hypothesis.settings.load_profile("suite")
 

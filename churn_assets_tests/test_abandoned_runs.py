@@ -35,6 +35,7 @@ with runs.dagster_instance(Settings()) as instance:
 """
 
 
+@pytest.mark.one_python(reason="kills a run of Dagster; the records of a run are the same")
 def test_the_next_command_ends_a_run_whose_process_was_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

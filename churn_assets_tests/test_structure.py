@@ -13,6 +13,10 @@ import pytest
 
 import churn_assets
 
+pytestmark = pytest.mark.one_python(
+    reason="reads the source of the package, which is the same on each Python"
+)
+
 ROOT = Path(churn_assets.__file__).parent
 # Every package may read the settings, speak of months and counts, note its progress, name its trace, write files
 # that survive a crash, and write cells of CSV files; the top package is empty.
@@ -113,6 +117,23 @@ def test_a_package_lists_nothing_that_it_does_not_import(package: str) -> None:
     imported = {t for m, targets in _all_imports().items() if _package(m) == package for t in targets}
     idle = [name for name in _allowed(package) if not any(_is_within(t, name) for t in imported)]
     assert not idle, f"{package}/__init__.py lists what nothing imports: {idle}"
+
+
+TESTS = Path(__file__).parent
+TESTED = sorted(folder for folder in TESTS.iterdir() if any(folder.rglob("test_*.py")))
+
+
+def _marks(file: Path) -> str:
+    """What marks all tests of a module."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark":
+            return ast.unparse(node.value)
+    return ""
+
+
+@pytest.mark.parametrize("folder", TESTED, ids=lambda folder: folder.name)
+def test_no_package_is_left_out_on_a_second_python(folder: Path) -> None:
+    assert not all("one_python" in _marks(file) for file in folder.rglob("test_*.py"))
 
 
 def test_no_modules_import_each_other_in_a_cycle() -> None:

@@ -10,6 +10,8 @@ from benchmarks.mornings import measured
 from benchmarks.rules import rule_days, tally
 from churn_assets.contracts.alerts import AlertRule
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 BEFORE, FIRST, SECOND = date(2026, 3, 31), date(2026, 4, 1), date(2026, 4, 2)
 
 

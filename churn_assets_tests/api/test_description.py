@@ -21,6 +21,10 @@ from churn_assets.serving.columns import release_tables
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets_tests.api.releases import SCORED
 
+pytestmark = pytest.mark.one_python(
+    reason="schemathesis makes the requests; test_calls asks the same paths on each Python"
+)
+
 CALLS = schemathesis.openapi.from_dict(create_app(Settings()).openapi())
 CONFORMANT = [
     CHECKS.get_one("not_a_server_error"),

@@ -14,6 +14,10 @@ from churn_assets.sources.landing import list_extracts
 from churn_assets_tests.automation.world import ALL, COHORTS, World
 from churn_assets_tests.worlds import AGAIN, MONTHS
 
+pytestmark = pytest.mark.one_python(
+    reason="reads many records of Dagster; test_daily_sensor does on each Python"
+)
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:

@@ -22,6 +22,10 @@ from churn_assets.operations.audit.chain import archive
 from churn_assets_tests.backup.conftest import PASSWORD, SmallHome
 from churn_assets_tests.backup.test_nightly import run_night
 
+pytestmark = pytest.mark.one_python(
+    reason="restic does the work; test_odd_names and test_taking back up and restore on each Python"
+)
+
 
 class Deletions:
     """A repository that only remembers what it was asked to delete."""

@@ -29,6 +29,10 @@ from churn_assets.lakehouse import tables
 from churn_assets.settings import BackupSettings, Settings
 from churn_assets_tests.backup.conftest import PASSWORD, SmallHome
 
+pytestmark = pytest.mark.one_python(
+    reason="restic does the work; test_odd_names and test_taking back up and restore on each Python"
+)
+
 NOW = datetime(2026, 5, 1, 7, tzinfo=UTC)
 
 

@@ -29,6 +29,10 @@ from churn_assets.operations.audit.verification import stored, verify
 from churn_assets.settings import Settings
 from churn_assets_tests.backup.conftest import SmallHome
 
+pytestmark = pytest.mark.one_python(
+    reason="restic does the work; test_odd_names and test_taking back up and restore on each Python"
+)
+
 CHECKS = (
     "files",
     "tables",

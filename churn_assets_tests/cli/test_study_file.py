@@ -19,6 +19,8 @@ from churn_assets.study.errors import StudyError
 from churn_assets.study.learners import LEARNERS
 from churn_assets_tests.study.files import customers, with_leaks, without_boosting, write
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 TELCO = Path(__file__).parents[3] / "shared" / "data" / "telco_ibm.csv"
 
 

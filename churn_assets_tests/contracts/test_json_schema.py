@@ -45,6 +45,7 @@ def _mappings(content: Any) -> Iterator[dict[str, Any]]:
             yield from _mappings(inner)
 
 
+@pytest.mark.one_python(reason="one check of hundreds of keys; others here check a few")
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f"{f.parts[-3]}/{f.name}")
 def test_shipped_files_fit_and_none_of_their_keys_may_be_misspelt(file: Path) -> None:
     validator, content = _content(file)

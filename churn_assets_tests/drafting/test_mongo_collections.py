@@ -13,6 +13,8 @@ from churn_assets.cli.main import cli
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.mongodb import SourceCollection
 
+pytestmark = pytest.mark.one_python(reason="pymongo and a server do the work, whatever Python asks them")
+
 CANARY = "Kanarienvogel"
 NOW = datetime.now(UTC)
 

@@ -21,6 +21,8 @@ from churn_assets_tests.checks import evaluations
 from churn_assets_tests.extracts.test_topics_and_folders import CANARY, tickets_from
 from churn_assets_tests.sources.apis.rest import Asked, Told, service
 
+pytestmark = pytest.mark.one_python(reason="pymongo and a server do the work, whatever Python asks them")
+
 NOW = datetime.now(UTC).replace(microsecond=0)
 THIS = month_of(NOW.date())
 EARLIER, LATER = NOW - timedelta(hours=30), NOW - timedelta(hours=20)

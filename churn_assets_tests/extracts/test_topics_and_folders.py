@@ -28,9 +28,10 @@ from churn_assets_tests.sources.topics.events import Calls
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.one_engine(
-    reason="extracts are files; readers and silver have tests on both engines"
-)
+pytestmark = [
+    pytest.mark.one_engine(reason="extracts are files; readers and silver have tests on both engines"),
+    pytest.mark.one_python(reason="a broker of Kafka answers; drafting/test_topics reads one on each Python"),
+]
 
 CANARY = "Kanarienvogel-4711"
 

@@ -17,6 +17,10 @@ from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.topics.reader import extract_topic
 from churn_assets_tests.sources.topics.events import Calls, copies, lines, topic_contract
 
+pytestmark = pytest.mark.one_python(
+    reason="a broker of Kafka answers; drafting/test_topics reads one on each Python"
+)
+
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 

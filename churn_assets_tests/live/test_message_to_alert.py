@@ -28,7 +28,10 @@ from churn_assets_tests.live.world import TODAY, World, model, ticket_of, tracki
 from churn_assets_tests.silver.rows import subscription
 from churn_assets_tests.sources.topics.events import copies
 
-pytestmark = pytest.mark.one_engine(reason="the parity of what it computes is tested on the lake of a job")
+pytestmark = [
+    pytest.mark.one_engine(reason="the parity of what it computes is tested on the lake of a job"),
+    pytest.mark.one_python(reason="a broker of Kafka answers; drafting/test_topics reads one on each Python"),
+]
 MORE = [ticket_of(10, 6, f"{TODAY}T08:00:00Z"), ticket_of(11, 6, f"{TODAY}T07:00:00Z")]
 
 

@@ -20,6 +20,10 @@ from churn_assets.sources.topics.reader import extract_topic
 from churn_assets_tests.lakes import settings_for
 from churn_assets_tests.sources.topics.events import Calls, numbers, topic_contract
 
+pytestmark = pytest.mark.one_python(
+    reason="a broker of Kafka answers; drafting/test_topics reads one on each Python"
+)
+
 SECONDS = 60.0
 
 

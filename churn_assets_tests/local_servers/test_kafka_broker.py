@@ -13,6 +13,7 @@ from churn_assets.settings import Settings
 from churn_assets_tests.killed import ended, killed_after_its_first_line
 
 
+@pytest.mark.one_python(reason="a broker that is killed is the same for each Python")
 def test_what_a_broker_holds_outlives_a_kill(broker: KafkaBroker) -> None:
     from confluent_kafka import Producer
 

@@ -16,6 +16,8 @@ from churn_assets.models.promotion_rule import (
     nothing_matured,
 )
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 N = 3000
 
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.monitoring.estimated_auc import estimated_auc
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 CUSTOMERS = st.lists(
     st.tuples(st.integers(0, 5), st.floats(0.05, 0.95)), min_size=2, max_size=8
 )  # few distinct scores: ties

@@ -230,6 +230,7 @@ SPELL_ROWS = st.one_of(
 HISTORIES = st.lists(st.lists(st.builds(Told, CUSTOMER_ROWS, SPELL_ROWS), min_size=4, max_size=4), max_size=6)
 
 
+@pytest.mark.one_python(reason="many examples; the tests above count each case on each Python")
 @settings(max_examples=40)
 @given(HISTORIES)
 def test_everybody_is_somewhere_whatever_the_sources_tell(

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 
 from churn_assets.retention.allocation import NOBODY, Allocation, Offered, allocate, like_planned
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 MONEY = st.integers(0, 12).map(float)
 
 

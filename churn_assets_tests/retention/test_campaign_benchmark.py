@@ -14,6 +14,8 @@ from churn_assets.retention.plan import economy, values
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.retention.bases import ECONOMICS, OFFERS, SECTION, basis, cohort
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 POLICIES = (PLAN, RISK, RANDOM, ORACLE)
 
 

@@ -7,6 +7,8 @@ from churn_assets.retention.detectable import detectable
 from churn_assets.retention.planning import PlanTotals
 from churn_assets.retention.report import detectable_rows, holdout_told
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 
 def test_the_smallest_effect_is_found_four_times_in_five() -> None:
     [three, *_] = detectable(600, 200, 0.2, 0.2)

@@ -7,6 +7,8 @@ import pytest
 from churn_assets.contracts.offers import OfferLine
 from churn_assets.retention.effects import OfferEffect, effect_of
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 OFFER = OfferLine(
     name="call", channel="call", contact_cost=4, cost=10, assumed_effect=0.2, assumed_acceptance=0.3
 )

@@ -24,7 +24,10 @@ from churn_assets_tests.retention.planned_lakes import CUSTOMERS, LAST, business
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.one_engine(reason="measures in Python")
+pytestmark = [
+    pytest.mark.one_engine(reason="measures in Python"),
+    pytest.mark.one_python(reason="NumPy and SciPy count"),
+]
 
 LISTED = date(2025, 7, 3)
 

@@ -11,6 +11,8 @@ from churn_assets.study.preparation import Prepared, Request, prepare
 from churn_assets.study.study import run_study
 from churn_assets_tests.study.files import customers, only, write
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 
 def prepared(folder: Path, table: pd.DataFrame, **options: object) -> Prepared:
     return prepare(Request(write(folder, table.to_csv(index=False)), "left", **options))

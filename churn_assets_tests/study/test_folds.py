@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from churn_assets.study.errors import StudyError
 from churn_assets.study.folds import Rows, folds, group_codes
 
+pytestmark = pytest.mark.one_python(reason="counts in NumPy")
+
 
 @settings(max_examples=30)
 @given(st.integers(0, 1000), st.booleans())

@@ -6,6 +6,8 @@ import pytest
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.study.intervals import fold_mean
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 
 def scores(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)

@@ -10,6 +10,8 @@ from churn_assets.study.excess import excess_findings
 from churn_assets.study.preparation import Prepared, Request, prepare
 from churn_assets_tests.study.files import TELCO, customers, write
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 
 def prepared(folder: Path, table: pd.DataFrame, target: str = "left", **options: object) -> Prepared:
     return prepare(Request(write(folder, table.to_csv(index=False)), target, **options))

@@ -19,6 +19,8 @@ from churn_assets.study.leaks import (
 from churn_assets.study.preparation import Request, prepare
 from churn_assets_tests.study.files import customers, with_leaks, write
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 
 def findings_of(table: pd.DataFrame) -> dict[str, str]:
     columns = [

@@ -18,6 +18,8 @@ from churn_assets.study.survival import Hazards, NoCurve, SurvivalView, followed
 from churn_assets.study.survival_chapter import survival_chapter
 from churn_assets_tests.study.files import write
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 ROWS = 2_400
 
 

@@ -14,6 +14,10 @@ from churn_assets.settings import Settings
 from churn_assets_tests.backup.conftest import SmallHome
 from churn_assets_tests.killed import ended, killed_after_its_first_line
 
+pytestmark = pytest.mark.one_python(
+    reason="restic does the work; test_odd_names and test_taking back up and restore on each Python"
+)
+
 
 @pytest.mark.parametrize("scenario", ["lost-table", "corrupted-log", "dagster-database-lost"])
 def test_what_was_lost_comes_back_and_the_home_is_as_before(mine: SmallHome, scenario: str) -> None:

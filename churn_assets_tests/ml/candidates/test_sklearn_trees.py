@@ -23,6 +23,8 @@ from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.portable.trees import LEAF, Trees
 from churn_assets_tests.ml.synthetic import no_spark
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 RNG = np.random.default_rng(11)
 # a slope, whole numbers with ties, values that only float64 tells apart, a rare flag
 MATRIX = np.column_stack(

@@ -5,6 +5,8 @@ import pytest
 
 from churn_assets.ml.lifetime_value.backtest import backtest
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 CUSTOMERS = 4_000
 
 

@@ -22,6 +22,8 @@ from churn_assets.ml.lifetime_value.purchases import (
     relative_errors,
 )
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 # Repeat purchases, recency and age in weeks, mean spend: the tenth of CDNOW of Fader, Hardie & Lee (2005).
 CDNOW = Path(__file__).with_name("cdnow_tenth.csv")
 NOTHING = np.zeros((4, 4))

@@ -14,6 +14,8 @@ from churn_assets.ml.portable.trees import Trees
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.ml.portable.test_trees import random_tree
 
+pytestmark = pytest.mark.one_python(reason="counts in NumPy")
+
 Matrix = NDArray[np.float64]
 RANDOM = np.random.default_rng(7)
 ROWS: Matrix = RANDOM.normal(size=(1003, 97))

@@ -21,6 +21,8 @@ from churn_assets_tests.ml.synthetic import COHORTS, SPLIT, no_spark, training_f
 from churn_assets_tests.ml.synthetic import FEATURES as BASE
 from churn_assets_tests.simulator.worlds import make_world
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
 # one more than the others have, that tells customers apart
 FEATURES = [*BASE, "minutes"]

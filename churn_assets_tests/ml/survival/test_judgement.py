@@ -14,6 +14,8 @@ from churn_assets.ml.survival.judgement import (
     uno_concordance,
 )
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 
 def seen_of(rows: list[tuple[int, bool]]) -> FollowUp:
     steps = np.array([steps for steps, _ in rows], dtype=np.int64)

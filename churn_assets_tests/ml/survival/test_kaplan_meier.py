@@ -9,6 +9,8 @@ from churn_assets.ml.survival.follow_up import follow_up
 from churn_assets.ml.survival.kaplan_meier import RetentionCurve, customer_steps, kaplan_meier
 from churn_assets_tests.ml.survival.worlds import follow_world
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 Life = tuple[int, int, bool]  # age at entry, steps seen, whether the customer left in the last of them
 
 

@@ -12,6 +12,8 @@ from churn_assets.ml.survival.hazard_model import HazardModel, Landmarks, fit_ha
 from churn_assets.ml.survival.lifetimes import Lifetimes, horizon_of, lifetimes, survival_after
 from churn_assets_tests.ml.survival.worlds import follow_world
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 CUSTOMERS, MONTHS = 2_500, 14
 
 

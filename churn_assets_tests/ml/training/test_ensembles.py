@@ -21,6 +21,8 @@ from churn_assets.ml.training.ensembles import (
 from churn_assets.ml.training.learner import fold_of
 from churn_assets_tests.ml.synthetic import FEATURES, training_frame
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 FRAME = training_frame(customers=300)
 TRANSFORMATION = Transformation.fit(FRAME, FEATURES)
 WIDTH = len(TRANSFORMATION.columns)

@@ -16,6 +16,8 @@ from churn_assets.ml.training.split import Split
 from churn_assets.ml.training.train import train
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
 
 

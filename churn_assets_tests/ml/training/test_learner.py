@@ -16,6 +16,8 @@ from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, no_spark, trainin
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 NAME = "histogram_boosting"
 LEARNER = Learner(FEATURES, 1, no_spark)
 

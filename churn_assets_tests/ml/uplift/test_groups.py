@@ -17,6 +17,8 @@ from churn_assets.ml.uplift.groups import (
 from churn_assets.ml.uplift.learners import fold_chances, robust_effects
 from churn_assets_tests.ml.uplift.worlds import contacts
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 
 def test_customers_are_told_by_their_effects() -> None:
     found = kinds_of(np.array([0.3, 0.1, 0.0, -0.1, 0.2, 0.05, 0.04, 0.03, 0.02, 0.01]), 0.4)

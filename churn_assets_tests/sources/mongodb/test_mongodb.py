@@ -26,6 +26,8 @@ from churn_assets.sources.mongodb.extract import filter_of
 from churn_assets.sources.mongodb.values import as_json
 from churn_assets_tests.sources.databases.shop import CONTRACT, EVENING
 
+pytestmark = pytest.mark.one_python(reason="pymongo and a server do the work, whatever Python asks them")
+
 CANARY = "Kanarienvogel-4711"
 
 

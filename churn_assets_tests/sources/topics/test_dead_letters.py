@@ -15,6 +15,10 @@ from churn_assets.sources.topics.client import topic_address, topic_of
 from churn_assets.sources.topics.dead_letters import DeadLetter, DeadLetterWriter, PutOut
 from churn_assets_tests.sources.topics.events import Calls, copies, topic_contract
 
+pytestmark = pytest.mark.one_python(
+    reason="a broker of Kafka answers; drafting/test_topics reads one on each Python"
+)
+
 
 @pytest.fixture
 def calls(broker: KafkaBroker) -> Calls:

@@ -17,6 +17,10 @@ from churn_assets.sources.topics import reader as reader_module
 from churn_assets.sources.topics.reader import TopicExtract, TopicReader, extract_topic
 from churn_assets_tests.sources.topics.events import Calls, lines, numbers, topic_contract
 
+pytestmark = pytest.mark.one_python(
+    reason="a broker of Kafka answers; drafting/test_topics reads one on each Python"
+)
+
 EVENING = datetime(2026, 3, 10, 23, 15, tzinfo=UTC)
 KILLED = """
 import os, signal, sys
