@@ -11,6 +11,7 @@ from churn_assets.graph.table_asset import CODE_VERSION
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.profiles import is_local
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.ml.openmp import share_cores
 from churn_assets.models.champions import Champion, Provisional, champion_at, provisional
 from churn_assets.models.comparison import compare
 from churn_assets.models.decisions import BY_TRAINING, Decision, decided, record_decision
@@ -61,6 +62,7 @@ def train_as_of(training: TrainingRequest) -> Trained:
     """
     from churn_assets.models.inspection import inspect
 
+    share_cores()
     lakehouse, business = training.lakehouse, training.business
     sample = _sample(training)
     parameters = _parameters(business, lakehouse)

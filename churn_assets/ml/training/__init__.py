@@ -2,5 +2,5 @@
 
 Transformation and candidates are fitted on the train part only.
 
-May import: contracts, ml.candidates, ml.metrics, ml.openmp, ml.portable, reporting.
+May import: contracts, ml.candidates, ml.metrics, ml.portable, reporting.
 """

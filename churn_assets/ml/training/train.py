@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from churn_assets.ml.metrics.classification import Metrics, by_tenure
 from churn_assets.ml.metrics.drift import reference_statistics
-from churn_assets.ml.openmp import share_cores
 from churn_assets.ml.portable.calibration import Calibration
 from churn_assets.ml.portable.model import PortableModel
 from churn_assets.ml.training.checked_parts import check_parts, counts, parts_of, refuse_leaks, usable_parts
@@ -60,7 +59,6 @@ def train(
             too few churners.
         LeakFound: features or split reveal the outcome (see leak_guards.py).
     """
-    share_cores()
     split, parts = usable_parts(frame, split, settings)
     alone = refuse_leaks(frame, parts, split, features, settings)
     learner = Learner(features, settings.seed, spark, settings.scratch, settings.engine)

@@ -2,5 +2,5 @@
 
 An effect is the fall of the churn probability by the offer; below 0 the offer drives the customer away.
 
-May import: ml.openmp.
+May import: nothing of this project.
 """

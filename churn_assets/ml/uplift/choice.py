@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_assets.ml.openmp import share_cores
 from churn_assets.ml.uplift.judgement import Interval, UpliftJudgement, judge_effects
 from churn_assets.ml.uplift.learners import robust_effects, two_chances
 from churn_assets.ml.uplift.policy import PolicyValue, difference, policy_value
@@ -94,7 +93,6 @@ def judged_offer(
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    share_cores()
     require_learnable(trial)
     judged_by = later_part(trial)
     then = as_told_by(~judged_by)
