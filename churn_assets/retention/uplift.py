@@ -12,8 +12,8 @@ from churn_assets.contracts.campaigns import Campaigns
 from churn_assets.contracts.offers import OfferLine
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.openmp import share_cores
+from churn_assets.ml.portable.transformation import Transformation
 from churn_assets.ml.uplift.choice import JudgedOffer, PlanValues, judged_offer
 from churn_assets.ml.uplift.groups import EffectGroup, effect_groups, kinds_of
 from churn_assets.ml.uplift.trial import Customers, Floats, NoTrial, RandomisedContacts, shares_of_campaigns
