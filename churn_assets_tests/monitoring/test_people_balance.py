@@ -230,7 +230,7 @@ SPELL_ROWS = st.one_of(
 HISTORIES = st.lists(st.lists(st.builds(Told, CUSTOMER_ROWS, SPELL_ROWS), min_size=4, max_size=4), max_size=6)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(HISTORIES)
 def test_everybody_is_somewhere_whatever_the_sources_tell(
     business: Business, histories: list[list[Told]]

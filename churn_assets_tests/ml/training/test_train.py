@@ -38,6 +38,11 @@ def result(frame: pd.DataFrame) -> TrainingResult:
     return train(frame, FEATURES, SPLIT, SETTINGS, no_spark)
 
 
+@pytest.fixture(scope="module")
+def recent(frame: pd.DataFrame) -> TrainingResult:
+    return train(frame, FEATURES, RECENT, SETTINGS, no_spark)
+
+
 def test_a_training_finds_the_signal_and_reports_it(result: TrainingResult) -> None:
     assert result.chosen == "histogram_boosting" and result.model.candidate == "histogram_boosting"
     assert result.test.status == "ok" and result.test.n == 1000
@@ -106,10 +111,20 @@ def test_features_are_learned_from_once_their_outcome_is_known(
 BETWEEN = [date(2025, month, day) for month in range(7, 13) for day in (10, 20)]
 
 
-def test_days_between_cohorts_teach_and_do_nothing_else(frame: pd.DataFrame, result: TrainingResult) -> None:
+@pytest.fixture(scope="module")
+def days(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([frame, training_frame(1000, BETWEEN, seed=1)], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def found(days: pd.DataFrame) -> TrainingResult:
+    return train(days, FEATURES, SPLIT.with_midmonth(BETWEEN), SETTINGS, no_spark)
+
+
+def test_days_between_cohorts_teach_and_do_nothing_else(
+    frame: pd.DataFrame, result: TrainingResult, found: TrainingResult
+) -> None:
     """They choose, calibrate and test nothing, and later cohorts are not compared with them."""
-    days = pd.concat([frame, training_frame(1000, BETWEEN, seed=1)], ignore_index=True)
-    found = train(days, FEATURES, SPLIT.with_midmonth(BETWEEN), SETTINGS, no_spark)
     learned = found.split.learned_midmonth
     assert learned == tuple(day for day in BETWEEN if day <= date(2025, 11, 24))
     assert found.rows["train"]["rows"] == 1000 * (len(SPLIT.refitted().train) + len(learned))
@@ -124,31 +139,32 @@ def test_days_between_cohorts_teach_and_do_nothing_else(frame: pd.DataFrame, res
     assert not np.array_equal(*raws)
 
 
-def test_a_day_between_cohorts_whose_outcome_is_open_teaches_nothing(frame: pd.DataFrame) -> None:
-    days = pd.concat([frame, training_frame(1000, BETWEEN, seed=1)], ignore_index=True)
+def test_a_day_between_cohorts_whose_outcome_is_open_teaches_nothing(
+    frame: pd.DataFrame, days: pd.DataFrame, found: TrainingResult
+) -> None:
     late = days["as_of_date"].isin([day for day in BETWEEN if day > date(2025, 11, 24)])
     assert late.any()
-    split = SPLIT.with_midmonth(BETWEEN)
-    whole, without = (train(rows, FEATURES, split, SETTINGS, no_spark) for rows in (days, days[~late]))
-    assert np.array_equal(whole.model.score(frame)["raw"], without.model.score(frame)["raw"])
+    without = train(days[~late], FEATURES, SPLIT.with_midmonth(BETWEEN), SETTINGS, no_spark)
+    assert np.array_equal(found.model.score(frame)["raw"], without.model.score(frame)["raw"])
 
 
-def test_a_recent_split_tests_nobody_by_a_model_that_learned_from_them(frame: pd.DataFrame) -> None:
+def test_a_recent_split_tests_nobody_by_a_model_that_learned_from_them(
+    frame: pd.DataFrame, recent: TrainingResult
+) -> None:
     """Shuffled labels cannot be foreseen, only remembered: the test must find chance, not memory."""
-    result = train(frame, FEATURES, RECENT, SETTINGS, no_spark)
-    assert result.test.n == 492 and result.test.auc is not None and 0.7 < result.test.auc < 0.9
-    own = result.model.score(frame[result.tested_in(frame)])["raw"].to_numpy()
-    assert not np.array_equal(own, result.tested.raw)
+    assert recent.test.n == 492 and recent.test.auc is not None and 0.7 < recent.test.auc < 0.9
+    own = recent.model.score(frame[recent.tested_in(frame)])["raw"].to_numpy()
+    assert not np.array_equal(own, recent.tested.raw)
     shuffled = frame.assign(label=np.random.default_rng(0).permutation(frame["label"]))
     chance = train(shuffled, FEATURES, RECENT, SETTINGS, no_spark).test
     assert chance.auc_low is not None and chance.auc_high is not None
     assert chance.auc_low < 0.5 < chance.auc_high
-    assert result.model.about["out_of_time"] is False
+    assert recent.model.about["out_of_time"] is False
 
 
-def test_who_chooses_in_the_newest_cohort_does_not_test(frame: pd.DataFrame) -> None:
+def test_who_chooses_in_the_newest_cohort_does_not_test(frame: pd.DataFrame, recent: TrainingResult) -> None:
     """Both halves teach, but for the choice and the calibration the outcomes of the one that tests are unknown."""
-    result = train(frame, FEATURES, RECENT, SETTINGS, no_spark)
+    result = recent
     tests = result.tested_in(frame)
     assert result.rows["selection"]["rows"] + result.rows["test"]["rows"] == 1000
     assert set(result.contributions.index).isdisjoint(frame.loc[tests, "customer_key"])
@@ -169,11 +185,9 @@ def test_a_world_of_which_only_the_newest_cohort_is_new_is_learned_from_that_one
     assert new.test.calibration_slope is not None and new.test.calibration_slope > 0.5
 
 
-def test_a_newest_cohort_with_few_churners_only_tests(frame: pd.DataFrame) -> None:
+def test_a_newest_cohort_with_few_churners_only_tests(frame: pd.DataFrame, recent: TrainingResult) -> None:
     """Half of them would choose and test by chance; a cohort alone has no other to ask."""
-    tests = frame["customer_key"].isin(
-        train(frame, FEATURES, RECENT, SETTINGS, no_spark).judged["customer_key"]
-    )
+    tests = frame["customer_key"].isin(recent.judged["customer_key"])
     newest = frame["as_of_date"] == COHORTS[-1]
     churners = frame[newest & tests & (frame["label"] == 1)].index
     enough = ENOUGH_FOR_HALF * SETTINGS.minimum_positives
