@@ -153,7 +153,7 @@ def test_reasons_that_depend_on_each_other_are_seen(monkeypatch: pytest.MonkeyPa
     """Not worse than untuned boosting; shallow trees, all that there was once, lie far below it."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    only(monkeypatch, "histogram_boosting", "deep_histogram_boosting")
+    only(monkeypatch, "ridge_logistic_regression", "histogram_boosting", "deep_histogram_boosting")
     frame, labels = interactions(3000)
     found = judge(frame, Rows(labels), pd.Series(range(3000)))
     theirs = np.empty(3000)
