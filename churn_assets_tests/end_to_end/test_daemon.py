@@ -182,4 +182,4 @@ def test_the_failed_training_is_an_incident(living: Living) -> None:
         return [i for i in incidents(living.lake.lakehouse) if i.dedup_key.startswith("run:train:")]
 
     [incident] = until("an incident", of_training, 120)
-    assert (incident.kind, incident.events) == ("run_failed", 1)
+    assert incident.kind == "run_failed"
