@@ -1,16 +1,16 @@
 """A file is dropped into the landing zone of a running deployment, and nothing else is done."""
 
+import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.months import month_end, month_range, month_start
-from churn_assets.operations.log import writing as log
 from churn_assets.runs import dagster_instance, run_job
 from churn_assets.settings import Settings
 from churn_assets.simulator.plan import SimulationPlan
@@ -19,13 +19,7 @@ from churn_assets_tests.end_to_end.deployment import HURRIED, Deployment, delive
 from churn_assets_tests.lakes import business_copy, settings_for
 from churn_assets_tests.worlds import Lake
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.one_engine(reason="runs jobs; `make parity` compares what jobs write"),
-]
+pytestmark = pytest.mark.slow
 FIRST, LAST, NEXT = "2025-01", "2025-12", "2026-01"
 # a month of outcome and three days to settle: an extract of January tells what became of November
 SETTLING = "2025-11"
@@ -65,8 +59,16 @@ def _build(settings: Settings) -> None:
             run_job(instance, settings, job, span, None)
 
 
+def _build_apart(settings: Settings) -> None:
+    """`_build` in a process, so that this one needs no Spark session, and another of the tests can have it."""
+    process = multiprocessing.get_context("spawn").Process(target=_build, args=(settings,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0, "see what it wrote on standard error"
+
+
 @pytest.fixture(scope="module")
-def shop(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """The shipped shop with fewer candidates, the webserver and the daemon; their sensors look every five seconds."""
     folder = tmp_path_factory.mktemp("delivery")
     calendar = {"start": FIRST, "end": LAST}
@@ -78,10 +80,7 @@ def shop(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Ite
     (delivered / "transactions").mkdir(parents=True)
     for extract in landing.glob(f"transactions/extract_date={NEXT}*"):
         extract.rename(delivered / extract.relative_to(landing))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("DAGSTER_HOME", "replaced")  # so that it is restored
-        _build(settings_for(folder, business))
-    log.stop()
+    _build_apart(settings_for(folder, business))
     longer = business_copy(folder, "shop", calendar=calendar | {"end": NEXT}, **EDITS)
     settings = settings_for(folder, longer)
     deployment = Deployment(settings, folder, HURRIED)
