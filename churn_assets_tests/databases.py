@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
+from dagster._core.storage.event_log import in_memory as events_in_memory
+from dagster._core.storage.runs import in_memory as runs_in_memory
 from sqlalchemy import Engine, event, inspect
+from sqlalchemy.pool import SingletonThreadPool
 
 OF_MLFLOW = "mlflow/store/db_migrations"
 
@@ -21,6 +24,9 @@ def quick_databases(folder: Path) -> Iterator[None]:
     A new database of MLflow goes through 60 migrations: 1.8 CPU seconds and some hundred commits. The first is made in
     `folder`; each new one of this process is a copy of it. Besides, the versions of a schema are read once and not for
     each database: Dagster reads 89 of them to note the number of the newest one in an instance in memory.
+
+    An instance of Dagster in memory keeps a connection for each thread, where Dagster opens one for each event; and its
+    schema is known to be the newest, where Dagster looks at it again for each event of an asset.
 
     Processes that tests start have databases as shipped.
     """
@@ -59,9 +65,18 @@ def quick_databases(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(ScriptDirectory, "from_config", read_once)
         patched.setattr(command, "upgrade", upgrade_by_copy)
+        for module in (events_in_memory, runs_in_memory):
+            patched.setattr(module, "NullPool", SingletonThreadPool)
+        patched.setattr(
+            events_in_memory.InMemoryEventLogStorage, "_has_asset_key_index_cols_on_connection", _is_newest
+        )
         event.listen(Engine, "connect", _waits_for_no_disk)
         yield
         event.remove(Engine, "connect", _waits_for_no_disk)
+
+
+def _is_newest(_storage: object, _connection: object) -> bool:
+    return True
 
 
 def _waits_for_no_disk(connection: Any, _record: object) -> None:

@@ -1,10 +1,14 @@
-"""Clients that ask without a pause, each over one connection, and count what they get."""
+"""Clients that ask again and again, each over one connection, and count what they get."""
 
 import itertools
 import threading
+import time
 from typing import Self
 
 import httpx
+
+# about as long as an answer takes: without it the clients and the service keep both cores busy
+PAUSE = 0.005
 
 
 class Load:
@@ -45,6 +49,7 @@ class Load:
                 if self._stop.is_set():
                     return
                 self._one(client, path)
+                time.sleep(PAUSE)
 
     def _one(self, client: httpx.Client, path: str) -> None:
         try:

@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
+from churn_assets.contracts import loader
+from churn_assets.contracts.contract import read_contract
 from churn_assets.contracts.loader import load_business
 from churn_assets.contracts.mistakes import DeclarationErrors, Mistake
+from churn_assets.contracts.sources import ReadContract
+from churn_assets.contracts.yaml_file import YamlDocument, read_yaml
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.lakes import edit_yaml
 
@@ -101,6 +105,29 @@ def _mistakes(file: Path) -> tuple[Mistake, ...]:
 
 def _broken(file: Path) -> list[Broken]:
     return next(broken for name, broken in BROKEN.items() if file.match(name))
+
+
+@pytest.fixture(autouse=True)
+def _contracts_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A contract that stays as it is need not be read for each mistake of another file: half of the time."""
+    documents: dict[tuple[Path, bytes], YamlDocument] = {}
+    contracts: dict[int, ReadContract] = {}
+
+    def document_of(file: Path) -> YamlDocument:
+        if file.name == "churn.yaml":
+            return read_yaml(file)
+        key = file, file.read_bytes()
+        if key not in documents:
+            documents[key] = read_yaml(file)
+        return documents[key]
+
+    def contract_of(document: YamlDocument) -> ReadContract:
+        if id(document) not in contracts:
+            contracts[id(document)] = read_contract(document)
+        return contracts[id(document)]
+
+    monkeypatch.setattr(loader, "read_yaml", document_of)
+    monkeypatch.setattr(loader, "read_contract", contract_of)
 
 
 @pytest.fixture

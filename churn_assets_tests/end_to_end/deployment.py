@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -47,7 +48,7 @@ STOP = """mutation($id: String) { stopSensor(id: $id) { __typename ... on StopSe
 REPOSITORY_SELECTOR = {"repositoryLocationName": "churn_assets", "repositoryName": "__repository__"}
 
 
-def until(what: str, ask: Callable[[], Any], seconds: float, every: float = 0.5) -> Any:
+def until(what: str, ask: Callable[[], Any], seconds: float, every: float = 1.5) -> Any:
     """The first true answer.
 
     Raises:
@@ -64,6 +65,17 @@ def until(what: str, ask: Callable[[], Any], seconds: float, every: float = 0.5)
                 return answer
         time.sleep(every)
     raise AssertionError(f"{what} did not happen in {seconds:.0f} s; last answer {answer}")
+
+
+def deliver(folder: Path, settings: Settings) -> None:
+    """Moves the extracts of a landing zone elsewhere into that of the settings; they are no longer young."""
+    for extract in folder.glob("*/extract_date=*"):
+        for file in extract.iterdir():
+            os.utime(file, (time.time() - 3600, time.time() - 3600))
+        target = Path(settings.landing_uri) / extract.relative_to(folder)
+        target.parent.mkdir(exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)
+        extract.rename(target)
 
 
 class Deployment:
@@ -233,15 +245,6 @@ class Deployment:
     def written(self, table: Table, month: str) -> list[str]:
         """Runs that the page shows for a month of a table, the newest first."""
         return [run for shown, run in self.shown(table) if shown == month]
-
-    def deliver(self, folder: Path) -> None:
-        """Moves the extracts of a landing zone elsewhere into this one; they are no longer young."""
-        for extract in folder.glob("*/extract_date=*"):
-            for file in extract.iterdir():
-                os.utime(file, (time.time() - 3600, time.time() - 3600))
-            target = Path(self.settings.landing_uri) / extract.relative_to(folder)
-            target.parent.mkdir(exist_ok=True)
-            extract.rename(target)
 
     def ticks(self, sensor: str, *statuses: str) -> list[dict[str, Any]]:
         """The latest ticks of a sensor with one of these statuses, the newest first."""

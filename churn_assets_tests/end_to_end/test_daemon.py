@@ -10,8 +10,10 @@ import pytest
 
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.tables import Table
+from churn_assets.operations.incidents.incident import Incident
+from churn_assets.operations.incidents.store import incidents
 from churn_assets_tests.end_to_end.conftest import NEXT, Living
-from churn_assets_tests.end_to_end.deployment import Deployment, until
+from churn_assets_tests.end_to_end.deployment import Deployment, deliver, until
 from churn_assets_tests.worlds import Lake
 
 pytestmark = pytest.mark.slow
@@ -24,7 +26,7 @@ IN_TURN = (["2025-06", "2025-07", "2025-08"], ["2025-07", "2025-08", "2025-09"])
 def delivery(living: Living) -> pd.DataFrame:
     """The next month's files, moved into the landing zone; the reconciliation as it was before."""
     before = living.lake.frame(tables.RECONCILIATION)
-    living.deployment.deliver(living.delivered)
+    deliver(living.delivered, living.deployment.settings)
     return before
 
 
@@ -171,3 +173,13 @@ def test_overlapping_backfills_take_turns_even_when_the_daemon_dies(living: Livi
                 "status": "SUCCEEDED",
                 "runId": told[1]["runId"],
             }
+
+
+def test_the_failed_training_is_an_incident(living: Living) -> None:
+    """The daemon's own look; what else is one, and how each ends: `test_incidents.py`."""
+
+    def of_training() -> list[Incident]:
+        return [i for i in incidents(living.lake.lakehouse) if i.dedup_key.startswith("run:train:")]
+
+    [incident] = until("an incident", of_training, 120)
+    assert incident.kind == "run_failed"

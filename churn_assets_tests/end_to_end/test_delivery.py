@@ -15,7 +15,7 @@ from churn_assets.runs import dagster_instance, run_job
 from churn_assets.settings import Settings
 from churn_assets.simulator.plan import SimulationPlan
 from churn_assets.simulator.shop import simulate_shop
-from churn_assets_tests.end_to_end.deployment import HURRIED, Deployment, until
+from churn_assets_tests.end_to_end.deployment import HURRIED, Deployment, deliver, until
 from churn_assets_tests.lakes import business_copy, settings_for
 from churn_assets_tests.worlds import Lake
 
@@ -102,7 +102,7 @@ def test_a_file_that_is_dropped_is_scored_and_settles_what_it_tells(shop: Shop) 
     known = {run["runId"] for run in deployment.runs()}
     quality = lake.frame(tables.MODEL_PERFORMANCE)
     assert set(quality["status"]) == {"immature"}
-    deployment.deliver(shop.delivered)
+    deliver(shop.delivered, deployment.settings)
     until("segments on the page", lambda: deployment.written(tables.CUSTOMER_SEGMENTS, NEXT), 500)
     until("the settled cohort", lambda: len(deployment.written(tables.MODEL_PERFORMANCE, SETTLING)) == 2, 300)
 

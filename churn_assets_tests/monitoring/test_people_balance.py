@@ -231,7 +231,7 @@ HISTORIES = st.lists(st.lists(st.builds(Told, CUSTOMER_ROWS, SPELL_ROWS), min_si
 
 
 @pytest.mark.one_python(reason="many examples; the tests above count each case on each Python")
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(HISTORIES)
 def test_everybody_is_somewhere_whatever_the_sources_tell(
     business: Business, histories: list[list[Told]]

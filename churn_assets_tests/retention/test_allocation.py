@@ -64,7 +64,7 @@ def test_a_solution_that_breaks_a_limit_by_rounding_is_not_taken(monkeypatch: py
 
 
 @given(problems())
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_small_problems_are_solved_like_brute_force(offered: Offered) -> None:
     found = allocate(offered)
     require_valid(offered, found)
@@ -72,7 +72,7 @@ def test_small_problems_are_solved_like_brute_force(offered: Offered) -> None:
 
 
 @given(problems())
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_the_bound_of_a_relaxed_allocation_holds(offered: Offered) -> None:
     found = allocate(offered, exact_pairs=0)
     require_valid(offered, found)

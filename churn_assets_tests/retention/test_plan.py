@@ -35,6 +35,11 @@ from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.retention.bases import ECONOMICS, JUNE, OFFERS, SECTION, basis, cohort, planned
 
 
+@pytest.fixture
+def few_budgets() -> None:
+    """The whole curve is looked at here."""
+
+
 def test_everybody_is_contacted_or_has_a_reason() -> None:
     rows = planned(cohort()).rows
     assert rows["customer_key"].is_unique and len(rows) == 1200

@@ -14,7 +14,7 @@ from churn_assets.study.errors import StudyError
 from churn_assets.study.evaluation import fit_final, fold_mean, judge, pick_contender, sizes_worth_fitting
 from churn_assets.study.folds import Rows, folds
 from churn_assets.study.learners import LEARNERS, Regression
-from churn_assets_tests.study.files import customers, interactions, without_boosting
+from churn_assets_tests.study.files import customers, interactions, only, without_boosting
 
 pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
 
@@ -149,10 +149,11 @@ def test_of_models_that_rank_alike_the_one_with_the_better_probabilities_is_chos
 
 
 @pytest.mark.slow
-def test_reasons_that_depend_on_each_other_are_seen() -> None:
+def test_reasons_that_depend_on_each_other_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not worse than untuned boosting; shallow trees, all that there was once, lie far below it."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
+    only(monkeypatch, "ridge_logistic_regression", "histogram_boosting", "deep_histogram_boosting")
     frame, labels = interactions(3000)
     found = judge(frame, Rows(labels), pd.Series(range(3000)))
     theirs = np.empty(3000)

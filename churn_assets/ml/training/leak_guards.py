@@ -97,11 +97,12 @@ def overlapping_outcomes(
         earlier, later: names of parts.
         horizon: gap plus outcome window.
     """
-    first = parts[later].groupby("customer_key")["as_of_date"].min()
-    starts = pd.to_datetime(first)
+    # as timestamps, since pandas compares Python's dates group by group
+    days = {name: pd.to_datetime(parts[name]["as_of_date"]) for name in (*earlier, later)}
+    starts = days[later].groupby(parts[later]["customer_key"]).min()
     findings = []
     for name in earlier:
-        ends = pd.to_datetime(parts[name].groupby("customer_key")["as_of_date"].max()) + horizon
+        ends = days[name].groupby(parts[name]["customer_key"]).max() + horizon
         both = ends.index.intersection(starts.index)
         open_ = int((ends[both] > starts[both]).sum())
         if open_:

@@ -1,9 +1,5 @@
 """The list of what is proven: what it calls equal is equal on both engines, to the bit."""
 
-import json
-import subprocess
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +7,7 @@ import pytest
 
 from churn_assets.contracts.sql.meaning import differences
 from churn_assets.contracts.sql.proven import SIGNATURES
-from churn_assets_tests.contracts.sql.answers import TYPES, Answer, answers, is_equal, recorded
+from churn_assets_tests.contracts.sql.answers import TYPES, answers, is_equal, recorded
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,16 +50,9 @@ def test_spark_answers_what_was_recorded(spark: "SparkSession", as_shipped: None
     assert changed == {}
 
 
+@pytest.mark.one_engine("the answers of Spark are above")
 @pytest.mark.one_python(reason="Sail answers, whatever Python asks it")
-@pytest.mark.skipif(find_spec("pysail") is None, reason="Sail is not installed")
-def test_sail_answers_the_same_to_all_that_is_called_equal(tmp_path: Path) -> None:
-    place = tmp_path / "sail.json"
-    command = [sys.executable, "-m", "churn_assets_tests.contracts.sql.answers", "sail", str(place)]
-    subprocess.run(command, check=True, timeout=300)
-    found: dict[str, Answer] = json.loads(place.read_text(encoding="utf-8"))
-    wrong = {
-        sql: (found[sql], known)
-        for sql, known in RECORDED.items()
-        if _is_called_equal(sql) and not is_equal(found[sql], known)
-    }
-    assert wrong == {}
+def test_sail_answers_the_same_to_all_that_is_called_equal(spark: "SparkSession") -> None:
+    equal = {sql: known for sql, known in RECORDED.items() if _is_called_equal(sql)}
+    found = answers(spark, equal)
+    assert {sql: (found[sql], known) for sql, known in equal.items() if not is_equal(found[sql], known)} == {}

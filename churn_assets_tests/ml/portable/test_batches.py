@@ -54,8 +54,9 @@ def _drivers(rows: Matrix) -> NDArray[np.object_]:
     ],
 )
 def test_a_row_does_not_depend_on_its_batch(function: Callable[[Matrix], Matrix], rows_of_batch: int) -> None:
-    whole = function(ROWS)
-    apart = [function(ROWS[at : at + rows_of_batch].copy()) for at in range(0, len(ROWS), rows_of_batch)]
+    rows = ROWS[: 100 * rows_of_batch]
+    whole = function(rows)
+    apart = [function(rows[at : at + rows_of_batch].copy()) for at in range(0, len(rows), rows_of_batch)]
     np.testing.assert_array_equal(np.concatenate(apart), whole)
-    shuffled = np.random.default_rng(1).permutation(len(ROWS))
-    np.testing.assert_array_equal(function(np.asfortranarray(ROWS[shuffled])), whole[shuffled])
+    shuffled = np.random.default_rng(1).permutation(len(rows))
+    np.testing.assert_array_equal(function(np.asfortranarray(rows[shuffled])), whole[shuffled])

@@ -25,12 +25,13 @@ from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, SPLIT, no_spark, 
 pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
 
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
+CUSTOMERS = 600
 RECENT = recent_split(COHORTS, 7, 30)
 
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    return training_frame(customers=1000)
+    return training_frame(CUSTOMERS)
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +39,25 @@ def result(frame: pd.DataFrame) -> TrainingResult:
     return train(frame, FEATURES, SPLIT, SETTINGS, no_spark)
 
 
+@pytest.fixture(scope="module")
+def recent(frame: pd.DataFrame) -> TrainingResult:
+    return train(frame, FEATURES, RECENT, SETTINGS, no_spark)
+
+
 def test_a_training_finds_the_signal_and_reports_it(result: TrainingResult) -> None:
     assert result.chosen == "histogram_boosting" and result.model.candidate == "histogram_boosting"
-    assert result.test.status == "ok" and result.test.n == 1000
-    assert result.test.auc is not None and result.test.auc > 0.75
+    assert result.test.status == "ok" and result.test.n == CUSTOMERS
+    assert result.test.auc is not None and result.test.auc > 0.7
     assert result.test.calibration_slope == pytest.approx(1, abs=0.35)
     assert next(iter(result.importance)) == "usage__gb__trend"
     assert list(result.importance.values()) == sorted(result.importance.values(), reverse=True)
-    assert sum(band.n for band in result.test_by_tenure.values()) == 1000
-    assert result.rows["compared"]["rows"] == 1000 * len(SPLIT.train)
-    assert result.rows["train"]["rows"] == 1000 * (
+    assert sum(band.n for band in result.test_by_tenure.values()) == CUSTOMERS
+    assert result.rows["compared"]["rows"] == CUSTOMERS * len(SPLIT.train)
+    assert result.rows["train"]["rows"] == CUSTOMERS * (
         len(SPLIT.train) + len(SPLIT.embargo) + len(SPLIT.validation)
     )
     table = result.candidates_table()
-    assert table["chosen"].tolist() == [True] and table["auc"][0] > 0.75
+    assert table["chosen"].tolist() == [True] and table["auc"][0] > 0.7
     assert result.ensemble == "a single candidate makes no ensemble"
     assert result.model.about["members"] == {"histogram_boosting": 1.0}
 
@@ -106,14 +112,24 @@ def test_features_are_learned_from_once_their_outcome_is_known(
 BETWEEN = [date(2025, month, day) for month in range(7, 13) for day in (10, 20)]
 
 
-def test_days_between_cohorts_teach_and_do_nothing_else(frame: pd.DataFrame, result: TrainingResult) -> None:
+@pytest.fixture(scope="module")
+def days(frame: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([frame, training_frame(CUSTOMERS, BETWEEN, seed=1)], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def found(days: pd.DataFrame) -> TrainingResult:
+    return train(days, FEATURES, SPLIT.with_midmonth(BETWEEN), SETTINGS, no_spark)
+
+
+def test_days_between_cohorts_teach_and_do_nothing_else(
+    frame: pd.DataFrame, result: TrainingResult, found: TrainingResult
+) -> None:
     """They choose, calibrate and test nothing, and later cohorts are not compared with them."""
-    days = pd.concat([frame, training_frame(1000, BETWEEN, seed=1)], ignore_index=True)
-    found = train(days, FEATURES, SPLIT.with_midmonth(BETWEEN), SETTINGS, no_spark)
     learned = found.split.learned_midmonth
     assert learned == tuple(day for day in BETWEEN if day <= date(2025, 11, 24))
-    assert found.rows["train"]["rows"] == 1000 * (len(SPLIT.refitted().train) + len(learned))
-    assert found.rows["compared"]["rows"] == 1000 * (len(SPLIT.train) + 4)  # until 24 August
+    assert found.rows["train"]["rows"] == CUSTOMERS * (len(SPLIT.refitted().train) + len(learned))
+    assert found.rows["compared"]["rows"] == CUSTOMERS * (len(SPLIT.train) + 4)  # until 24 August
     for part in ("selection", "calibration", "test"):
         assert found.rows[part] == result.rows[part]
     about = found.model.about
@@ -124,33 +140,38 @@ def test_days_between_cohorts_teach_and_do_nothing_else(frame: pd.DataFrame, res
     assert not np.array_equal(*raws)
 
 
-def test_a_day_between_cohorts_whose_outcome_is_open_teaches_nothing(frame: pd.DataFrame) -> None:
-    days = pd.concat([frame, training_frame(1000, BETWEEN, seed=1)], ignore_index=True)
+def test_a_day_between_cohorts_whose_outcome_is_open_teaches_nothing(
+    frame: pd.DataFrame, days: pd.DataFrame, found: TrainingResult
+) -> None:
     late = days["as_of_date"].isin([day for day in BETWEEN if day > date(2025, 11, 24)])
     assert late.any()
-    split = SPLIT.with_midmonth(BETWEEN)
-    whole, without = (train(rows, FEATURES, split, SETTINGS, no_spark) for rows in (days, days[~late]))
-    assert np.array_equal(whole.model.score(frame)["raw"], without.model.score(frame)["raw"])
+    without = train(days[~late], FEATURES, SPLIT.with_midmonth(BETWEEN), SETTINGS, no_spark)
+    assert np.array_equal(found.model.score(frame)["raw"], without.model.score(frame)["raw"])
 
 
-def test_a_recent_split_tests_nobody_by_a_model_that_learned_from_them(frame: pd.DataFrame) -> None:
+def test_a_recent_split_tests_nobody_by_a_model_that_learned_from_them(
+    frame: pd.DataFrame, recent: TrainingResult
+) -> None:
     """Shuffled labels cannot be foreseen, only remembered: the test must find chance, not memory."""
-    result = train(frame, FEATURES, RECENT, SETTINGS, no_spark)
-    assert result.test.n == 492 and result.test.auc is not None and 0.7 < result.test.auc < 0.9
-    own = result.model.score(frame[result.tested_in(frame)])["raw"].to_numpy()
-    assert not np.array_equal(own, result.tested.raw)
+    assert (
+        0.45 < recent.test.n / CUSTOMERS < 0.55
+        and recent.test.auc is not None
+        and 0.7 < recent.test.auc < 0.9
+    )
+    own = recent.model.score(frame[recent.tested_in(frame)])["raw"].to_numpy()
+    assert not np.array_equal(own, recent.tested.raw)
     shuffled = frame.assign(label=np.random.default_rng(0).permutation(frame["label"]))
     chance = train(shuffled, FEATURES, RECENT, SETTINGS, no_spark).test
     assert chance.auc_low is not None and chance.auc_high is not None
     assert chance.auc_low < 0.5 < chance.auc_high
-    assert result.model.about["out_of_time"] is False
+    assert recent.model.about["out_of_time"] is False
 
 
-def test_who_chooses_in_the_newest_cohort_does_not_test(frame: pd.DataFrame) -> None:
+def test_who_chooses_in_the_newest_cohort_does_not_test(frame: pd.DataFrame, recent: TrainingResult) -> None:
     """Both halves teach, but for the choice and the calibration the outcomes of the one that tests are unknown."""
-    result = train(frame, FEATURES, RECENT, SETTINGS, no_spark)
+    result = recent
     tests = result.tested_in(frame)
-    assert result.rows["selection"]["rows"] + result.rows["test"]["rows"] == 1000
+    assert result.rows["selection"]["rows"] + result.rows["test"]["rows"] == CUSTOMERS
     assert set(result.contributions.index).isdisjoint(frame.loc[tests, "customer_key"])
     judged = result.judged.merge(frame[tests], on=["customer_key", "as_of_date"], validate="one_to_one")
     assert len(judged) == len(result.judged) == len(result.tested.labels) == result.test.n
@@ -169,11 +190,9 @@ def test_a_world_of_which_only_the_newest_cohort_is_new_is_learned_from_that_one
     assert new.test.calibration_slope is not None and new.test.calibration_slope > 0.5
 
 
-def test_a_newest_cohort_with_few_churners_only_tests(frame: pd.DataFrame) -> None:
+def test_a_newest_cohort_with_few_churners_only_tests(frame: pd.DataFrame, recent: TrainingResult) -> None:
     """Half of them would choose and test by chance; a cohort alone has no other to ask."""
-    tests = frame["customer_key"].isin(
-        train(frame, FEATURES, RECENT, SETTINGS, no_spark).judged["customer_key"]
-    )
+    tests = frame["customer_key"].isin(recent.judged["customer_key"])
     newest = frame["as_of_date"] == COHORTS[-1]
     churners = frame[newest & tests & (frame["label"] == 1)].index
     enough = ENOUGH_FOR_HALF * SETTINGS.minimum_positives
@@ -182,7 +201,7 @@ def test_a_newest_cohort_with_few_churners_only_tests(frame: pd.DataFrame) -> No
         result = train(few, FEATURES, RECENT, SETTINGS, no_spark)
         assert result.split.halved is halved
         assert result.split.validation == (COHORTS[-1 if halved else -2],)
-        assert (result.test.n < 550) is halved
+        assert (result.test.n < 0.55 * CUSTOMERS) is halved
     alone = recent_split(COHORTS[-1:], 7, 30)
     assert train(frame.drop(index=churners[enough - 1 :]), FEATURES, alone, SETTINGS, no_spark).split == alone
 
@@ -271,7 +290,7 @@ def test_candidates_that_know_different_things_are_stacked(
     result = train(frame, FEATURES, SPLIT, settings, no_spark)
     assert result.chosen == "stacking" and "beats its best member" in result.ensemble
     table = result.candidates_table().set_index("candidate")["chosen"].to_dict()
-    assert table == {"stacking": True, "left": False, "right": False}
+    assert {"left", "right"} < set(table) and [name for name in table if table[name]] == ["stacking"]
     alone = [
         train(frame, FEATURES, SPLIT, replace(settings, candidates=(c,)), no_spark) for c in ("left", "right")
     ]
@@ -387,4 +406,4 @@ def test_figures_draw_without_a_display(result: TrainingResult, tmp_path: Path) 
     for name, figure in plots.training_figures(result).items():
         figure.savefig(tmp_path / f"{name}.png")
         assert (tmp_path / f"{name}.png").stat().st_size > 5000
-    assert "1,000 customers" in plots.training_figures(result)["roc"].axes[0].get_title()
+    assert f"{CUSTOMERS} customers" in plots.training_figures(result)["roc"].axes[0].get_title()
