@@ -56,7 +56,7 @@ test: $(VENV)/.tensorflow  ## run the tests; ARGS="-m 'not slow'" for the quick 
 	@$(BIN)/python -m pytest -n 4 $(IN_GROUPS) $(ARGS)
 
 test-spark: $(VENV)/.stamp jars  ## run the tests that depend on the engine, and those about Spark, on Spark in place of Sail
-	@CHURN_ENGINE=spark $(BIN)/python -m pytest -n 2 $(IN_GROUPS) $(ARGS)
+	@CHURN_ENGINE=spark $(BIN)/python -m pytest -n 3 $(IN_GROUPS) $(ARGS)
 
 test-python: $(VENV)/.stamp  ## run the quick tests that depend on Python, as CI does on a second one
 	@$(BIN)/python -m pytest -n 2 $(IN_GROUPS) --hypothesis-profile=few -m 'not slow and not tables and not one_python' $(ARGS)

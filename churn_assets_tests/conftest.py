@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -70,6 +71,25 @@ def pytest_collection() -> Generator[None, object, object]:
     return found
 
 
+def on_spark() -> bool:
+    """Whether this run is about what depends on the engine."""
+    return os.environ.get("CHURN_ENGINE") == "spark"
+
+
+def may_run_on_spark(module: Path) -> bool:
+    """Whether a module may have a test that runs on Spark: by its text, since to import all modules takes longer."""
+    text = module.read_text(encoding="utf-8")
+    if "mark.jvm" in text or "mark.both_engines" in text:
+        return True
+    return "spark: " in text and "\npytestmark = pytest.mark.one_engine" not in text
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """On Spark, spares the import of the modules that have no test for it: five of six."""
+    is_module = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    return True if on_spark() and is_module and not may_run_on_spark(collection_path) else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Chooses what the engine asks for, and what one process keeps together.
@@ -81,22 +101,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     the lake of lost files. Other tests of a module stay together. What takes longest is begun first, so that no process
     is left alone with it in the end.
     """
-    on_spark = os.environ.get("CHURN_ENGINE") == "spark"
     for item in items:
         if "spark" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.tables)
 
-    def is_chosen(item: pytest.Item) -> bool:
+    def is_chosen(item: pytest.Item, spark: bool) -> bool:
         about_the_jvm, tables, one_engine, both_engines = (
             item.get_closest_marker(name) is not None
             for name in ("jvm", "tables", "one_engine", "both_engines")
         )
-        if not on_spark:
+        if not spark:
             return not about_the_jvm
         return about_the_jvm or (tables and (both_engines or not one_engine))
 
-    config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item)])
-    items[:] = [item for item in items if is_chosen(item)]
+    for module in {item.path for item in items if is_chosen(item, spark=True)}:
+        if not may_run_on_spark(module):
+            raise pytest.UsageError(f"{module} has tests for Spark, and `may_run_on_spark` does not see them")
+    config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item, on_spark())])
+    items[:] = [item for item in items if is_chosen(item, on_spark())]
     groups = [_group(item) for item in items]
     for item, group in zip(items, groups, strict=True):
         item.add_marker(pytest.mark.xdist_group(group))
@@ -132,7 +154,7 @@ def _quick_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
     """The one session of the test run: two cores, small profile, everything it writes in a temporary folder."""
     home = tmp_path_factory.mktemp("spark-home")
-    quick = QUICK_SPARK if os.environ.get("CHURN_ENGINE") == "spark" else {}
+    quick = QUICK_SPARK if on_spark() else {}
     settings = Settings(home=str(home), engine_profile="small", spark_master="local[2]", spark_conf=quick)
     yield start_session(settings, "churn_assets_tests")
     stop_session()

@@ -1,5 +1,6 @@
 """Both engines make the same tables; and the comparison sees a difference."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from benchmarks.parity import Difference, compare_engines, differences, new_world
 
+C1 = "-XX:TieredStopAtLevel=1"
 ROWS = {"key": ["a", "b"], "count": [1, 2], "value": [0.1, 2e9], "texts": [["x"], None]}
 
 
@@ -47,11 +49,13 @@ def test_a_table_of_one_engine_only_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.jvm(reason="one of the two engines is Spark")
-def test_sail_and_spark_make_the_same_tables(tmp_path: Path) -> None:
+def test_sail_and_spark_make_the_same_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the telecom operator, with its dirt: all months, then a late file with a month again and the snapshots.
 
     `make parity` also makes snapshots before the late file, refuses an erased month, trains, scores and monitors.
     """
+    # the session of a user, but for the second compiler, which pays in longer runs only
+    monkeypatch.setenv("CHURN_SPARK_CONF", json.dumps({"spark.driver.extraJavaOptions": C1}))
     notes: list[str] = []
     world = new_world("telecom", tmp_path, customers=100, months=8, seed=3)
     months, late, _ = world.stages(models=False)

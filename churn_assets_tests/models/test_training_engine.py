@@ -45,7 +45,7 @@ def demo_candidates() -> list[str]:
 
 
 def trained(folder: Path, **training: object) -> tuple[list[str], list[dict[str, Any]]]:
-    """Programs that a training of the demo's candidates starts, and its rows in models/training_runs."""
+    """Programs that a training starts, of the demo's candidates if none are named; its rows in models/training_runs."""
     rules = {"candidates": demo_candidates(), "validation_cohorts": 1, "row_limit": 10_000}
     settings = settings_for(folder, small_business(folder, training=rules | training))
     lake = Lake(settings, load_business(settings.business_path))
@@ -73,7 +73,8 @@ def test_the_candidates_of_the_demo_are_trained_and_loaded_without_a_jvm(tmp_pat
 @pytest.mark.slow
 @pytest.mark.jvm(reason="trains in Spark")
 def test_with_spark_wanted_there_is_a_jvm(tmp_path: Path) -> None:
-    started, recorded = trained(tmp_path, engine="spark")
+    """Of two candidates; `ml/candidates/test_candidates.py` fits each of them in Spark."""
+    started, recorded = trained(tmp_path, engine="spark", candidates=["logistic_regression", "decision_tree"])
     assert len(recorded) == 1
     assert [program for program in started if "spark-submit" in program]
 

@@ -18,6 +18,10 @@ from churn_assets_tests.worlds import INGEST, SNAPSHOTS, Lake, failures
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+pytestmark = pytest.mark.one_engine(
+    reason="counts without an engine; `features/test_population` and `test_labels_of_events` make its tables on both"
+)
+
 MONTHS = ["2024-01", "2024-02", "2024-03"]
 BALANCE = dg.AssetSelection.assets(tables.PEOPLE_BALANCE.key)
 SHOP = {

@@ -175,11 +175,15 @@ def _launch(confs: Mapping[str, str], scratch: Path) -> "SparkSession":
     """A new session with these settings; shuffle files and spills of this process go to `scratch`, created here."""
     import delta.exceptions  # noqa: F401  (turns Delta's Java exceptions into Python ones)
     from dagster_pyspark import LazyPySparkResource
+    from pyspark import SparkContext
+
+    from churn_assets.lakehouse.engine.java_names import remember_names
 
     _quieten_python_side()
     scratch.mkdir(parents=True, exist_ok=True)
     ours = {"spark.local.dir": str(scratch), **confs}
     session: SparkSession = LazyPySparkResource(spark_config=ours).spark_session
+    remember_names(SparkContext._jvm)
     return session
 
 

@@ -5,12 +5,14 @@ import stat
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
+from pyspark.sql import functions as F
 
 from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.lakehouse.engine.profiles import choose_profile
@@ -43,6 +45,19 @@ def test_a_month_can_be_replaced_in_a_delta_table(spark: "SparkSession", tmp_pat
     assert [tuple(row) for row in rows] == [("2025-01", 1), ("2025-02", 20), ("2025-02", 21)]
 
 
+def test_a_column_is_one_call_of_the_jvm(spark: "SparkSession", monkeypatch: pytest.MonkeyPatch) -> None:
+    """PySpark asks for the class and for the function before each call; both are remembered."""
+    client = spark.sparkContext._gateway._gateway_client  # type: ignore[union-attr]
+    sent: list[str] = []
+    send = client.send_command
+    monkeypatch.setattr(client, "send_command", lambda told, *more: sent.append(told) or send(told, *more))
+    for _ in range(2):
+        sent.clear()
+        _ = F.upper(F.col("name"))
+    assert [told.splitlines()[2] for told in sent if told.startswith("c")] == ["col", "upper"]
+    assert not [told for told in sent if told.startswith("r")], "nothing is looked up"
+
+
 def test_session_keeps_utc_ansi_and_the_loopback_address(spark: "SparkSession") -> None:
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
     assert spark.conf.get("spark.sql.ansi.enabled") == "true"
@@ -60,14 +75,28 @@ def test_delta_errors_arrive_as_their_own_python_classes(spark: "SparkSession", 
     assert isinstance(convert_exception(java), ConcurrentAppendException)
 
 
-@pytest.mark.slow
-def test_a_process_leaves_no_row_value_in_its_output_and_no_file_in_its_folder(tmp_path: Path) -> None:
-    """A failed task, a refused row and a bad cast all carry the row; only the exception may say it."""
+@dataclass(frozen=True)
+class Ended:
+    """A process that has ended: what it printed, its working folder, and the settings of its session."""
+
+    output: str
+    errors: str
+    folder: Path
+    settings: Settings
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """Starts Spark, fails with values of rows in three ways, warns of more, and stops."""
+    tmp_path = tmp_path_factory.mktemp("process")
     (tmp_path / "cwd").mkdir()
+    settings = Settings(home=str(tmp_path / "my home"))
     script = f"""
+from churn_assets import trace
 from churn_assets.lakehouse.engine.session import start_session, stop_session
 from churn_assets.settings import Settings
-spark = start_session(Settings(home={str(tmp_path / "home")!r}, engine_profile="small", spark_master="local[1]"))
+with trace.within("ab" * 16):
+    spark = start_session(Settings(home={settings.home!r}, engine_profile="small", spark_master="local[1]"))
 table = "delta.`{tmp_path}/table`"
 spark.sql(f"create table {{table}} (month string, name string) using delta partitioned by (month)")
 spark.sql(f"alter table {{table}} add constraint known check (name <> 'canary anna')")
@@ -80,6 +109,12 @@ for statement in (
         spark.sql(statement).collect()
     except Exception:
         print("refused")
+log = spark._jvm.org.apache.logging.log4j.LogManager.getLogger("org.example.Rows")
+log.info("daily life")
+log.warn("row 'canary anna' of canary@example.org, call 0170 1234567\\nand canary bert")
+log.warn("The value 'O'canary' of the type `STRING` cannot be cast")
+log.warn("The value 'canary\\nO'canary' cannot be cast")
+log.error("it failed", spark._jvm.java.lang.RuntimeException("canary"))
 stop_session()
 print("stopped")
 """
@@ -91,34 +126,26 @@ print("stopped")
         text=True,
         timeout=300,
     )
-    assert done.stdout.split() == ["refused", "refused", "refused", "stopped"], done.stderr
-    assert "canary" not in done.stderr
-    assert len(done.stderr.splitlines()) < 10, done.stderr
-    assert list((tmp_path / "cwd").iterdir()) == []
+    return Ended(done.stdout, done.stderr, tmp_path / "cwd", settings)
 
 
 @pytest.mark.slow
-def test_warnings_of_the_jvm_are_lines_of_the_structured_log_without_values(tmp_path: Path) -> None:
-    settings = Settings(home=str(tmp_path / "my home"))
-    script = f"""
-from churn_assets import trace
-from churn_assets.lakehouse.engine.session import start_session, stop_session
-from churn_assets.settings import Settings
-with trace.within("ab" * 16):
-    spark = start_session(Settings(home={settings.home!r}, engine_profile="small", spark_master="local[1]"))
-log = spark._jvm.org.apache.logging.log4j.LogManager.getLogger("org.example.Rows")
-log.info("daily life")
-log.warn("row 'canary anna' of canary@example.org, call 0170 1234567\\nand canary bert")
-log.warn("The value 'O'canary' of the type `STRING` cannot be cast")
-log.warn("The value 'canary\\nO'canary' cannot be cast")
-log.error("it failed", spark._jvm.java.lang.RuntimeException("canary"))
-stop_session()
-"""
-    subprocess.run([sys.executable, "-c", script], env=module_environment(), check=True, timeout=300)
-    [file] = settings.log_path.glob("*-spark.jsonl")
+def test_a_process_leaves_no_row_value_in_its_output_and_no_file_in_its_folder(process: Ended) -> None:
+    """A failed task, a refused row and a bad cast all carry the row; only the exception may say it."""
+    assert process.output.split() == ["refused", "refused", "refused", "stopped"], process.errors
+    lines = [line for line in process.errors.splitlines() if " Rows: " not in line]
+    assert "canary" not in "".join(lines)
+    assert len(lines) < 10, process.errors
+    assert list(process.folder.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_warnings_of_the_jvm_are_lines_of_the_structured_log_without_values(process: Ended) -> None:
+    log_path = process.settings.log_path
+    [file] = log_path.glob("*-spark.jsonl")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "canary" not in file.read_text() and "1234567" not in file.read_text()
-    found = read_log(settings.log_path, "abab", 13)
+    found = read_log(log_path, "abab", 13)
     assert found.unreadable == 0
     warned, cast, cut, failed = [
         r for r in found.records if r["attributes"]["code.namespace"] == "org.example.Rows"
@@ -127,7 +154,7 @@ stop_session()
     assert (cast["body"], cut["body"]) == ("The value *** cannot be cast", "The value ***")
     assert failed["body"] == "it failed" and failed["severity_text"] == "ERROR"
     assert failed["attributes"]["exception.type"] == "java.lang.RuntimeException"
-    taken = new_events(settings.log_path, {}, date(2000, 1, 1)).rows
+    taken = new_events(log_path, {}, date(2000, 1, 1)).rows
     severities = [row["severity_number"] for row in taken if row["logger"] == "org.example.Rows"]
     assert severities == [13, 13, 13, 17]
     assert all(row["day"] == row["at"].date() for row in taken)
