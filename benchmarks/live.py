@@ -1,8 +1,9 @@
 """`python -m benchmarks.live FOLDER`: events at constant rates, from each event to the end of the step that scored it.
 
-The home is that of CHURN_HOME, on the day after the newest of its mornings. Tickets and invoices of random customers
-come into the landing zone as one file a second and source, as topics land them. An event happens at any moment of its
-second, so half a second on average passes before its file is there.
+The home is that of CHURN_HOME, on the day after the newest of its mornings, which its calendar must have. It can be
+measured again: the events are removed at the end. Tickets and invoices of random customers come into the landing zone
+as one file a second and source, as topics land them. An event happens at any moment of its second, so half a second on
+average passes before its file is there.
 """
 
 import json
@@ -89,6 +90,7 @@ class Sender(threading.Thread):
         self._landing, self._day, self._customers = landing, day, customers
         self._runs, self._ended = runs, stop
         self._random, self._number = np.random.default_rng(SEED), 0
+        self._call = f"{time.time():.0f}"  # a file of an earlier call has another name
 
     def run(self) -> None:
         """Sends."""
@@ -106,7 +108,7 @@ class Sender(threading.Thread):
                 lines = "".join(json.dumps(make()) + "\n" for _ in range(run.rate // 2))
                 folder = self._landing / source / f"extract_date={self._day}"
                 folder.mkdir(parents=True, exist_ok=True)
-                file = folder / f"{run.rate}-{second:04}.jsonl"
+                file = folder / f"{self._call}-{run.rate}-{second:04}.jsonl"
                 hidden = folder / f".{file.name}"
                 hidden.write_text(lines)
                 run.files[f"{source}/extract_date={self._day}/{file.name}"] = begin + second, run.rate // 2
@@ -115,6 +117,11 @@ class Sender(threading.Thread):
         while run.done.keys() != run.files.keys() and time.time() - sent < PATIENCE:
             time.sleep(0.1)
         run.drained, run.cpu = time.time() - sent, cpu_seconds() - cpu
+
+    def remove(self) -> None:
+        """Removes what it has sent, so that the home is as before."""
+        for name in (name for run in self._runs for name in run.files):
+            (self._landing / name).unlink(missing_ok=True)
 
     def _who(self) -> str:
         self._number += 1
@@ -174,8 +181,11 @@ def follow(folder: Path, settings: Settings, note: Callable[[str, str], None]) -
 
     sender = Sender(Path(settings.landing_uri), day, customers, runs, stop)
     sender.start()
-    follower.run(stop, tell)
-    sender.join()
+    try:
+        follower.run(stop, tell)
+        sender.join()
+    finally:
+        sender.remove()
     for run in runs:
         note(f"live: {run.rate:,} events a second for {SECONDS} s", f"{run.told()}; {PROMISED[run.rate]}")
     note("live: alerts", f"{alerts:,}")
@@ -184,6 +194,7 @@ def follow(folder: Path, settings: Settings, note: Callable[[str, str], None]) -
 def main() -> None:
     """Writes the figures into live.json in the folder."""
     folder, found = Path(sys.argv[1]), list[dict[str, str]]()
+    folder.mkdir(exist_ok=True)
     follow(folder, Settings(), lambda figure, remark: found.append({"figure": figure, "remark": remark}))
     (folder / "live.json").write_text(json.dumps(found))
 
