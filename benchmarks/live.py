@@ -29,6 +29,7 @@ from churn_assets.live.following import Follower, LiveStep
 from churn_assets.settings import Settings
 
 RATES, SECONDS = (200, 1_000), 60
+STEPS, EVENTS = 6, 200  # one after the other, before the rates: what a step costs
 PATIENCE = 120.0  # seconds after the last event
 PROMISED = {
     "start": "at most 30 s",
@@ -91,6 +92,7 @@ class Sender(threading.Thread):
         self._runs, self._ended = runs, stop
         self._random, self._number = np.random.default_rng(SEED), 0
         self._call = f"{time.time():.0f}"  # a file of an earlier call has another name
+        self._sent = list[Path]()
 
     def run(self) -> None:
         """Sends."""
@@ -104,24 +106,33 @@ class Sender(threading.Thread):
         begin, cpu = time.time(), cpu_seconds()
         for second in range(SECONDS):
             time.sleep(max(0.0, begin + second + 1 - time.time()))
-            for source, make in (("tickets", self._ticket), ("invoices", self._invoice)):
-                lines = "".join(json.dumps(make()) + "\n" for _ in range(run.rate // 2))
-                folder = self._landing / source / f"extract_date={self._day}"
-                folder.mkdir(parents=True, exist_ok=True)
-                file = folder / f"{self._call}-{run.rate}-{second:04}.jsonl"
-                hidden = folder / f".{file.name}"
-                hidden.write_text(lines)
-                run.files[f"{source}/extract_date={self._day}/{file.name}"] = begin + second, run.rate // 2
-                hidden.rename(file)
+            for source in ("tickets", "invoices"):
+                name = self.name(source, f"{run.rate}-{second:04}")
+                run.files[name] = begin + second, run.rate // 2
+                self.land(source, name, run.rate // 2)
         sent = time.time()
         while run.done.keys() != run.files.keys() and time.time() - sent < PATIENCE:
             time.sleep(0.1)
         run.drained, run.cpu = time.time() - sent, cpu_seconds() - cpu
 
+    def name(self, source: str, named: str) -> str:
+        """Name of a file below the landing zone."""
+        return f"{source}/extract_date={self._day}/{self._call}-{named}.jsonl"
+
+    def land(self, source: str, name: str, events: int) -> None:
+        """Lands a file with so many events."""
+        make = self._ticket if source == "tickets" else self._invoice
+        file = self._landing / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        hidden = file.with_name(f".{file.name}")
+        hidden.write_text("".join(json.dumps(make()) + "\n" for _ in range(events)))
+        self._sent.append(file)
+        hidden.rename(file)
+
     def remove(self) -> None:
-        """Removes what it has sent, so that the home is as before."""
-        for name in (name for run in self._runs for name in run.files):
-            (self._landing / name).unlink(missing_ok=True)
+        """Removes what was landed, so that the home is as before."""
+        for file in self._sent:
+            file.unlink(missing_ok=True)
 
     def _who(self) -> str:
         self._number += 1
@@ -180,8 +191,9 @@ def follow(folder: Path, settings: Settings, note: Callable[[str, str], None]) -
             run.done |= dict.fromkeys(mine, step.at.timestamp())
 
     sender = Sender(Path(settings.landing_uri), day, customers, runs, stop)
-    sender.start()
     try:
+        note(f"live: a step of {EVENTS} events", _steps(follower, sender))
+        sender.start()
         follower.run(stop, tell)
         sender.join()
     finally:
@@ -189,6 +201,22 @@ def follow(folder: Path, settings: Settings, note: Callable[[str, str], None]) -
     for run in runs:
         note(f"live: {run.rate:,} events a second for {SECONDS} s", f"{run.told()}; {PROMISED[run.rate]}")
     note("live: alerts", f"{alerts:,}")
+
+
+def _steps(follower: Follower, sender: Sender) -> str:
+    """What steps cost, one after the other."""
+    cpu, touched = list[float](), list[int]()
+    for number in range(STEPS):
+        for source in ("tickets", "invoices"):
+            sender.land(source, sender.name(source, f"step-{number}"), EVENTS // 2)
+        before = cpu_seconds()
+        step = follower.step()
+        cpu.append(cpu_seconds() - before)
+        touched.append(len(step.scores) if step is not None else 0)
+    return (
+        f"{cpu[0]:.1f} s of CPU for the first, then {min(cpu[1:]):.1f} to {max(cpu[1:]):.1f} s; {min(touched)} to "
+        f"{max(touched)} customers scored"
+    )
 
 
 def main() -> None:
