@@ -1,8 +1,9 @@
 """`python -m benchmarks.live FOLDER`: events at constant rates, from each event to the end of the step that scored it.
 
-The home is that of CHURN_HOME, on the day after the newest of its mornings. Tickets and invoices of random customers
-come into the landing zone as one file a second and source, as topics land them. An event happens at any moment of its
-second, so half a second on average passes before its file is there.
+The home is that of CHURN_HOME, on the day after the newest of its mornings, which its calendar must have. It can be
+measured again: the events are removed at the end. Tickets and invoices of random customers come into the landing zone
+as one file a second and source, as topics land them. An event happens at any moment of its second, so half a second on
+average passes before its file is there.
 """
 
 import json
@@ -28,6 +29,7 @@ from churn_assets.live.following import Follower, LiveStep
 from churn_assets.settings import Settings
 
 RATES, SECONDS = (200, 1_000), 60
+STEPS, EVENTS = 6, 200  # one after the other, before the rates: what a step costs
 PATIENCE = 120.0  # seconds after the last event
 PROMISED = {
     "start": "at most 30 s",
@@ -89,6 +91,8 @@ class Sender(threading.Thread):
         self._landing, self._day, self._customers = landing, day, customers
         self._runs, self._ended = runs, stop
         self._random, self._number = np.random.default_rng(SEED), 0
+        self._call = f"{time.time():.0f}"  # a file of an earlier call has another name
+        self._sent = list[Path]()
 
     def run(self) -> None:
         """Sends."""
@@ -102,19 +106,33 @@ class Sender(threading.Thread):
         begin, cpu = time.time(), cpu_seconds()
         for second in range(SECONDS):
             time.sleep(max(0.0, begin + second + 1 - time.time()))
-            for source, make in (("tickets", self._ticket), ("invoices", self._invoice)):
-                lines = "".join(json.dumps(make()) + "\n" for _ in range(run.rate // 2))
-                folder = self._landing / source / f"extract_date={self._day}"
-                folder.mkdir(parents=True, exist_ok=True)
-                file = folder / f"{run.rate}-{second:04}.jsonl"
-                hidden = folder / f".{file.name}"
-                hidden.write_text(lines)
-                run.files[f"{source}/extract_date={self._day}/{file.name}"] = begin + second, run.rate // 2
-                hidden.rename(file)
+            for source in ("tickets", "invoices"):
+                name = self.name(source, f"{run.rate}-{second:04}")
+                run.files[name] = begin + second, run.rate // 2
+                self.land(source, name, run.rate // 2)
         sent = time.time()
         while run.done.keys() != run.files.keys() and time.time() - sent < PATIENCE:
             time.sleep(0.1)
         run.drained, run.cpu = time.time() - sent, cpu_seconds() - cpu
+
+    def name(self, source: str, named: str) -> str:
+        """Name of a file below the landing zone."""
+        return f"{source}/extract_date={self._day}/{self._call}-{named}.jsonl"
+
+    def land(self, source: str, name: str, events: int) -> None:
+        """Lands a file with so many events."""
+        make = self._ticket if source == "tickets" else self._invoice
+        file = self._landing / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        hidden = file.with_name(f".{file.name}")
+        hidden.write_text("".join(json.dumps(make()) + "\n" for _ in range(events)))
+        self._sent.append(file)
+        hidden.rename(file)
+
+    def remove(self) -> None:
+        """Removes what was landed, so that the home is as before."""
+        for file in self._sent:
+            file.unlink(missing_ok=True)
 
     def _who(self) -> str:
         self._number += 1
@@ -173,17 +191,38 @@ def follow(folder: Path, settings: Settings, note: Callable[[str, str], None]) -
             run.done |= dict.fromkeys(mine, step.at.timestamp())
 
     sender = Sender(Path(settings.landing_uri), day, customers, runs, stop)
-    sender.start()
-    follower.run(stop, tell)
-    sender.join()
+    try:
+        note(f"live: a step of {EVENTS} events", _steps(follower, sender))
+        sender.start()
+        follower.run(stop, tell)
+        sender.join()
+    finally:
+        sender.remove()
     for run in runs:
         note(f"live: {run.rate:,} events a second for {SECONDS} s", f"{run.told()}; {PROMISED[run.rate]}")
     note("live: alerts", f"{alerts:,}")
 
 
+def _steps(follower: Follower, sender: Sender) -> str:
+    """What steps cost, one after the other."""
+    cpu, touched = list[float](), list[int]()
+    for number in range(STEPS):
+        for source in ("tickets", "invoices"):
+            sender.land(source, sender.name(source, f"step-{number}"), EVENTS // 2)
+        before = cpu_seconds()
+        step = follower.step()
+        cpu.append(cpu_seconds() - before)
+        touched.append(len(step.scores) if step is not None else 0)
+    return (
+        f"{cpu[0]:.1f} s of CPU for the first, then {min(cpu[1:]):.1f} to {max(cpu[1:]):.1f} s; {min(touched)} to "
+        f"{max(touched)} customers scored"
+    )
+
+
 def main() -> None:
     """Writes the figures into live.json in the folder."""
     folder, found = Path(sys.argv[1]), list[dict[str, str]]()
+    folder.mkdir(exist_ok=True)
     follow(folder, Settings(), lambda figure, remark: found.append({"figure": figure, "remark": remark}))
     (folder / "live.json").write_text(json.dumps(found))
 

@@ -80,7 +80,7 @@ def outdated(lakehouse: Lakehouse, business: Business) -> Outdated:
         with alone:
             take_in(lakehouse, now_utc(), "delivery")
             rows = alerts(lakehouse, [("alert_id", "in", list(about))])
-            objected = objections(lakehouse, business).keys
+            objected = objections(lakehouse, business, about={*about.values()}).keys
             left = _left(lakehouse, rows)
         taken = [row["alert_id"] for row in rows if row["state"] == ACKNOWLEDGED]
         found = dict.fromkeys(taken, "acknowledged before it was delivered")

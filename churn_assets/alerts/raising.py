@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LATE_DAYS = 7  # a day that is computed again and lies further back is history, and nobody is told of it
 COPIED = ("model_version", "probability", "reason_1", "reason_2", "reason_3", "action")
+SCORES_READ = tuple(dict.fromkeys([*READ, *COPIED, "value", "segment"]))  # columns of scores/current_scores
 
 
 @dataclass(frozen=True)
@@ -66,19 +67,32 @@ def newest_scores(lakehouse: Lakehouse, business: Business, told: Iterable[date]
     return _scores_of(lakehouse, business, told, known[-1]) if known else None
 
 
+def days_read(business: Business, known: Iterable[date], day: date) -> list[date]:
+    """Those of the days with current scores before a day that the alerts of the day can depend on."""
+    earlier = sorted(d for d in known if d < day)
+    if not earlier:
+        return []
+    first = earlier[-1] - timedelta(days=max(_days_back(business), LIKE_WITHIN))
+    return [d for d in earlier if d >= first or d in earlier[-2:]]
+
+
+def _days_back(business: Business) -> int:
+    return max((r.within_days for r in business.file.alerts.rules if r.rose is not None), default=0)
+
+
 def _scores_of(lakehouse: Lakehouse, business: Business, told: Iterable[date], day: date) -> Days:
     """The scores that rules read to judge a day."""
     known = [d for d in lakehouse.slices(tables.CURRENT_SCORES, DAY) if d <= day]
-    back = max((r.within_days for r in business.file.alerts.rules if r.rose is not None), default=0)
     compared = max((d for d in {*told}.intersection(known) if d < day), default=None)
     before = compared or max((d for d in known if d < day), default=day)
     # what a rule knew on the former day, and which model had scored the day before that
-    wanted = [d for d in known if d >= before - timedelta(days=back)] + [d for d in known if d < before][-1:]
-    columns = list(dict.fromkeys([*READ, *COPIED, "value", "segment"]))
+    wanted = [d for d in known if d >= before - timedelta(days=_days_back(business))] + [
+        d for d in known if d < before
+    ][-1:]
 
     def of(some: Iterable[date]) -> "pd.DataFrame":
         where: list[tuple[str, str, object]] = [(DAY, "in", sorted({*some}))]
-        scores: pd.DataFrame = lakehouse.arrow(tables.CURRENT_SCORES, columns, where).to_pandas()
+        scores: pd.DataFrame = lakehouse.arrow(tables.CURRENT_SCORES, [*SCORES_READ], where).to_pandas()
         return scores
 
     days = Days(of(wanted), day, compared)

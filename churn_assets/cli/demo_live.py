@@ -26,6 +26,7 @@ from churn_assets.graph.partitions import last_ingest_month
 from churn_assets.lakehouse.engine.profiles import for_few_rows
 from churn_assets.lakehouse.engine.session import stop_session
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.live.alone import alone
 from churn_assets.live.figures import LiveFigures, answering
 from churn_assets.live.following import Follower, LiveStep
 from churn_assets.live.topics import topics_of
@@ -158,6 +159,7 @@ def follow_day(
     files, stop, steps = coming_files(coming, day), threading.Event(), LiveDay(topics)
     events = events_of(files)
     with ExitStack() as started:
+        started.enter_context(alone(lakehouse.settings))
         started.enter_context(_ended_by_sigterm())
         place = started.enter_context(tempfile.TemporaryDirectory(prefix="demo_live_"))
         broker = started.enter_context(KafkaBroker(Path(place), lakehouse.settings))

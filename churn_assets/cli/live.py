@@ -38,6 +38,7 @@ def live(host: str, port: int, once: bool) -> None:
     from churn_assets.definitions import tracking_of
     from churn_assets.lakehouse.engine.profiles import for_few_rows
     from churn_assets.lakehouse.lakehouse import Lakehouse
+    from churn_assets.live.alone import alone
     from churn_assets.live.figures import LiveFigures, answering
     from churn_assets.live.following import Follower
     from churn_assets.operations.log import writing as log
@@ -46,11 +47,11 @@ def live(host: str, port: int, once: bool) -> None:
     settings = lakehouse.settings
     log.start(settings)
     business, figures = load_business(settings.business_path), LiveFigures()
-    follower = Follower(lakehouse, business, tracking_of(settings, business), figures)
     ended = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: ended.set())
-    with answering(figures, host, port) as address:
+    with alone(settings), answering(figures, host, port) as address:
+        follower = Follower(lakehouse, business, tracking_of(settings, business), figures)
         console.print(f"Health and metrics: {address}/v2/health/ready, {address}/metrics", highlight=False)
         console.print(f"Follows {settings.landing_uri} as of {follower.scorer.state.day}.", highlight=False)
 

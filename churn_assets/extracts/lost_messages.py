@@ -8,6 +8,8 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.channels.outbox import Outbox
 from churn_assets.operations.incidents.incident import Condition
 from churn_assets.operations.incidents.store import join
+from churn_assets.operations.incidents.store import records as incident_records
+from churn_assets.sources.live.records import named_records
 
 
 def told(source: Source, lost: Mapping[int, int]) -> str:
@@ -18,19 +20,27 @@ def told(source: Source, lost: Mapping[int, int]) -> str:
     )
 
 
-def note_lost(
-    lakehouse: Lakehouse, source: Source, lost: Mapping[int, int], file: str, now: datetime, by: str
-) -> None:
-    """Opens the incident of a source, or lets the loss join it; nobody but a person can tell that it is resolved.
+def note_lost(lakehouse: Lakehouse, source: Source, since: datetime, now: datetime, by: str) -> None:
+    """Opens the incident of a source, or lets losses join it; nobody but a person can tell that it is resolved.
+
+    A loss is what a file in the landing zone tells, and known by the name of the file. So what a process did not note
+    that was killed is noted by the next one, and nothing twice.
 
     Args:
         lakehouse: the lake.
         source: with a topic.
-        lost: partition -> number of offsets.
-        file: name of the file that was landed behind the gap; tells one loss from another.
+        since: files that were landed before are not looked at.
         now: UTC.
         by: who found it.
+
+    Raises:
+        ExtractError: see `named_records`.
     """
+    key, outbox = f"topic:{source.name}", Outbox(lakehouse.settings.home_path).id
     title = f"messages of {source.name} were deleted before they were read"
-    condition = Condition("messages_lost", f"topic:{source.name}", file, title, told(source, lost))
-    join(lakehouse, condition, Outbox(lakehouse.settings.home_path).id, now, by)
+    noted = {record.last_event for record in incident_records(lakehouse) if record.dedup_key == key}
+    for file, record in named_records(lakehouse.settings.landing_uri, source).items():
+        if record.lost and record.taken_at >= since and file not in noted:
+            lost = {int(partition): number for partition, number in record.lost.items()}
+            condition = Condition("messages_lost", key, file, title, told(source, lost))
+            join(lakehouse, condition, outbox, now, by)

@@ -26,7 +26,7 @@ from churn_assets.settings import without_secrets
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.extract import origin_of
 from churn_assets.sources.topics.client import topic_of
-from churn_assets.sources.topics.reader import TopicExtract, extract_topic
+from churn_assets.sources.topics.reader import LOST_LATELY, TopicExtract, extract_topic
 
 ALL_OBJECTS = "messages_are_objects"
 NONE_LOST = "no_message_lost"
@@ -79,14 +79,13 @@ def _read(
     lakehouse: Lakehouse, source: Source, table: Table, run_id: str, month: str
 ) -> Sequence[TopicExtract]:
     """The files that the topic gave, in their order."""
-    with lakehouse.alone_with(table), lakehouse.staging(table, run_id=run_id) as folder:
-        try:
+    try:
+        with lakehouse.alone_with(table), lakehouse.staging(table, run_id=run_id) as folder:
             done = _extracted(lakehouse, source, folder, now := datetime.now(UTC))
-        except ExtractError as error:
-            raise not_answered([month], error) from None
-    for one in done:
-        if one.extract.record.lost:
-            note_lost(lakehouse, source, one.lost, one.extract.name, now, run_id)
+        if any(one.lost for one in done):
+            note_lost(lakehouse, source, now - LOST_LATELY, now, run_id)
+    except ExtractError as error:
+        raise not_answered([month], error) from None
     return done
 
 

@@ -47,8 +47,8 @@ def survivors(
     if not business.tells_merges:
         return {}
     if as_known is None:
-        told = _read(lakehouse, tables.CUSTOMERS, [KEY, SURVIVOR]).to_pylist()
-        return {row[KEY]: row[SURVIVOR] for row in told if row[SURVIVOR]}
+        told = _read(lakehouse, tables.CUSTOMERS, [KEY, SURVIVOR]).drop_null()  # few are merged
+        return {row[KEY]: row[SURVIVOR] for row in told.to_pylist() if row[SURVIVOR]}
     merged = merges(
         {s.name: lakehouse.read(tables.silver(s)) for s in business.tells_merges}, business, [as_known]
     )
@@ -58,7 +58,12 @@ def survivors(
     return {row["customer_key"]: row["survivor_key"] for row in found.collect()}
 
 
-def objections(lakehouse: Lakehouse, business: Business, known_until: date | None = None) -> Objections:
+def objections(
+    lakehouse: Lakehouse,
+    business: Business,
+    known_until: date | None = None,
+    about: Set[str] | None = None,
+) -> Objections:
     """Everybody whose last answer in an entity that declares `objection` is yes, and who was merged with them.
 
     An answer holds until another one is known: a row that was refused does not take an objection back.
@@ -67,16 +72,20 @@ def objections(lakehouse: Lakehouse, business: Business, known_until: date | Non
         lakehouse: whose silver is read.
         business: whose entities.
         known_until: only what was known on that day counts; None: today.
+        about: customers who are asked about, which costs less than all; None: all.
     """
     keys: set[str] = set()
     unanswered: set[str] = set()
+    heirs = survivors(lakehouse, business, (known_until, known_until) if known_until else None)
+    if about is not None:
+        last_of = {heirs.get(key, key) for key in about}
+        about = {*about, *last_of, *(key for key, heir in heirs.items() if heir in last_of)}
     for source in entities(business):
         if (asked := source.reach.objection) is not None:
-            answers = _answers(lakehouse, source, asked, known_until)
+            answers = _answers(lakehouse, source, asked, known_until, about)
             last = answers.dropna(subset="yes").drop_duplicates(list(source.silver_key), keep="last")
             keys |= set(last.loc[last["yes"].astype(bool), KEY])
             unanswered |= set(answers[KEY]) - set(last[KEY])
-    heirs = survivors(lakehouse, business, (known_until, known_until) if known_until else None)
     keys |= {heirs[key] for key in keys if key in heirs}
     keys |= {key for key, heir in heirs.items() if heir in keys}
     return Objections(frozenset(keys), len(unanswered - keys))
@@ -156,14 +165,22 @@ def _read(
 
 
 def _answers(
-    lakehouse: Lakehouse, source: Source, asked: AnswerColumn, known_until: date | None
+    lakehouse: Lakehouse,
+    source: Source,
+    asked: AnswerColumn,
+    known_until: date | None,
+    about: Set[str] | None = None,
 ) -> "pd.DataFrame":
-    """The versions of an entity, oldest first, with `yes`: whether the answer is one; null without an answer."""
+    """The versions of an entity, oldest first, with `yes`: whether the answer is one; null without an answer.
+
+    `about` are the customers; None: all.
+    """
     import pyarrow as pa
 
     names = list(dict.fromkeys([KEY, *source.silver_key, *ORDER, "refused", asked.column]))
-    known: list[tuple[str, str, object]] | None = [("known_at", "<=", known_until)] if known_until else None
-    rows = _read(lakehouse, tables.silver(source), names, known)
+    known: list[tuple[str, str, object]] = [("known_at", "<=", known_until)] if known_until else []
+    known += [(KEY, "in", sorted(about))] if about is not None else []
+    rows = _read(lakehouse, tables.silver(source), names, known or None)
     told = rows[asked.column].cast(pa.string()).to_pandas()  # a boolean becomes true or false
     yes = told.isin(asked.values).astype(object)
     found: pd.DataFrame = rows.to_pandas()

@@ -36,6 +36,7 @@ class DeadLetterThread(threading.Thread):
         super().__init__(name=f"dead-letters-{source.name}", daemon=True)
         self._source, self._landing, self._figures, self._stopped = source, landing, figures, stop
         self._rows: queue.SimpleQueue[pa.Table] = queue.SimpleQueue()
+        self._others: set[str] = set()  # digests of topics that are no more, of which that was told
         self.failed: BaseException | None = None
 
     def add(self, broken: "pa.Table") -> None:
@@ -68,7 +69,16 @@ class DeadLetterThread(threading.Thread):
             return None
 
     def _put_out(self, writer: DeadLetterWriter, broken: "pa.Table") -> None:
-        done = writer.put_out(letters_of(broken, self._landing, writer.asked))
+        by_topic = letters_of(broken, self._landing)
+        letters = by_topic.pop(writer.asked, [])
+        if by_topic:  # perhaps the topic was made anew since the writer began
+            writer.check_same()
+        if others := by_topic.keys() - self._others:
+            self._others |= others
+            number = sum(len(by_topic[one]) for one in others)
+            said = f"{number:,} of them are of a topic that was deleted. They are in the quarantine alone."
+            event("live.dead_letters", said, level=logging.WARNING, source=self._source.name)
+        done = writer.put_out(letters)
         self._figures.dead_letters.labels(self._source.name).inc(done.copied)
         if done.gone:
             said = f"The topic holds {done.gone:,} of them no more. They are in the quarantine alone."
@@ -81,20 +91,23 @@ class DeadLetterThread(threading.Thread):
             event("live.dead_letters", said, level=logging.WARNING, source=self._source.name)
 
 
-def letters_of(broken: "pa.Table", landing: str, asked: str) -> list[DeadLetter]:
-    """The messages that rows came from; rows of files that tell no places, or are of another topic, are left out.
+def letters_of(broken: "pa.Table", landing: str) -> dict[str, list[DeadLetter]]:
+    """Digest of a topic, see `Record` -> its messages that rows came from; files that tell no places are left out.
 
     Args:
         broken: see `DeadLetterThread.add`.
         landing: landing zone.
-        asked: digest of the topic, see `Record`.
+
+    Raises:
+        ExtractError: the store does not give a file.
     """
-    found: list[DeadLetter] = []
+    found: dict[str, list[DeadLetter]] = {}
     rows = sorted(broken.to_pylist(), key=lambda row: (row["source_file"], row["row_number"]))
     for name, some in groupby(rows, key=lambda row: str(row["source_file"])):
         record = record_of_file(landing, name)
-        if record is not None and record.asked == asked:
-            found += _placed(record, {row["row_number"]: row["refused_rule"] for row in some})
+        if record is not None and record.runs:
+            rules = {row["row_number"]: row["refused_rule"] for row in some}
+            found.setdefault(record.asked, []).extend(_placed(record, rules))
     return found
 
 

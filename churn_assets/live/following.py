@@ -202,9 +202,12 @@ class Follower:
     def catch_up(self, tell: Callable[[LiveStep], None]) -> int:
         """Takes steps until nothing waits in the landing zone, and returns how many; reads no topic."""
         steps = 0
-        while (done := self.step()) is not None:
-            tell(done)
-            steps += 1
+        try:
+            while (done := self.step()) is not None:
+                tell(done)
+                steps += 1
+        finally:
+            self._loader.close()
         return steps
 
     def _tell(self, done: LiveStep, files: Sequence[ExtractFile]) -> None:

@@ -15,8 +15,8 @@ from churn_assets.operations.log.writing import event
 from churn_assets.tracking.tracking import Tracking
 
 LOOK_SECONDS = 10.0  # between two looks at the lake
-# by an ingest, by a month end and by the morning; the state compares with snapshots of both
-LAST_WRITTEN = (tables.RECONCILIATION, tables.CUSTOMER_SNAPSHOTS, tables.CURRENT_SNAPSHOT)
+# by an ingest, by a month end and by the morning; the state compares with snapshots of both, and with scores
+LAST_WRITTEN = (tables.RECONCILIATION, tables.CUSTOMER_SNAPSHOTS, tables.CURRENT_SCORES)
 
 
 class Loader:

@@ -2,13 +2,13 @@
 
 from collections.abc import Set
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from churn_assets.graph.checks import CheckFailed
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.frames import frame_of
 from churn_assets.live.overlay import Overlay
+from churn_assets.live.ranks import Ranks
 from churn_assets.live.rows import KEY, ByCustomer, nullable, where_in
 from churn_assets.live.state import DAY, LiveState
 from churn_assets.models.champions import Champion, champion_at
@@ -16,7 +16,8 @@ from churn_assets.models.decisions import decided
 from churn_assets.months import add_months, month_of
 from churn_assets.scores.current_scores import earlier_snapshots, require_declared
 from churn_assets.scores.in_charge import model_of
-from churn_assets.scores.moves import beside_of, ranked, scored_batch
+from churn_assets.scores.moves import beside_of, scored_batch
+from churn_assets.scores.segments import with_segment_and_action
 from churn_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from churn_assets.ml.portable.model import PortableModel
-
-SINCE = timedelta(days=62)  # how far back alerts and scores look
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,9 @@ class LiveScorer:
 
     def __init__(self, state: LiveState, by: InCharge) -> None:
         self.state, self.by = state, by
-        self._others = self._of_the_lake()
+        others = self._of_the_lake()
+        self._ranks = Ranks(state.customers | {*others[KEY].to_pylist()})
+        self._ranks.put(others)
         names = by.model.transformation.features
         self._earlier = {
             name: ByCustomer(nullable(frame.select(KEY, DAY, *names).toArrow()))
@@ -104,13 +105,13 @@ class LiveScorer:
         snapshots = where_in(state.current_snapshots(state.related(keys)), KEY, keys)
         lake = lake.with_tables({tables.CURRENT_SNAPSHOT.path: self._with_earlier(lake, snapshots)})
         found = self._scored(keys, snapshots, lake.spark)
-        self._remember(keys, found)
-        scores = pa.concat_tables([self._earlier_scores(keys), found], promote_options="permissive")
+        scores = pa.concat_tables([state.earlier_scores.of(keys), found], promote_options="permissive")
         return Scored(lake.with_tables({tables.CURRENT_SCORES.path: scores}), found)
 
     def _scored(self, keys: Set[str], snapshots: "pa.Table", spark: "SparkSession") -> "pa.Table":
         """scores/current_scores of snapshots of the day."""
         import pyarrow as pa
+        from pyspark.sql import functions as F
 
         state, by = self.state, self.by
         names, rules = by.model.transformation.features, state.business.file.segments
@@ -119,45 +120,37 @@ class LiveScorer:
             then, named = rows.of(keys), beside_of(day, names)
             then = then.select(list(named)).rename_columns(list(named.values()))
             wide = wide.join(then, KEY, join_type="left outer")
+        self._ranks.leave_out(keys)
         if not wide.num_rows:
             return tables.CURRENT_SCORES.rows([])
         scored = pa.Table.from_batches(
             scored_batch(batch, by.model, state.business.features, days)
             for batch in wide.combine_chunks().to_batches()
         )
-        today = frame_of(spark, snapshots.select([KEY, DAY, rules.value.feature]))
-        others = frame_of(spark, self._all_but(keys))
-        frame = ranked(frame_of(spark, scored), today, by.champion.model_version, rules, others)
+        values = snapshots.select([KEY, rules.value.feature]).rename_columns([KEY, "value"])
+        scored = scored.join(values, KEY, join_type="left outer").combine_chunks()
+        self._ranks.put(scored)
+        frame = frame_of(spark, self._ranks.beside(scored, rules))
+        frame = with_segment_and_action(frame, rules).withColumn(
+            "model_version", F.lit(by.champion.model_version)
+        )
         return nullable(state.now.told.beside(frame).select(*tables.CURRENT_SCORES.types).toArrow())
 
     def _of_the_lake(self) -> "pa.Table":
-        """customer_key, as_of_date (that of now), raw and value by the newest snapshot of each customer in the lake."""
+        """customer_key, raw and value by the newest snapshot of each customer in the lake."""
         import pyarrow as pa
 
         scored_day, value = self.state.scored_day, self.state.business.file.segments.value.feature
-        schema = pa.schema(
-            [(KEY, pa.string()), (DAY, pa.date32()), ("raw", pa.float64()), ("value", pa.float64())]
-        )
+        schema = pa.schema([(KEY, pa.string()), ("raw", pa.float64()), ("value", pa.float64())])
         if scored_day is None:
             return schema.empty_table()
-        rows = self.state.snapshots(scored_day)
-        frame = rows.select(self.by.model.transformation.features).to_pandas()
-        days = pa.array([self.state.day] * rows.num_rows, pa.date32())
+        features = self.by.model.transformation.features
+        names = list(dict.fromkeys([KEY, value, *features]))
+        day: list[tuple[str, str, object]] = [(DAY, "=", scored_day)]
+        rows = self.state.lakehouse.arrow(tables.CURRENT_SNAPSHOT, names, day)
+        frame = rows.select(features).to_pandas()
         raw = pa.array(self.by.model.score(frame)["raw"].to_numpy())
-        return pa.Table.from_arrays([rows[KEY], days, raw, rows[value].cast(pa.float64())], schema=schema)
-
-    def _all_but(self, keys: Set[str]) -> "pa.Table":
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        others = pc.invert(pc.is_in(self._others[KEY], pa.array(sorted(keys), pa.string())))
-        return self._others.filter(others)
-
-    def _remember(self, keys: Set[str], found: "pa.Table") -> None:
-        import pyarrow as pa
-
-        new = found.select(self._others.column_names).cast(self._others.schema)
-        self._others = pa.concat_tables([self._all_but(keys), new]).combine_chunks()
+        return pa.Table.from_arrays([rows[KEY], raw, rows[value].cast(pa.float64())], schema=schema)
 
     def _with_earlier(self, lake: Overlay, snapshots: "pa.Table") -> "pa.Table":
         """The snapshots of now below those of earlier days of the same customers."""
@@ -168,15 +161,3 @@ class LiveScorer:
             return snapshots
         earlier = lake.arrow(table)
         return pa.concat_tables([earlier, snapshots], promote_options="permissive")
-
-    def _earlier_scores(self, keys: Set[str]) -> "pa.Table":
-        """What the lake holds of earlier days, of an older release perhaps fewer columns; empty without the table."""
-        lake, day, table = self.state.lakehouse, self.state.day, tables.CURRENT_SCORES
-        if not lake.exists(table):
-            return table.rows([])
-        known: list[tuple[str, str, object]] = [
-            (DAY, ">=", day - SINCE),
-            (DAY, "<", day),
-            (KEY, "in", sorted(keys)),
-        ]
-        return lake.arrow(table, None, known)

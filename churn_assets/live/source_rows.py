@@ -12,7 +12,16 @@ from churn_assets.history.periods import Periods
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.engine.frames import frame_of
 from churn_assets.lakehouse.lakehouse import Lakehouse
-from churn_assets.live.rows import KEY, ByCustomer, added, nullable, same_keys, where_in, where_not_in
+from churn_assets.live.rows import (
+    KEY,
+    ByCustomer,
+    added,
+    encoded,
+    nullable,
+    same_keys,
+    where_in,
+    where_not_in,
+)
 from churn_assets.months import month_of
 from churn_assets.silver.conform import conform
 from churn_assets.silver.customer_keys import MERGED_INTO, with_customer_key
@@ -84,7 +93,7 @@ class SourceRows:
         bronze = lakehouse.read(tables.bronze(source)).where(f"{MONTH} = '{month}'")
         return cls(
             source,
-            lakehouse.arrow(silver, filters=known),
+            _earlier(lakehouse, source, known),
             lakehouse.arrow(silver, filters=[(MONTH, "=", month)]),
             nullable(conform(bronze, source).toArrow()),
         )
@@ -158,6 +167,18 @@ class SourceRows:
         versions = to_versions(with_known_keys(frame_of(spark, rows), source), source)
         silver = with_customer_key(versions, frame_of(spark, known), source)
         return silver.select(silver_columns(source)).toArrow()
+
+
+def _earlier(lakehouse: Lakehouse, source: Source, known: list[tuple[str, str, object]]) -> "pa.Table":
+    """Silver rows of earlier months, encoded month by month: as plain texts they take several times as much."""
+    import pyarrow as pa
+
+    silver, plain = tables.silver(source), {KEY, *source.key}
+    asked = lakehouse.arrow(silver, [MONTH], known)[MONTH].unique().to_pylist()
+    parts = [encoded(lakehouse.arrow(silver, None, [(MONTH, "=", one)]), plain) for one in sorted(asked)]
+    if not parts:
+        return encoded(lakehouse.arrow(silver, filters=known), plain)
+    return pa.concat_tables(parts, promote_options="default").unify_dictionaries()
 
 
 def _broken(conformed: "pa.Table") -> "pa.Table":

@@ -1,23 +1,24 @@
 """What is held in memory to score any customer as of now, loaded from the lake, and kept up with what arrives."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from churn_assets.alerts.raising import SCORES_READ, days_read
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.source import Source
 from churn_assets.features.current_snapshot import SourcesTold, sources_told
 from churn_assets.features.snapshots import SnapshotParts
 from churn_assets.graph.as_of_day import newest_day
-from churn_assets.history.earlier_days import days_before
 from churn_assets.history.known_days import passed_until_now
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.live.overlay import Overlay
 from churn_assets.live.parts import HeldParts
-from churn_assets.live.rows import KEY, ByCustomer, components, nullable
+from churn_assets.live.rows import KEY, ByCustomer, components, encoded, nullable
 from churn_assets.live.source_rows import SourceRows, Taken
 from churn_assets.months import month_end, month_of
 from churn_assets.silver.audit import DeliveredFile, is_whole, rows_by_extract, rows_by_month
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DAY = "as_of_date"
+WORD = re.compile(r"\w+")
 
 
 def live_day(lakehouse: Lakehouse, business: Business, clock: date) -> date | None:
@@ -111,7 +113,9 @@ class LiveState:
         }
         self._groups: Mapping[str, Set[str]] = {}
         self._connect()
-        self._days = self._snapshots()
+        self._scored_days = self._days_of_snapshots()
+        self._told = self._read_by_rules()
+        self.earlier_scores = self._read_by_alerts()
         self.reconciliation = self._reconciled()
         self._now: Now | None = None
         self._parts = HeldParts(business)
@@ -131,7 +135,7 @@ class LiveState:
     @property
     def scored_day(self) -> date | None:
         """The newest day before this one of which there are snapshots."""
-        return max((d for d in self._days if d < self.day), default=None)
+        return max(self._scored_days, default=None)
 
     @property
     def now(self) -> "Now":
@@ -147,10 +151,6 @@ class LiveState:
     def _whole(self) -> Overlay:
         """The lake, as if what arrived had passed silver; without its rows."""
         return Overlay(self.lakehouse, {tables.RECONCILIATION.path: self.reconciliation})
-
-    def snapshots(self, day: date) -> "pa.Table":
-        """The snapshots that the lake holds of an earlier day."""
-        return self._days[day].rows
 
     def waiting(self) -> dict[str, list[ExtractFile]]:
         """Source -> files of the open month in the landing zone that are not in here yet, and of no later day."""
@@ -194,8 +194,8 @@ class LiveState:
             tables.silver(one.source).path: partial(one.of, keys) for one in self._sources.values()
         }
         held[tables.RECONCILIATION.path] = self.reconciliation
-        if self._days:
-            held[tables.CURRENT_SNAPSHOT.path] = partial(self._earlier_snapshots, keys)
+        if self._told is not None:
+            held[tables.CURRENT_SNAPSHOT.path] = partial(self._told.of, keys)
         return Overlay(self.lakehouse, held)
 
     def current_snapshots(self, keys: Set[str]) -> "pa.Table":
@@ -209,28 +209,46 @@ class LiveState:
         built = self._parts.snapshots(keys, now.parts, self.lakehouse.spark)
         return nullable(now.told.beside(built).toArrow())
 
-    def _earlier_snapshots(self, keys: Set[str]) -> "pa.Table":
-        import pyarrow as pa
-
-        return pa.concat_tables([rows.of(keys) for rows in self._days.values()], promote_options="default")
-
     def _connect(self) -> None:
         self._groups = components(pair for held in self._sources.values() for pair in held.merged())
 
-    def _snapshots(self) -> "dict[date, ByCustomer]":
-        """The snapshots of the days that scores compare with, and of the newest; empty ones of `day` if there are none.
+    def _days_of_snapshots(self) -> list[date]:
+        """The earlier days of which the lake holds current snapshots."""
+        table = tables.CURRENT_SNAPSHOT
+        return (
+            [d for d in self.lakehouse.slices(table, DAY) if d < self.day]
+            if self.lakehouse.exists(table)
+            else []
+        )
 
-        Without a table of them, nothing; else what is held stands for the table, which also has those of `day`.
+    def _read_by_rules(self) -> "ByCustomer | None":
+        """What the SQL of rules can read of the snapshots of earlier days; None without a table of them.
+
+        It stands for the table, which may hold snapshots of this day, too.
         """
         table = tables.CURRENT_SNAPSHOT
         if not self.lakehouse.exists(table):
-            return {}
-        there = [d for d in self.lakehouse.slices(table, DAY) if d < self.day]
-        wanted = {*there[-1:], *(d for d in days_before(self.day).values() if d in there)}
-        wanted |= {d for d in there if any(rule.sql for rule in self.business.file.alerts.rules)}
-        if not wanted:
-            return {self.day: ByCustomer(self.lakehouse.arrow(table, None, [(DAY, "=", date.max)]))}
-        return {d: ByCustomer(self.lakehouse.arrow(table, None, [(DAY, "=", d)])) for d in sorted(wanted)}
+            return None
+        asked = " ".join(rule.sql for rule in self.business.file.alerts.rules if rule.sql)
+        words = {word.lower() for word in WORD.findall(asked)}
+        names = [
+            name for name in self.lakehouse.columns(table) if name in (KEY, DAY) or name.lower() in words
+        ]
+        days = self._scored_days if asked else []
+        return ByCustomer(self.lakehouse.arrow(table, names, [(DAY, "in", [*days, date.min])]))
+
+    def _read_by_alerts(self) -> ByCustomer:
+        """What alerts compare with: scores of earlier days."""
+        import pyarrow as pa
+
+        lake, table = self.lakehouse, tables.CURRENT_SCORES
+        there = lake.slices(table, DAY) if lake.exists(table) else []
+        if not (days := days_read(self.business, there, self.day)):
+            return ByCustomer(table.rows([]))
+        here = {*lake.columns(table)}  # those of an older release are fewer
+        names = [name for name in SCORES_READ if name in here]
+        parts = [encoded(lake.arrow(table, names, [(DAY, "=", day)]), {KEY}) for day in days]
+        return ByCustomer(pa.concat_tables(parts, promote_options="default").unify_dictionaries())
 
     def _reconciled(self) -> "pa.Table":
         """silver/reconciliation as it will be when silver has taken what arrived.

@@ -19,7 +19,7 @@ from churn_assets.live.source_rows import LIVE
 from churn_assets.operations.log.writing import event
 from churn_assets.settings import filesystem
 from churn_assets.sources.live.errors import ExtractError
-from churn_assets.sources.topics.reader import TopicExtract, TopicReader
+from churn_assets.sources.topics.reader import LOST_LATELY, TopicExtract, TopicReader
 
 EVERY_SECONDS = 1.0  # a file at the most
 AGAIN_SECONDS = 5.0  # after a broker has failed
@@ -69,6 +69,8 @@ class TopicThread(threading.Thread):
                 reader = TopicReader(self._source, landing, folder)
                 seen = self._names(day := self._now())
             with reader:
+                if reader.lost_since(day - LOST_LATELY):
+                    self._note_lost(day)  # whoever landed them may have been killed before
                 landed = time.monotonic()
                 while not self._stopped.is_set():
                     reader.poll(EVERY_SECONDS / 4)
@@ -90,7 +92,10 @@ class TopicThread(threading.Thread):
         number, name = sum(done.lost.values()), self._source.name
         event("live.lost", told(self._source, done.lost), level=logging.ERROR, source=name, offsets=number)
         self._figures.lost.labels(name).inc(number)
-        note_lost(self._lakehouse, self._source, done.lost, done.extract.name, self._now(), LIVE)
+        self._note_lost(self._now())
+
+    def _note_lost(self, now: datetime) -> None:
+        note_lost(self._lakehouse, self._source, now - LOST_LATELY, now, LIVE)
 
     def _names(self, now: datetime) -> set[str]:
         """Names of the files that lie in the extract folder of a day."""

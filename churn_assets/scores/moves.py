@@ -63,7 +63,8 @@ def current_scores(
             if batch.num_rows:
                 yield scored_batch(batch, model, features, days)
 
-    return ranked(wide.mapInArrow(score, SCORED), today, model_version, rules)
+    scored = with_decile(wide.mapInArrow(score, SCORED))
+    return with_segments(scored.withColumn("model_version", F.lit(model_version)), today, rules)
 
 
 def beside_of(day: str, names: Sequence[str]) -> dict[str, str]:
@@ -71,37 +72,6 @@ def beside_of(day: str, names: Sequence[str]) -> dict[str, str]:
     return {"customer_key": "customer_key", "as_of_date": f"{day}{DATED}"} | {
         name: f"{day}#{name}" for name in names
     }
-
-
-def ranked(
-    scored: "DataFrame",
-    today: "DataFrame",
-    model_version: str,
-    rules: Segments,
-    others: "DataFrame | None" = None,
-) -> "DataFrame":
-    """Rows of SCORED with decile, tiers and segment, as scores/current_scores but for what is told of sources.
-
-    Args:
-        scored: of the snapshots of one day.
-        today: these snapshots: KEYS and the feature that is the value.
-        model_version: who scored them.
-        rules: of the segments.
-        others: customers who are not in `today` but count for its deciles and tiers: KEYS, raw and value. None: nobody.
-    """
-    from pyspark.sql import functions as F
-
-    values = today
-    if others is not None:
-        scored = scored.unionByName(others.drop("value"), allowMissingColumns=True)
-        value = rules.value.feature
-        values = today.select(*KEYS, value).unionByName(
-            others.select(*KEYS, F.col("value").cast(today.schema[value].dataType).alias(value))
-        )
-    found = with_segments(
-        with_decile(scored).withColumn("model_version", F.lit(model_version)), values, rules
-    )
-    return found if others is None else found.join(today.select(*KEYS), KEYS, "left_semi")
 
 
 def scored_batch(

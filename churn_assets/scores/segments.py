@@ -39,7 +39,14 @@ def with_segments(scores: "DataFrame", snapshots: "DataFrame", rules: Segments) 
     from pyspark.sql import functions as F
 
     value = snapshots.select("customer_key", "as_of_date", F.col(rules.value.feature).alias("value"))
-    tiered = with_tiers(scores.join(value, ["customer_key", "as_of_date"]), rules)
+    return with_segment_and_action(
+        with_tiers(scores.join(value, ["customer_key", "as_of_date"]), rules), rules
+    )
+
+
+def with_segment_and_action(tiered: "DataFrame", rules: Segments) -> "DataFrame":
+    """Adds segment and action by risk_tier, value_tier and driver: those of the first rule that fits."""
+    from pyspark.sql import functions as F
 
     def told(rule: SegmentRule) -> "Column":
         return F.struct(F.lit(rule.name).alias("segment"), F.lit(rule.action).alias("action"))

@@ -43,13 +43,12 @@ def test_lines_of_a_file_are_found_in_the_topic(tmp_path: Path, broker: KafkaBro
         calls.raw(b'{"at": %d}' % partition, b'{"at": %d, "second": 1}' % partition, partition=partition)
     _, name, asked = _landed(tmp_path, calls)
     told = [(b'"second"' in line, int(line[7:8])) for line in lines(tmp_path / "landing")]
-    found = letters_of(_broken(name, *range(1, 9)), str(tmp_path / "landing"), asked)
-    by_line = {int(one.rule.removeprefix("rule")): one for one in found}
+    found = letters_of(_broken(name, *range(1, 9)), str(tmp_path / "landing"))
+    by_line = {int(one.rule.removeprefix("rule")): one for one in found[asked]}
     assert [by_line[n].partition for n in range(1, 9)] == [partition for _, partition in told]
     assert [by_line[n].offset % 2 == 1 for n in range(1, 9)] == [second for second, _ in told]
-    assert len({(one.partition, one.offset) for one in found}) == 8
-    assert letters_of(_broken(name, 1), str(tmp_path / "landing"), "another topic") == []
-    assert letters_of(_broken("calls/gone.jsonl.gz", 1), str(tmp_path / "landing"), asked) == []
+    assert len({(one.partition, one.offset) for one in found[asked]}) == 8
+    assert letters_of(_broken("calls/gone.jsonl.gz", 1), str(tmp_path / "landing")) == {}
 
 
 def test_a_broker_that_fails_is_asked_again(
@@ -82,6 +81,40 @@ def test_a_broker_that_fails_is_asked_again(
     thread.join(30)
     assert [message.value() for message in copies(calls.broker, f"{calls.topic}_dead")] == [b"{", b"{}"]
     assert len(asked) >= 2
+
+
+def test_a_topic_that_is_made_anew_is_copied_from_its_beginning(
+    tmp_path: Path, broker: KafkaBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "AGAIN_SECONDS", 0.01)
+    calls = Calls(broker, partitions=1)
+    broker.create_topic(f"{calls.topic}_dead")
+    calls.raw(b"{", b"[1")
+    source, name, _ = _landed(tmp_path, calls)
+    figures, stop = LiveFigures(), threading.Event()
+    thread = DeadLetterThread(source, str(tmp_path / "landing"), figures, stop)
+    thread.start()
+
+    def copied(number: int) -> bool:
+        return f'churn_live_dead_letters_total{{source="calls"}} {number}.0'.encode() in figures.text()
+
+    def until_copied(number: int) -> None:
+        end = time.monotonic() + 60
+        while not copied(number):
+            assert time.monotonic() < end and thread.failed is None
+            time.sleep(0.1)
+
+    thread.add(_broken(name, 1, 2))
+    until_copied(2)
+    calls.make_anew()
+    calls.raw(b"[2")
+    again = extract_topic(source, str(tmp_path / "landing"), str(tmp_path / "again"), NOW).extract.name
+    thread.add(_broken(name, 1))
+    thread.add(_broken(again, 1))
+    until_copied(3)
+    stop.set()
+    thread.join(30)
+    assert [m.value() for m in copies(broker, f"{calls.topic}_dead")] == [b"{", b"[1", b"[2"]
 
 
 def test_a_defect_is_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

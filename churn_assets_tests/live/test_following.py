@@ -119,6 +119,14 @@ def test_a_channel_that_did_not_take_a_message_is_asked_again_though_nothing_com
     assert len(asked) == 2
 
 
+def test_whoever_scores_once_waits_for_a_loading_that_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody: Any = None
+    follower, closed = Follower(nobody, nobody, nobody, LiveFigures()), list[bool]()
+    follower.__dict__["_loader"] = SimpleNamespace(close=lambda: closed.append(True))
+    monkeypatch.setattr(Follower, "step", lambda _: None)
+    assert follower.catch_up(lambda _: None) == 0 and closed == [True]
+
+
 def test_without_a_champion_or_a_file_it_says_what_to_do(world: World) -> None:
     with pytest.raises(
         NoModelError, match=r"of 2025-02-27\. Train one: `churn-assets run train --from 2025-01`"

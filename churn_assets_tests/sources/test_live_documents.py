@@ -4,17 +4,19 @@ import gzip
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pyarrow.fs as pafs
 import pytest
 
 from churn_assets.contracts.source import Source
 from churn_assets.sources.json_text import parsed
 from churn_assets.sources.landing import list_extracts
 from churn_assets.sources.live import documents, extract
+from churn_assets.sources.live import records as live_records
 from churn_assets.sources.live.cursors import Cursor
 from churn_assets.sources.live.documents import DocumentDraft
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.landing_files import publish
-from churn_assets.sources.live.records import Record, newest_record, records
+from churn_assets.sources.live.records import Record, newest_record, record_of_file, records
 from churn_assets.sources.readers.json_lines import read_json_lines
 from churn_assets_tests.sources.databases.shop import contract
 
@@ -100,6 +102,32 @@ def test_a_document_of_twenty_mebibytes_lands_and_one_that_bronze_refuses_does_n
     monkeypatch.setattr(documents, "LONGEST_LINE", 10)
     with pytest.raises(ExtractError, match="A document has more than"):
         DocumentDraft(str(tmp_path / "other")).add([{"order_id": 12345}])
+
+
+def test_a_store_that_gives_no_file_is_not_a_file_without_a_record(
+    tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "landing" / source.path / "extract_date=2026-03-10"
+    folder.mkdir(parents=True)
+    (folder / "a.jsonl.gz").write_bytes(b"broken")
+    name = f"{source.path}/extract_date=2026-03-10/a.jsonl.gz"
+    landing = str(tmp_path / "landing")
+    assert record_of_file(landing, name) is None and records(landing, source) == []
+    assert record_of_file(landing, f"{name}.gone") is None
+    local = pafs.LocalFileSystem()
+
+    class Store:
+        """Lists files, and gives none."""
+
+        get_file_info = staticmethod(local.get_file_info)
+
+        def open_input_file(self, _: str) -> None:
+            raise OSError("the connection was reset")
+
+    monkeypatch.setattr(live_records, "filesystem", lambda place: (Store(), place))
+    for ask in (lambda: record_of_file(landing, name), lambda: records(landing, source)):
+        with pytest.raises(ExtractError, match=r"a\.jsonl\.gz cannot be read"):
+            ask()
 
 
 def test_ids_as_names_of_members_do_not_grow_the_record_without_end(tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ STORES = (
     empty(
         ".*.lock",
         "lock",
-        "Empty files; whoever adds keys or marks contacts holds one.",
+        "Empty files; whoever adds keys, marks contacts or follows the home live holds one.",
         "no limit; may be deleted while nothing runs",
     ),
 )

@@ -1,4 +1,4 @@
-"""Tiers of an array by rank, for the metrics of a training and the study; scores/deciles_and_tiers.py is for frames."""
+"""Deciles and tiers of an array by rank, as scores/deciles_and_tiers.py computes them of frames."""
 
 from typing import Any
 
@@ -6,6 +6,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from churn_assets.contracts.segments import TierBounds
+
+
+def rank_deciles(values: NDArray[np.float64], ties: ArrayLike) -> NDArray[np.int64]:
+    """Returns the decile of each value, 1 for the highest tenth, as scores/deciles_and_tiers.py computes it with Spark.
+
+    Args:
+        values: none missing.
+        ties: values that order equal `values`, for example keys.
+    """
+    size, longer = divmod(len(values), 10)  # the first deciles have one more
+    found = np.empty(len(values), int)
+    found[np.lexsort((np.asarray(ties), -values))] = np.repeat(
+        np.arange(1, 11), size + (np.arange(10) < longer)
+    )
+    return found
 
 
 def rank_tiers(values: NDArray[np.float64], ties: ArrayLike, bounds: TierBounds) -> NDArray[Any]:

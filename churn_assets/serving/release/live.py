@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -32,7 +32,7 @@ class FoundToday:
 
 def write_live(root: str, day: FoundToday) -> None:
     """Replaces the file; readers see the former one or this. Only one process of a lake follows it."""
-    Root(root).replace(LIVE, json.dumps(asdict(day), default=_text, allow_nan=False).encode())
+    Root(root).replace(LIVE, json.dumps(vars(day), default=_text, allow_nan=False).encode())
 
 
 def read_live(root: str, current_as_of: str | None) -> FoundToday | None:

@@ -24,10 +24,12 @@ from churn_assets.sources.landing import EXTRACT
 from churn_assets.sources.live.cursors import Cursor, is_beyond
 from churn_assets.sources.live.documents import ENDING as DOCUMENTS
 from churn_assets.sources.live.documents import record_of
+from churn_assets.sources.live.errors import ExtractError
 
 KEY = b"churn_assets.extract"
 ENDINGS = (".parquet", DOCUMENTS)
 READ_AT_ONCE = 8  # files
+END_BYTES = 2**16  # of a file, where its record is
 
 
 @dataclass(frozen=True)
@@ -90,18 +92,33 @@ def digest_of(origin: Origin, place: str) -> str:
 def records(landing: str, source: Source) -> list[Record]:
     """The records of the extracts of a source that lie in the landing zone, oldest first.
 
-    Files of others, and broken ones, have no record, nor have those whose record cannot be read.
+    Files of others, and broken ones, have no record, nor have those whose record is of another version.
+
+    Raises:
+        ExtractError: the store does not give a file.
     """
+    return [*named_records(landing, source).values()]
+
+
+def named_records(landing: str, source: Source) -> dict[str, Record]:
+    """Name below the landing zone -> record; see `records`."""
     fs, root = filesystem(f"{landing}/{source.path}")
     infos = fs.get_file_info(pafs.FileSelector(root, recursive=True, allow_not_found=True))
     paths = [info.path for info in infos if info.is_file and _is_extract(info.path)]
     with ThreadPoolExecutor(READ_AT_ONCE) as pool:  # of a store far away, each takes its time
-        found = [record for record in pool.map(partial(_record, fs), paths) if record]
-    return sorted(found, key=lambda record: record.taken_at)
+        found = [pair for pair in zip(paths, pool.map(partial(_record, fs), paths), strict=True) if pair[1]]
+    named = {
+        f"{source.path}/{'/'.join(path.rsplit('/', 2)[-2:])}": record for path, record in found if record
+    }
+    return dict(sorted(named.items(), key=lambda pair: pair[1].taken_at))
 
 
 def record_of_file(landing: str, name: str) -> Record | None:
-    """The record of a file, by its name below the landing zone; None if it has none."""
+    """The record of a file, by its name below the landing zone; None if it has none, or is gone.
+
+    Raises:
+        ExtractError: the store does not give the file.
+    """
     fs, path = filesystem(f"{landing}/{name}")
     return _record(fs, path)
 
@@ -110,6 +127,9 @@ def newest_record(landing: str, source: Source) -> Record | None:
     """The record of the newest extract of what was new, not of a month that was asked again; None without any.
 
     Reads the files of the newest days alone.
+
+    Raises:
+        ExtractError: the store does not give a file.
     """
     fs, root = filesystem(f"{landing}/{source.path}")
     folders = fs.get_file_info(pafs.FileSelector(root, allow_not_found=True))
@@ -136,13 +156,29 @@ def _record(fs: pafs.FileSystem, path: str) -> Record | None:
     try:
         with fs.open_input_file(path) as file:
             content = record_of(file) if path.endswith(DOCUMENTS) else _footer(file)
+    except FileNotFoundError:
+        return None  # removed since it was listed
     except (pa.ArrowException, OSError):
-        return None  # bronze tells of it
+        _require_readable(fs, path)
+        return None  # broken: bronze tells of it
     if content is None:
         return None
     with suppress(ValueError, TypeError, KeyError):  # of another version: its rows are asked for again
         return Record.of(content)
     return None
+
+
+def _require_readable(fs: pafs.FileSystem, path: str) -> None:
+    """Raises ExtractError if the store does not give the bytes of a file: its rows would be asked for again."""
+    try:
+        with fs.open_input_file(path) as file:
+            file.seek(max(file.size() - END_BYTES, 0))
+            file.read()
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ExtractError(
+            f"{path} cannot be read: {why}. Look whether the store answers, and whether this user may read the file."
+        ) from None
 
 
 def known_until(some: Iterable[Record], asked: str) -> Cursor | None:

@@ -102,6 +102,17 @@ class DeadLetterWriter(TopicConnection):
         """Ends the connection."""
         self._consumer.close()
 
+    def check_same(self) -> None:
+        """Checks that the topic is still the one that it was at the beginning.
+
+        Raises:
+            ExtractError: another one of its name was made, or the broker does not answer.
+        """
+        if self.asked != digest_of(self.topic, topic_identity(self.address, self.topic)):
+            raise self.address.error(
+                "the topic was deleted and made anew", "Its messages are copied from now on."
+            )
+
     def put_out(self, letters: Iterable[DeadLetter]) -> PutOut:
         """Copies the messages of which there is no copy yet; use the writer no more after an error.
 
@@ -109,7 +120,7 @@ class DeadLetterWriter(TopicConnection):
         offset, source, rule and contract_version.
 
         Raises:
-            ExtractError: the broker refuses, or does not answer.
+            ExtractError: the broker refuses, or does not answer, or the topic was made anew.
         """
         from confluent_kafka import KafkaException
 
@@ -117,6 +128,8 @@ class DeadLetterWriter(TopicConnection):
         try:
             done = self._positions({partition for partition, _ in by_place})
             left = [one for one in by_place.values() if one.offset >= done[one.partition]]
+            if left:
+                self.check_same()  # another topic has other messages at these places
             copied = too_large = 0
             for first in range(0, len(left), AT_ONCE):
                 some = left[first : first + AT_ONCE]

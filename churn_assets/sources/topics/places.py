@@ -22,7 +22,7 @@ from churn_assets.sources.topics.client import (
 from churn_assets.sources.topics.offsets import next_offsets
 
 if TYPE_CHECKING:
-    from confluent_kafka import TopicPartition
+    from confluent_kafka import KafkaError, TopicPartition
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,8 @@ class TopicPlaces(TopicConnection):
         self.address = topic_address(self.topic, source.name, environ)
         remove_unfinished(landing, source)
         try:
-            self.consumer: Consumer = Consumer({**self.address.settings, "error_cb": self._hear})
+            own = {"error_cb": self._hear, "on_commit": self._told}
+            self.consumer: Consumer = Consumer({**self.address.settings, **own})
         except KafkaException as error:
             raise self.address.error(error.args[0], "Correct the contract's server.") from None
         try:
@@ -118,13 +119,21 @@ class TopicPlaces(TopicConnection):
         return TopicPartition(self.topic.topic, partition, offset)
 
     def tell(self, reached: Mapping[int, int]) -> None:
-        """Tells the broker how far the extracts reach (partition -> offset); they do not depend on it."""
+        """Tells the broker how far the extracts reach (partition -> offset); they do not depend on it.
+
+        Waits for no answer: a broker that is slow would hold up the messages.
+        """
         from confluent_kafka import KafkaException
 
         try:
-            self.consumer.commit(offsets=[self.place(*one) for one in reached.items()], asynchronous=False)
+            self.consumer.commit(offsets=[self.place(*one) for one in reached.items()], asynchronous=True)
         except KafkaException as error:
-            said = self.address.error(error.args[0], "Its own pages show an older position; extracts go on.")
+            self._told(error.args[0], [])
+
+    def _told(self, error: "KafkaError | None", _: "list[TopicPartition]") -> None:
+        """Hears what became of `tell`."""
+        if error is not None:
+            said = self.address.error(error.str(), "Its own pages show an older position; extracts go on.")
             log.warning("%s", said)
 
     def lost_since(self, moment: datetime) -> Counter[int]:

@@ -69,6 +69,12 @@ class Calls:
             partition=partition,
         )
 
+    def make_anew(self) -> None:
+        """Deletes the topic, and makes one of its name."""
+        admin = self.broker.admin()
+        admin.delete_topics([self.topic])[self.topic].result()
+        self.broker.create_topic(self.topic, 1)
+
     def raw(self, *values: bytes | None, partition: int = -1) -> None:
         """Messages with these values."""
         for number, value in enumerate(values):

@@ -140,6 +140,18 @@ def test_messages_that_were_deleted_before_they_were_read_are_counted(
     assert numbers(follower.landing) == [0, 1, 2, 8, 9]
 
 
+def test_the_broker_is_told_how_far_the_extracts_reach(tmp_path: Path, broker: KafkaBroker) -> None:
+    from confluent_kafka import Consumer, TopicPartition
+
+    follower = Follower(tmp_path, Calls(broker, 1))
+    follower.calls.send(*range(3))
+    follower.extract()  # the client ends right after it has told
+    group = Consumer({"bootstrap.servers": broker.address, "group.id": "churn-assets-calls"})
+    [place] = group.committed([TopicPartition(follower.calls.topic, 0)], 30)
+    group.close()
+    assert place.offset == 3
+
+
 def test_another_topic_of_the_same_name_begins_anew(tmp_path: Path, broker: KafkaBroker) -> None:
     follower = Follower(tmp_path, Calls(broker, 1))
     follower.calls.send(*range(3))
