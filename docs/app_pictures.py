@@ -21,6 +21,7 @@ from churn_assets.settings import Settings
 
 DOCS = Path(__file__).parent
 WIDTH, COLOURS, MILLISECONDS = 1366, 64, 120_000.0
+STILL = 5_000  # milliseconds without a change, after which a page is taken for drawn
 AT_A_TIME = """
 import sys
 from datetime import datetime
@@ -48,9 +49,14 @@ def picture(tab: Page, address: str, name: str, height: int) -> None:
     tab.set_viewport_size({"width": WIDTH, "height": height})
     tab.goto(address)
     tab.wait_for_selector("h1")
-    tab.wait_for_function(DRAWN)
-    tab.wait_for_timeout(3_000)  # charts and tables grow into their places
-    drawn = Image.open(BytesIO(tab.screenshot())).convert("RGB")
+    tab.wait_for_load_state("networkidle")
+    before, shown = b"", tab.screenshot()
+    while before != shown:  # charts and tables grow into their places, slowly on a busy machine
+        tab.wait_for_function(DRAWN)
+        tab.wait_for_timeout(STILL)
+        tab.wait_for_load_state("networkidle")
+        before, shown = shown, tab.screenshot()
+    drawn = Image.open(BytesIO(shown)).convert("RGB")
     drawn.quantize(COLOURS, dither=Image.Dither.NONE).save(DOCS / f"app-{name}.png", optimize=True)
 
 
@@ -70,7 +76,7 @@ def main(customer_key: str) -> None:
                 browser = driver.chromium.launch(executable_path=chromium, args=arguments)
                 tab = browser.new_context(locale="en-GB").new_page()
                 tab.set_default_timeout(MILLISECONDS)
-                picture(tab, address, "overview", 1360)
+                picture(tab, address, "overview", 1780)
                 picture(tab, f"{address}/at_risk", "at-risk", 1080)
                 picture(tab, f"{address}/campaign", "campaign", 1500)
                 picture(tab, f"{address}/customer?customer={customer_key}", "customer", 2000)
