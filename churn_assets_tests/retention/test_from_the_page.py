@@ -28,6 +28,10 @@ from churn_assets.retention.approval import approve
 from churn_assets.retention.from_the_page import take_in
 from churn_assets_tests.retention.test_approval_and_export import ID, acts, business, lake, of_list
 
+pytestmark = pytest.mark.one_python(
+    reason="plans a campaign in each test; test_approval_and_export does on each Python"
+)
+
 __all__ = ["business", "lake"]  # fixtures
 NOW = datetime.now(UTC) - timedelta(minutes=1)
 

@@ -62,6 +62,7 @@ def drawn(draws: int, **more: Any) -> list[tuple[ArmsCompared, Truth]]:
     return found
 
 
+@pytest.mark.one_python(reason="NumPy and SciPy count")
 @pytest.mark.parametrize(("customers", "held"), [(1200, 0.2), (400, 0.15)])
 def test_the_intervals_cover_a_known_effect(customers: int, held: float) -> None:
     told = drawn(DRAWS, customers=customers, held=held)
