@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from churn_assets.cli.garbage import rare_collections
 from churn_assets.cli.options import SEED, customers_option, month_of_word, output, settings_of_process
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     help="Let the next day of the last month come in a minute: its tickets and invoices as events of Kafka, scored and "
     "told within seconds. Needs Java and confluent-kafka; starts a broker on this machine and stops it.",
 )
-@rare_collections()
 def demo(customers: int, months: int, seed: int, days: int | None, sources: bool, live: bool) -> None:
     """Simulate extracts, run all jobs for all months, tell what came out.
 
@@ -161,7 +159,6 @@ def simulate(
 @click.option(
     "--to", "last", type=month_of_word, metavar="YYYY-MM", help="Last month, YYYY-MM; default: the first."
 )
-@rare_collections()
 def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
     """Run jobs, one after the other, for a range of months in this process; the UI shows the runs like any other.
 
@@ -211,7 +208,6 @@ def run(jobs: tuple[str, ...], first: str, last: str | None) -> None:
     metavar="YYYY-MM-DD",
     help="The day to score; default: yesterday, or the newest extract once the calendar has ended.",
 )
-@rare_collections()
 def daily(as_of: "datetime | None") -> None:
     """Score every customer as of a day, between month ends too, and tell what moved; the UI shows the run."""
     from churn_assets.runs import dagster_instance, day_of_run, run_daily
