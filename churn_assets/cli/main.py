@@ -16,6 +16,7 @@ from churn_assets.cli.changes import changes
 from churn_assets.cli.channels import channels
 from churn_assets.cli.check import check
 from churn_assets.cli.configuration import configuration
+from churn_assets.cli.garbage import no_collection_at_exit
 from churn_assets.cli.incidents import incident
 from churn_assets.cli.init import init
 from churn_assets.cli.live import live
@@ -100,6 +101,7 @@ def main() -> None:
     """Entry point. Prints errors that a user can fix as a sentence; all other errors keep their traceback."""
     from churn_assets.cli.errors import sentence
 
+    no_collection_at_exit()
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:

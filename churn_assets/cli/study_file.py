@@ -1,15 +1,13 @@
 """Runs `churn-assets study`: shows progress, writes the files and prints a short result."""
 
-import gc
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import pandas as pd
 from rich.console import Console
 
+from churn_assets.cli.garbage import rare_collections
 from churn_assets.reporting.progress_display import display_on
 from churn_assets.reporting.words import spoken
 from churn_assets.settings import Settings
@@ -20,7 +18,6 @@ from churn_assets.study.report import report
 from churn_assets.study.study import Study, run_study
 
 REPORT, SCORED, ACTIVE = "report.html", "scored.csv", "active.csv"
-COLLECTIONS = (20_000, 20, 20)
 # reading, columns, leaks, each fold, comparison, final model, scores, report, MLflow
 STEPS = 8 + FOLDS
 # Steps whose time tells that of the others: usual seconds of each against one fold.
@@ -65,17 +62,6 @@ def study_file(request: Request, out: Path | None, settings: Settings, console: 
         run_id = _log(study, out / REPORT, settings)
     _tell(study, out, run_id, time.perf_counter() - started, console)
     return out
-
-
-@contextmanager
-def rare_collections() -> Iterator[None]:
-    """Lets Python look for reference cycles less often: it searched all imported modules each time."""
-    usual = gc.get_threshold()
-    gc.set_threshold(*COLLECTIONS)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 def active(scored: pd.DataFrame) -> pd.DataFrame:

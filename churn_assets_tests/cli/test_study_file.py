@@ -1,6 +1,5 @@
 """The command as a user runs it: files, report, MLflow run, and sentences with exit codes where it cannot."""
 
-import gc
 import gzip
 import re
 import subprocess
@@ -14,8 +13,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from churn_assets.cli.main import cli
-from churn_assets.cli.study_file import COLLECTIONS, rare_collections
-from churn_assets.study.errors import StudyError
 from churn_assets.study.learners import LEARNERS
 from churn_assets_tests.study.files import customers, with_leaks, without_boosting, write
 
@@ -270,11 +267,3 @@ def test_telco(tmp_path: Path) -> None:
     assert best.metrics.brier <= 0.1345
     assert found.evaluation.chosen_inside.auc > 0.848
     assert list(found.prepared.left_out) == ["customerID", "TotalCharges"]
-
-
-def test_a_study_leaves_the_settings_of_the_process_as_they_were() -> None:
-    before = gc.get_threshold()
-    with pytest.raises(StudyError), rare_collections():
-        assert gc.get_threshold() == COLLECTIONS != before
-        raise StudyError("any")
-    assert gc.get_threshold() == before
