@@ -17,12 +17,11 @@ from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.candidates.xgboost import ExtremeBoosting
 from churn_assets.ml.portable.model import Form, Linear
-from churn_assets.ml.portable.trees import Trees, trees_for
+from churn_assets.ml.portable.trees import MOST_TREES, Trees, trees_for
 from churn_assets.ml.training.ridge_with_fixed_penalty import ridge
 
 KNOTS = 8
 # More trees cost minutes on large files and hardly change a figure.
-MOST_TREES = 1000
 
 
 class StudyLearner(Protocol):

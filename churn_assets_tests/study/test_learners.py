@@ -6,8 +6,8 @@ import pytest
 from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.portable.calibration import sigmoid
 from churn_assets.ml.portable.model import Blend
-from churn_assets.ml.portable.trees import trees_for
-from churn_assets.study.learners import LEARNERS, MOST_TREES, Boosting
+from churn_assets.ml.portable.trees import MOST_TREES, trees_for
+from churn_assets.study.learners import LEARNERS, Boosting
 
 pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
 

@@ -8,7 +8,7 @@ import numpy as np
 from churn_assets.ml.candidates.candidate import Engine, TrainingPart
 from churn_assets.ml.candidates.search_range import Range, Space
 from churn_assets.ml.portable.model import Blend, Scorer
-from churn_assets.ml.portable.trees import LEAF, Trees, share_of_columns, trees_for
+from churn_assets.ml.portable.trees import LEAF, Trees, share_of_columns, tree_steps
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -19,12 +19,12 @@ class HistogramBoosting:
     """scikit-learn's histogram gradient boosting: on one machine by far the cheapest of the boosted trees.
 
     By default the trees are shallow, because reasons to leave are mostly additive. Deep trees, which grow leaf by leaf,
-    see reasons that depend on each other. Their number grows with the number of churners, see `trees_for`. Each split
+    see reasons that depend on each other. Their number grows with the number of churners, see `tree_steps`. Each split
     is chosen from a random share of the columns (`columns`), as in random forests (Breiman 2001), so that every one of
     several correlated features is used.
 
     Attributes:
-        learning_rate: factor of each tree's values.
+        learning_rate: factor of each tree's values; see `tree_steps`.
         growth: see `trees_for`.
         columns: share of the columns from which a split is chosen.
         depth: levels of splits at the most; up to 6 keep reasons fast, see shapley_tables.py.
@@ -57,9 +57,10 @@ class HistogramBoosting:
         """Returns the unfitted scikit-learn classifier with its settings for these rows."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
+        trees, learning_rate = tree_steps(part.labels, self.growth, self.learning_rate)
         return HistGradientBoostingClassifier(
-            learning_rate=self.learning_rate,
-            max_iter=trees_for(part.labels, self.growth),
+            learning_rate=learning_rate,
+            max_iter=trees,
             max_leaf_nodes=self.leaves or 2**self.depth,
             max_depth=self.depth,
             min_samples_leaf=self.leaf_rows,

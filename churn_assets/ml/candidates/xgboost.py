@@ -13,7 +13,7 @@ from churn_assets.ml.candidates.search_range import Range, Space
 from churn_assets.ml.candidates.single_precision import last_that_rounds_to
 from churn_assets.ml.portable.calibration import logit
 from churn_assets.ml.portable.model import Scorer
-from churn_assets.ml.portable.trees import LEAF, Trees, share_of_columns, trees_for
+from churn_assets.ml.portable.trees import LEAF, Trees, share_of_columns, tree_steps
 
 ROWS_PER_WORKER = 250_000
 
@@ -52,9 +52,10 @@ class ExtremeBoosting:
 
     def fit(self, part: TrainingPart) -> Scorer:
         """Fit trees of at most `depth` levels of splits, on the engine `part.engine`."""
+        trees, learning_rate = tree_steps(part.labels, self.growth, self.learning_rate)
         settings = {
-            "learning_rate": self.learning_rate,
-            "n_estimators": trees_for(part.labels, self.growth),
+            "learning_rate": learning_rate,
+            "n_estimators": trees,
             "colsample_bynode": share_of_columns(part.matrix, self.columns),
             "max_depth": self.depth,
             "min_child_weight": self.leaf_weight,

@@ -22,7 +22,7 @@ from churn_assets.ml.metrics.classification import auc_interval
 from churn_assets.ml.portable.calibration import sigmoid
 from churn_assets.ml.portable.model import Linear, PortableModel, Scorer
 from churn_assets.ml.portable.transformation import Transformation
-from churn_assets.ml.portable.trees import Trees, share_of_columns, trees_for
+from churn_assets.ml.portable.trees import MOST_TREES, Trees, share_of_columns, tree_steps, trees_for
 from churn_assets_tests.ml.synthetic import FEATURES, no_spark, training_frame
 
 if TYPE_CHECKING:
@@ -287,6 +287,13 @@ def test_bags_draw_customers_with_all_their_rows(part: TrainingPart, monkeypatch
 )
 def test_boosting_grows_what_the_rarer_outcome_can_teach(churners: int, others: int, trees: int) -> None:
     assert trees_for(np.repeat([1.0, 0.0], [churners, others]), 12.0) == trees
+
+
+@pytest.mark.parametrize(("churners", "steps"), [(3_600, (960, 0.05)), (10_000, (MOST_TREES, 0.08))])
+def test_many_churners_get_larger_steps_instead_of_more_trees(
+    churners: int, steps: tuple[int, float]
+) -> None:
+    assert tree_steps(np.repeat([1.0, 0.0], [churners, 20_000]), 16.0, 0.05) == pytest.approx(steps)
 
 
 @pytest.mark.parametrize("name", ["histogram_boosting", "extreme_boosting"])
