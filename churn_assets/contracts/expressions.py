@@ -18,7 +18,9 @@ _NAME = re.compile(r"(?<![\w.`])`?([A-Za-z]\w*_\w*)`?(?!\w)(?!\s*\()")
 _COMPARES = re.compile(
     r"[<>=]|\b(?:is|in|like|ilike|rlike|between|exists|isnull|isnotnull|isnan)\b", re.IGNORECASE
 )
-_OPERAND = r"(?:(?!(?:and|or|not|is|in|like|between|case)\b)`?[A-Za-z]\w*`?|-?\d+(?:\.\d+)?|'[^'\\]*')"
+_OPERAND = (
+    r"(?:(?!(?:and|or|not|is|in|like|between|case)\b)[A-Za-z]\w*|`[A-Za-z]\w*`|-?\d+(?:\.\d+)?|'[^'\\]*')"
+)
 _COMPARISON = (
     rf"{_OPERAND}(?:\s*(?:<>|!=|[<>]=?|=)\s*{_OPERAND}|\s+is\s+(?:not\s+)?null"
     rf"|\s+in\s*\(\s*{_OPERAND}(?:\s*,\s*{_OPERAND})*\s*\))"

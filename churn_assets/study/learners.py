@@ -21,7 +21,6 @@ from churn_assets.ml.portable.trees import MOST_TREES, Trees, trees_for
 from churn_assets.ml.training.ridge_with_fixed_penalty import ridge
 
 KNOTS = 8
-# More trees cost minutes on large files and hardly change a figure.
 
 
 class StudyLearner(Protocol):
@@ -111,6 +110,7 @@ class Boosting:
         return form.predictions_after(matrix, [trees_for(labels, growth * size) for size in sizes])
 
     def _growth(self, labels: NDArray[np.float64]) -> float:
+        """At most MOST_TREES trees: more cost minutes on large files and hardly change a figure."""
         rarer = min(labels.sum(), (1 - labels).sum())
         return min(self.candidate.growth, MOST_TREES / math.sqrt(rarer))
 

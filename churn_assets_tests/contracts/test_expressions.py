@@ -95,6 +95,8 @@ def test_an_expression_that_can_be_neither_true_nor_false_is_no_condition(sql: s
         ("a_b > 3 andd b_c < 3", False),
         ("a_b > c_d e", False),
         ("a_b > and and c_d > 3", False),
+        ("`a_b > 3", False),
+        ("a_b` > 3", False),
         ("not a_b > 3", False),
         ("coalesce(a_b, 0) > 3", False),
     ],

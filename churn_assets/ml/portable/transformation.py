@@ -4,7 +4,6 @@ All its parameters are learned from the training part only and stored as plain J
 years later, in a Spark worker or a web process, with numpy and pandas alone.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -359,10 +358,7 @@ def _skewness(values: NDArray[np.float64]) -> float:
 
 def _fit_numeric(name: str, values: NDArray[np.float64]) -> NumericColumn:
     missing = np.isnan(values)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", category=RuntimeWarning)  # median of a column without values
-        median = float(np.nanmedian(values))
-    median = 0.0 if np.isnan(median) else median
+    median = 0.0 if missing.all() else float(np.median(values[~missing]))
     filled = np.where(missing, median, values)
     skew = abs(_skewness(filled))
     log = skew > SKEW_FOR_LOG and len(np.unique(filled)) > 10 and abs(_skewness(_signed_log(filled))) < skew

@@ -1,16 +1,18 @@
 """Nobody is scored by a model that has learned from them."""
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
-from churn_assets.ml.candidates.candidate import TrainingPart
+from churn_assets.ml.candidates.candidate import ROWS_FOR_THREADS, TrainingPart
 from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.training import learner as learning
-from churn_assets.ml.training.learner import FOLDS, FittedCandidates, Learner, fold_of
+from churn_assets.ml.training.learner import FOLDS, FittedCandidates, Learner, fits_at_once, fold_of
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, no_spark, training_frame
 
 if TYPE_CHECKING:
@@ -59,6 +61,11 @@ def test_later_cohorts_are_scored_by_the_model_of_everybody(frame: pd.DataFrame)
     assert np.array_equal(both[(frame["as_of_date"] == COHORTS[-1]).to_numpy()], expected)
 
 
+def test_fits_that_use_all_cores_run_one_by_one() -> None:
+    assert fits_at_once(ROWS_FOR_THREADS - 1) == os.cpu_count()
+    assert fits_at_once(ROWS_FOR_THREADS) == 1
+
+
 def test_a_candidate_is_fitted_once_per_fold(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     fits: list[int] = []
 
@@ -78,11 +85,16 @@ def test_a_candidate_is_fitted_once_per_fold(frame: pd.DataFrame, monkeypatch: p
     assert learned.seconds["counting"] > 0
 
 
-def test_fitting_side_by_side_changes_no_score(frame: pd.DataFrame, spark: "SparkSession") -> None:
+def test_fitting_side_by_side_changes_no_score(
+    frame: pd.DataFrame, spark: "SparkSession", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
     train, later = frame[frame["as_of_date"] < COHORTS[-1]], frame[frame["as_of_date"] == COHORTS[-1]]
     learner = Learner(FEATURES, 1, lambda: spark)
     names = ["decision_tree", "random_forest", "gradient_boosted_trees", NAME]
+    alone = {name: FittedCandidates(train, learner).scores([name], later)[name] for name in names}
+    threads = threadpool_info()  # of libraries that the first fits have loaded
     together = FittedCandidates(train, learner).scores(names, later)
+    assert threadpool_info() == threads
     for name in names:
-        alone = FittedCandidates(train, learner).scores([name], later)[name]
-        assert np.array_equal(together[name], alone) and np.unique(alone).size > 3
+        assert np.array_equal(together[name], alone[name]) and np.unique(alone[name]).size > 3
