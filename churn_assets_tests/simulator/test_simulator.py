@@ -21,7 +21,7 @@ from churn_assets.simulator.usage_feed import SCHEMA
 from churn_assets_tests.simulator.worlds import World, make_world
 
 pytestmark = pytest.mark.one_python(
-    reason="simulates large worlds in NumPy; the demo simulates one on each Python"
+    reason="simulates large worlds in NumPy; test_dirt simulates a small one on each Python"
 )
 
 SMALL = SimulationPlan(customers=100, months=3, start=date(2025, 3, 1))
