@@ -13,6 +13,7 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import days_of, month_end, month_of
 from churn_assets.reporting.progress_display import display_on
 from churn_assets.runs import run_daily, run_job
+from churn_assets.serving.release.reading import current_release
 from churn_assets.settings import COMING, Settings
 from churn_assets.simulator.coming import coming_days, deliver_day
 from churn_assets.simulator.presence import has_extracts
@@ -57,8 +58,11 @@ def goes_on(settings: Settings) -> bool:
 
 
 def history_is_there(lakehouse: Lakehouse, last: str) -> bool:
-    """Whether the cohorts up to the month `last` are scored, so that the days can begin."""
-    if not lakehouse.exists(tables.CHURN_SCORES):
+    """Whether the cohorts up to the month `last` are scored and released, so that the days can begin.
+
+    Scores alone may be what a run left that was killed before it made segments and a release.
+    """
+    if current_release(lakehouse.settings.releases_uri) is None or not lakehouse.exists(tables.CHURN_SCORES):
         return False
     return month_end(last) in set(lakehouse.slices(tables.CHURN_SCORES, "as_of_date"))
 

@@ -21,7 +21,6 @@ from churn_assets.ml.portable.trees import MOST_TREES, Trees, trees_for
 from churn_assets.ml.training.ridge_with_fixed_penalty import ridge
 
 KNOTS = 8
-# More trees cost minutes on large files and hardly change a figure.
 
 
 class StudyLearner(Protocol):

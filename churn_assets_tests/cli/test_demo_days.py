@@ -1,6 +1,7 @@
 """`demo --days`: what it refuses before it begins, the days that it lives through, and what it prints of them."""
 
 import io
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.stores import unregistered
 from churn_assets.months import days_of
+from churn_assets.serving.release.root import POINTER, Root
 from churn_assets.settings import SHIPPED_BUSINESSES, Settings
 from churn_assets.simulator.coming import coming_days
 from churn_assets.simulator.simulate import SimulationError
@@ -151,6 +153,17 @@ def test_a_home_whose_last_month_is_history_is_refused(tmp_path: Path) -> None:
         require_days(settings, TELECOM, 7, LAST)
     require_days(settings, TELECOM, 0, LAST)
     assert not goes_on(settings) and not history_is_there(Lakehouse(settings), "2026-05")
+
+
+def test_scores_without_a_release_are_no_whole_history(tmp_path: Path) -> None:
+    """What follows the scores is one run, which was killed: segments, plan, quality and release are still to come."""
+    settings = settings_for(tmp_path)
+    lakehouse, root = Lakehouse(settings), Root(settings.releases_uri)
+    row = dict.fromkeys(tables.CHURN_SCORES.types) | {"customer_key": "k", "as_of_date": date(2026, 5, 31)}
+    lakehouse.append_rows(tables.CHURN_SCORES, tables.CHURN_SCORES.rows([row]), run_id="run")
+    assert not history_is_there(lakehouse, "2026-05")
+    root.replace(POINTER, json.dumps({"release": "20260531T000000Z-run", "manifest_sha256": ""}).encode())
+    assert history_is_there(lakehouse, "2026-05") and not history_is_there(lakehouse, "2026-06")
 
 
 def test_a_home_that_goes_on_day_by_day_wants_the_days(settings: Settings) -> None:

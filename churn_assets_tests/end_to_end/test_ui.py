@@ -23,7 +23,7 @@ def test_the_ui_shows_the_location_and_the_runs(living: Living) -> None:
 
     [entry] = until("loading the code location", loaded, 90)
     assert entry["locationOrLoadError"]["__typename"] == "RepositoryLocation"
-    for job in ("ingest", "snapshot", "train", "score", "monitor"):
+    for job in ("ingest", "snapshot", "train", "month_end"):
         assert living.deployment.runs(pipelineName=job)[-1]["status"] == "SUCCESS"
 
 

@@ -7,7 +7,6 @@ crosswise: by a model fitted without the quarter of the customers that contains 
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from churn_assets.ml.candidates.registry import CANDIDATES
 from churn_assets.ml.candidates.spark_matrix import SparkMatrix
 from churn_assets.ml.portable.model import Scorer
 from churn_assets.ml.portable.transformation import Transformation
+from churn_assets.ml.training.side_by_side import side_by_side
 from churn_assets.progress import note
 
 if TYPE_CHECKING:
@@ -152,5 +152,4 @@ class FittedCandidates:
             on_spark = [name for name in missing if self.engines[name] == "spark"]
             here = [name for name in missing if name not in on_spark]
             for those, at_once in ((on_spark, SPARK_FITS_AT_ONCE), (here, fits_at_once(len(rows)))):
-                with ThreadPoolExecutor(at_once, "fit") as pool:
-                    list(pool.map(fit, those))
+                side_by_side(fit, those, at_once)

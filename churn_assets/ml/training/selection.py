@@ -1,7 +1,6 @@
 """Choices made on the selection cohorts: the candidate, and the number of train cohorts to learn from."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from churn_assets.ml.metrics.classification import MINIMUM_POSITIVES, Z_95, auc_interval, compare_auc
 from churn_assets.ml.training.learner import FittedCandidates, Learner, fits_at_once
+from churn_assets.ml.training.side_by_side import side_by_side
 from churn_assets.ml.training.split import Split
 
 MINIMUM_LEARNED = 100  # with fewer churners in the cohorts to learn from, the choice would be random
@@ -79,9 +79,12 @@ def remembered(
                 learnings[str(count)] = FittedCandidates(newest, learner)
     chosen = str(len(split.train))
     if len(learnings) > 1:
-        with ThreadPoolExecutor(fits_at_once(len(train)), "memory") as pool:
-            judged = pool.map(lambda each: each.scores([JUDGE_OF_MEMORY], selection), learnings.values())
-            scores = {count: found[JUDGE_OF_MEMORY] for count, found in zip(learnings, judged, strict=True)}
+        scores: dict[str, NDArray[np.float64]] = {}
+
+        def judge(count: str) -> None:
+            scores[count] = learnings[count].scores([JUDGE_OF_MEMORY], selection)[JUDGE_OF_MEMORY]
+
+        side_by_side(judge, learnings, fits_at_once(len(train)))
         labels = selection["label"].to_numpy(np.float64)
         errors = 2.0 if split.out_of_time else 0.0 if split.forget else 1.0
         chosen = choose(list(learnings), scores, labels, errors, selection["customer_key"])
