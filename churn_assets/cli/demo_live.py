@@ -54,6 +54,7 @@ def demo_live(settings: Settings, world: DemoWorld, console: Console) -> None:
 
     Raises:
         SimulationError: no broker can be started here, another business, or no day is left.
+        FollowedError: another process follows the home.
         BrokerError, FeedError: see `KafkaBroker` and `Feeder`; everything that was started is stopped.
     """
     if reason := why_not():
@@ -66,6 +67,8 @@ def demo_live(settings: Settings, world: DemoWorld, console: Console) -> None:
     own = settings.model_copy(update={"business": str(folder)})
     days = days_of(last_ingest_month(load_business(folder)))
     day = next_day(own, days)
+    with alone(own):  # refuses now rather than when the world has been made
+        pass
     business = make_world(own, replace(world, days=days.index(day)), console)
     log.start(own)
     stop_session()  # what it keeps of the history is memory that a step does not need
@@ -152,6 +155,7 @@ def follow_day(
     Raises:
         BrokerError, FeedError: see `KafkaBroker` and `Feeder`.
         NoModelError: nobody is in charge of the day.
+        FollowedError: another process follows the home.
     """
     coming, landing = lakehouse.settings.home_path / COMING, Path(lakehouse.settings.landing_uri)
     topics = [source.name for source in topics_of(business.sources)]

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 def demo(customers: int, months: int, seed: int, days: int | None, sources: bool, live: bool) -> None:
     """Simulate extracts, run all jobs for all months, tell what came out.
 
-    With fewer than about 2,000 customers, too few leave in a month to test a model, and the demo ends at the training.
+    With few customers, too few may leave in a month to test a model; the demo then ends at the training.
     """
     if sum((sources, days is not None, live)) > 1:
         raise click.UsageError("--sources, --days and --live do not go together.")
@@ -308,7 +308,7 @@ def catalogue() -> None:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Leave out the round trip through Spark and Delta.")
+@click.option("--quick", is_flag=True, help="Do not write and read a small table.")
 def doctor(quick: bool) -> None:
     """Check Java, jars, versions, disk, settings, landing zone; say what is wrong and how to mend it."""
     from churn_assets.cli.doctor import findings_table, run_doctor

@@ -36,7 +36,7 @@ from churn_assets.cli.study import study
 @click.version_option(package_name="churn-assets")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """Point-in-time churn prediction as a Dagster asset graph over Delta tables.
+    """Tell which customers are likely to leave, why, and what to do about each of them.
 
     Where things lie is set by environment variables: CHURN_HOME (default .churn), CHURN_BUSINESS (telecom, shop or a
     folder with churn.yaml and contracts/), CHURN_LANDING, CHURN_LAKE and others; `churn-assets doctor` shows them.

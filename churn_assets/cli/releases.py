@@ -9,7 +9,7 @@ from churn_assets.cli.options import output, settings_of_process
 
 @click.group()
 def release() -> None:
-    """What services, pages and reports read: list the releases, prove one, or publish one now."""
+    """What services, pages and reports read: list the releases, verify one, or publish one now."""
 
 
 @release.command(name="list")
@@ -37,7 +37,7 @@ def list_releases() -> None:
 @release.command()
 @click.argument("name", required=False)
 def verify(name: str | None) -> None:
-    """Prove the release NAME, or the one in force: files, sizes, hashes, rows and golden rows."""
+    """Verify the release NAME, or the one in force: files, sizes, hashes, rows and golden rows."""
     from churn_assets.serving.release.manifest import ReleaseBroken
     from churn_assets.serving.release.reading import open_kept
     from churn_assets.serving.release.root import Root
@@ -63,7 +63,7 @@ def verify(name: str | None) -> None:
 
 @release.command()
 def publish() -> None:
-    """Write a release of the newest scores, prove it, and put it in force; runs do so by themselves."""
+    """Write a release of the newest scores, verify it, and put it in force; runs do so by themselves."""
     from churn_assets.contracts.loader import load_business
     from churn_assets.definitions import tracking_of
     from churn_assets.lakehouse.lakehouse import Lakehouse

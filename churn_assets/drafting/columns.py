@@ -71,6 +71,11 @@ class DraftColumn:
         return len(self.texts)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it holds whole numbers alone, however they are written."""
+        return self.numbers is not None and _whole(self.numbers)
+
+    @property
     def is_measure(self) -> bool:
         """Whether its numbers can be summed."""
         return self.type in ("number", "integer") and not self.personal
@@ -302,11 +307,10 @@ def _number(
         said += ["currency or percent signs are cut off"] if read.dressed else []
         notes += said
         doubts += [(2, sentence) for sentence in said]
-    kind: LogicalType = (
-        "integer" if _whole(values) and decimal == "." and not transform and not thousands else "number"
-    )
-    if _whole(values) and thousands and not transform:
-        kind = "integer"
+    # a run reads `517.0`, as pandas writes whole numbers if one is missing, only as a number
+    pointless = not read.exponents and not pc.any(pc.match_substring(found.texts, read.decimal)).as_py()
+    whole = _whole(values) and pointless and not transform
+    kind: LogicalType = "integer" if whole and (decimal == "." or thousands) else "number"
     return found.with_note(
         *notes,
         type=kind,

@@ -13,6 +13,8 @@ from churn_assets.drafting.source import DraftSource
 
 # An id has at least so many values; with fewer, two columns of small numbers would seem to share them.
 LEAST_IDS = 10
+# Of whole numbers that no name calls ids, since two counts, such as seats and minutes, share theirs, too.
+LEAST_NUMBERS = 1000
 LEAST_MERIT = 1.0
 CLOSE = 0.3
 LEAST_SHARE = 0.5
@@ -43,7 +45,7 @@ def find_customers(sources: list[DraftSource]) -> tuple[list[DraftSource], list[
 
 def _may_be_id(column: DraftColumn) -> bool:
     words = ("an e-mail", "a phone", "a bank", "an official")
-    if column.is_time or column.type in ("boolean", "number"):
+    if column.is_time or column.type == "boolean" or (column.type == "number" and not column.is_whole):
         return False
     if column.personal and not column.personal.startswith(words) and not names_customer(column.name):
         return False
@@ -52,7 +54,7 @@ def _may_be_id(column: DraftColumn) -> bool:
 
 
 def _merit(column: DraftColumn, source: DraftSource, others: list[DraftColumn]) -> float:
-    """Points for the name, for ids that other sources have, and for coming several times where nothing is shared."""
+    """Points for the name, for ids that other sources have, and a few for coming several times."""
     merit = 2.0 if names_customer(column.name) else 0.5 if ID.search(column.name) else 0.0
     merit += (
         0.5
@@ -71,11 +73,17 @@ def _merit(column: DraftColumn, source: DraftSource, others: list[DraftColumn]) 
 
 def _overlap(one: DraftColumn, other: DraftColumn) -> float:
     """Share of the ids of the shorter column that the other has, too."""
-    if min(one.distinct, other.distinct) < LEAST_IDS:
+    if min(one.distinct, other.distinct) < max(_least_ids(one), _least_ids(other)):
         return 0.0
     few, many = sorted((one.texts, other.texts), key=len)
     few = few.slice(0, COMPARED)
     return float(pc.mean(pc.cast(pc.is_in(few, value_set=pa.array(many)), pa.int8())).as_py())
+
+
+def _least_ids(column: DraftColumn) -> int:
+    """Number of values from which on it means something that another column has them, too."""
+    by_name = names_customer(column.name) or ID.search(column.name)
+    return LEAST_NUMBERS if column.is_whole and not by_name else LEAST_IDS
 
 
 def _with_customer(source: DraftSource, merits: list[tuple[float, int, DraftColumn]]) -> DraftSource:

@@ -6,7 +6,7 @@ import numpy as np
 
 from churn_assets.drafting.calendar_and_label import ChurnPlan
 from churn_assets.drafting.columns import DraftColumn
-from churn_assets.drafting.names import ID, MONEY, OUTCOME, plain
+from churn_assets.drafting.names import ID, MONEY, OUTCOME, PART_OF_TIME, plain
 from churn_assets.drafting.source import DraftSource
 from churn_assets.inference.names_in_words import in_words
 
@@ -108,7 +108,7 @@ def _of_spell(source: DraftSource, plan: ChurnPlan) -> list[Line]:
 
 def _is_price(column: DraftColumn) -> bool:
     """Whether a number of a spell is money: by its name, or because it has decimals."""
-    return column.is_measure and (column.type == "number" or bool(MONEY.search(column.name)))
+    return column.is_measure and (not column.is_whole or bool(MONEY.search(column.name)))
 
 
 def _of_entity(source: DraftSource, _: ChurnPlan) -> list[Line]:
@@ -135,7 +135,8 @@ def _is_category(column: DraftColumn) -> bool:
 
 def measures(source: DraftSource) -> list[DraftColumn]:
     """Returns the numbers of an event that can be summed, money first."""
-    found = [c for c in source.columns if c.is_measure and not ID.search(c.name) and c.distinct >= FEWEST]
+    counted = [c for c in source.columns if not ID.search(c.name) and not PART_OF_TIME.search(c.name)]
+    found = [c for c in counted if c.is_measure and c.distinct >= FEWEST]
     return sorted(found, key=lambda c: not MONEY.search(c.name))[:MOST_MEASURES]
 
 

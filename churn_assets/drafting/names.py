@@ -46,6 +46,11 @@ TREATMENT = _words(
 EVENT = _words(
     "date|day|time|datum|tag|zeit|when|created|_at$|_on$|am$|fecha|jour|week|woche|month|monat|period"
 )
+# A column of this name holds a part of a date or a time, which nobody sums.
+PART_OF_TIME = _words(
+    "^(year|quarter|month|week|weekday|day_of_week|day|hour|minute|second)$",
+    "^(jahr|quartal|monat|woche|wochentag|tag|stunde|sekunde)$",
+)
 MONEY = _words(
     "amount|betrag|price|preis|revenue|umsatz|total|sum|value|wert|paid|charge|fee|cost|spend|spent|sales|montant",
     r"importe|(^|_)(eur|usd|gbp|chf|net|gross)(_|$)",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SAMPLE_ROWS = 500
+_DAY = re.compile(r"\s*\d{1,4}([-./])\d{1,2}\1\d{1,4}(?:[ T].*)?")
 
 
 class ShapeError(ValueError):
@@ -71,7 +72,11 @@ def shape(name: str, head: str) -> FileShape:
         )
     delimiter, rows, at, width = best
     names = rows[at].fields
-    if all(_looks_like_data(field) for field in names) or (at and any(map(_looks_like_data, names))):
+    if (
+        all(_looks_like_data(field) for field in names)
+        or (at and any(map(_looks_like_data, names)))
+        or _begins_days(rows, at)
+    ):
         raise ShapeError(
             f"The first line of {name} {'is no header and the next ' if at else ''}looks like data "
             f"({', '.join(names[:4])}): a header with the names of the columns is needed."
@@ -128,6 +133,15 @@ def _as_wide(name: str, rows: list[_Row], at: int, width: int) -> list[str]:
 
 def _looks_like_data(name: str) -> bool:
     return not name.strip() or not any(letter.isalpha() for letter in name)
+
+
+def _begins_days(rows: list[_Row], at: int) -> bool:
+    """Whether a name is a day, and so is the value below it; days as names of columns of figures are a header."""
+    below = rows[at + 1].fields if len(rows) > at + 1 else []
+    return any(
+        _DAY.fullmatch(name) and _DAY.fullmatch(value)
+        for name, value in zip(rows[at].fields, below, strict=False)
+    )
 
 
 def distinct(names: list[str]) -> list[str]:

@@ -105,7 +105,7 @@ class LiveScorer:
         snapshots = where_in(state.current_snapshots(state.related(keys)), KEY, keys)
         lake = lake.with_tables({tables.CURRENT_SNAPSHOT.path: self._with_earlier(lake, snapshots)})
         found = self._scored(keys, snapshots, lake.spark)
-        scores = pa.concat_tables([state.earlier_scores.of(keys), found], promote_options="permissive")
+        scores = pa.concat_tables([state.earlier_scores(keys), found], promote_options="permissive")
         return Scored(lake.with_tables({tables.CURRENT_SCORES.path: scores}), found)
 
     def _scored(self, keys: Set[str], snapshots: "pa.Table", spark: "SparkSession") -> "pa.Table":

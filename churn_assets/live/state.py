@@ -115,7 +115,7 @@ class LiveState:
         self._connect()
         self._scored_days = self._days_of_snapshots()
         self._told = self._read_by_rules()
-        self.earlier_scores = self._read_by_alerts()
+        self._read, self._of_days = self._read_by_alerts()
         self.reconciliation = self._reconciled()
         self._now: Now | None = None
         self._parts = HeldParts(business)
@@ -198,6 +198,13 @@ class LiveState:
             held[tables.CURRENT_SNAPSHOT.path] = partial(self._told.of, keys)
         return Overlay(self.lakehouse, held)
 
+    def earlier_scores(self, keys: Set[str]) -> "pa.Table":
+        """What alerts read of the scores of earlier days: of these customers, and of one of each day.
+
+        Without the latter, a customer who had no score on the newest day would be compared with a day before it.
+        """
+        return self._read.of(keys | self._of_days)
+
     def current_snapshots(self, keys: Set[str]) -> "pa.Table":
         """Snapshots as of now, with what is told of sources, of those of these customers who are eligible.
 
@@ -237,18 +244,19 @@ class LiveState:
         days = self._scored_days if asked else []
         return ByCustomer(self.lakehouse.arrow(table, names, [(DAY, "in", [*days, date.min])]))
 
-    def _read_by_alerts(self) -> ByCustomer:
-        """What alerts compare with: scores of earlier days."""
+    def _read_by_alerts(self) -> tuple[ByCustomer, set[str]]:
+        """What alerts compare with, scores of earlier days; and a customer of each day."""
         import pyarrow as pa
 
         lake, table = self.lakehouse, tables.CURRENT_SCORES
         there = lake.slices(table, DAY) if lake.exists(table) else []
         if not (days := days_read(self.business, there, self.day)):
-            return ByCustomer(table.rows([]))
+            return ByCustomer(table.rows([])), set()
         here = {*lake.columns(table)}  # those of an older release are fewer
         names = [name for name in SCORES_READ if name in here]
         parts = [encoded(lake.arrow(table, names, [(DAY, "=", day)]), {KEY}) for day in days]
-        return ByCustomer(pa.concat_tables(parts, promote_options="default").unify_dictionaries())
+        rows = pa.concat_tables(parts, promote_options="default").unify_dictionaries()
+        return ByCustomer(rows), {part[KEY][0].as_py() for part in parts}
 
     def _reconciled(self) -> "pa.Table":
         """silver/reconciliation as it will be when silver has taken what arrived.

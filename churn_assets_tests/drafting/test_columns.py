@@ -31,6 +31,9 @@ def guess(values: list[object], name: str = "x", delimiter: str = ",", kind: str
         (["1,211.77", "3.5", "1,120"], "number", ".", ","),
         (["1 211,77", "3,5"], "number", ",", " "),
         (["1'211.77", "3.5"], "number", ".", "'"),
+        (["1'211", "35"], "integer", ".", "'"),
+        (["517.0", "-3.0"], "number", ".", None),
+        (["1e3", "2"], "number", ".", None),
     ],
 )
 def test_numbers_and_their_signs(values: list[str], kind: str, decimal: str, thousands: str | None) -> None:

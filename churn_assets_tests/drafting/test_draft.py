@@ -14,6 +14,7 @@ import pytest
 from churn_assets.contracts.business import Business
 from churn_assets.drafting.doubt import DraftError
 from churn_assets.drafting.draft import BusinessDraft
+from churn_assets.drafting.features import measures
 from churn_assets_tests.drafting.exports import (
     TODAY,
     business_of,
@@ -110,6 +111,27 @@ def test_the_customer_goes_by_several_names(telecom: tuple[BusinessDraft, Busine
         "lines": ("spell", "account", ("line_ref",)),
     }
     assert business.source("lines").column("account").refers_to == "acct.acct_no"
+
+
+def test_a_count_is_no_customer_because_another_file_has_the_same_numbers(tmp_path: Path) -> None:
+    """Seats of planes and minutes of flights share all their numbers, and no column is called after a customer."""
+    planes = [(f"N{p:03d}", f"{2 + p % 60}.0" if p % 9 else "") for p in range(200)]
+    flights = [
+        (f"2024-01-{1 + f % 28:02d}", f % 12, f"N{f % 200:03d}", 1 + f % 70, f"{f % 40 + 1}.50")
+        for f in range(600)
+    ]
+    found = drafted(
+        [
+            export(tmp_path / "planes.csv", "tailnum seats", planes),
+            export(tmp_path / "flights.csv", "departed month tailnum minutes fuel", flights),
+        ]
+    )
+    assert {source.name: source.customer for source in found.sources} == {
+        "planes": "tailnum",
+        "flights": "tailnum",
+    }
+    flown = next(source for source in found.sources if source.name == "flights")
+    assert [column.name for column in measures(flown)] == ["minutes", "fuel"], "nobody sums months"
 
 
 def test_a_spell_and_its_policy(telecom: tuple[BusinessDraft, Business]) -> None:

@@ -4,13 +4,14 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from churn_assets.alerts.raising import newest_scores
 from churn_assets.alerts.store import alerts
 from churn_assets.cli.live import lines_of
 from churn_assets.lakehouse import tables
@@ -71,6 +72,20 @@ def test_only_the_touched_are_scored_where_the_first_snapshots_are_of_the_same_d
     _tickets(world, "a", ticket_of(10, 6, f"{MORNING}T08:00:00Z"), day=MORNING)
     done = follower.step()
     assert done is not None and set(done.scores) == {world.key(6)}
+
+
+def test_who_had_no_score_in_the_morning_is_compared_with_that_morning_all_the_same(world: World) -> None:
+    """The morning compares everybody with one day, so nobody is told of a change since the day before it."""
+    table, key = tables.CURRENT_SCORES, world.key(6)
+    rows = world.house.arrow(table, None, [("as_of_date", "=", MORNING)]).to_pylist()
+    before = [row | {"as_of_date": MORNING - timedelta(days=1), "risk_tier": "low"} for row in rows]
+    kept = [*before, *(row for row in rows if row["customer_key"] != key)]
+    days = [MORNING - timedelta(days=1), MORNING]
+    world.house.replace_rows(table, table.rows(kept), "as_of_date", days, run_id="run")
+    found = _follower(world).scorer.score({key})
+    known = newest_scores(found.lake, world.business)
+    assert known is not None and (known.day, known.before) == (TODAY, MORNING)
+    assert set(found.scores["customer_key"].to_pylist()) == {key}
 
 
 def test_what_cannot_be_used_is_counted(world: World) -> None:

@@ -166,6 +166,8 @@ def test_names_are_distinct(names: list[str], distinct_names: list[str]) -> None
         ("氏名,値\nあ,1\n".encode("shift-jis") * 9, "neither UTF-8 nor UTF-16 nor latin-1"),
         (b"only\none\ncolumn\n", "one column only"),
         (b"1,2,3\n4,5,6\n", "looks like data"),
+        (b"C1,2024-01-31,5\nC2,2024-02-28,6\n", "looks like data"),
+        (b"C1;31.01.2024 10:00;5\nC2;28.02.2024 09:30;6\n", "looks like data"),
         (b"a,b\n", "has a header but no rows"),
         (b"a,b,c\n1,2\n", "the header has 3 fields"),
         (b"a,b\n" + b"1,2,x\n" * 9, "header has 2 fields .* most rows have 3.*row.names"),

@@ -44,8 +44,8 @@ def show(page: Page) -> None:
     header(
         page,
         "At risk",
-        "Customers by how likely they leave, with the main reason and the recommended action. Choose rows to export "
-        "them, or to mark them as contacted.",
+        "Customers by how likely they are to leave, with the main reason and the recommended action. Choose rows to "
+        "export them, or to mark them as contacted.",
     )
     if page.store.morning is None:
         st.caption(plain(f"{why_not(page.store)} The list is that of the month end."))

@@ -121,7 +121,7 @@ def _refit(
     parts = parts_of(frame, split)
     check_parts(parts, settings)
     progress(
-        f"fitting {selection.chosen.name} once more, on the {len(parts['train'])} snapshots known on {split.test}"
+        f"fitting {selection.chosen.name} once more, on the {len(parts['train']):,} snapshots known on {split.test}"
     )
     return split, parts, FittedCandidates(parts["train"], learner)
 

@@ -1,14 +1,15 @@
-"""Messages of a topic as lines of an extract. What is no JSON object stays as it is, and goes to the quarantine."""
+"""Messages of a topic as lines of an extract. What is no JSON object becomes a string, and goes to the quarantine."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from churn_assets.sources.json_text import json_text, parsed
+from churn_assets.sources.json_text import LONGEST_LINE, json_text, parsed
 
 # Members that a contract may name to have them added to each document.
 PLACE = ("_partition", "_offset", "_timestamp", "_key")
+MOST = LONGEST_LINE // 8  # characters of a text that are kept; as JSON, each takes at most 6 bytes
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,11 @@ def line_of(message: TopicMessage, added: Collection[str] = ()) -> bytes:
     """Returns a message as a line of JSON lines, without its end.
 
     A document keeps its text. `added` are members of `PLACE` that it gets, unless it has them. What is no document
-    becomes a line that is no document either.
+    becomes a string of JSON; bytes that are no UTF-8 are written as `\\xff`.
     """
     if message.document is None:
-        # a line that holds something, since blank lines are passed over
-        text = (message.value or b"").replace(b"\r", b"\\r").replace(b"\n", b"\\n")
-        return text if text.strip() else json_text(text.decode()).encode()
+        # as it is, it could stand first in the file and make it look like another kind, which no reader takes
+        return json_text((message.value or b"").decode(errors="backslashreplace")[:MOST]).encode()
     text = (message.value or b"").replace(b"\r", b" ").replace(b"\n", b" ").strip()
     place = {name: _place(message, name) for name in PLACE if name in added and name not in message.document}
     if not place:

@@ -90,7 +90,7 @@ def test_what_is_no_object_keeps_its_text_and_is_counted(tmp_path: Path, broker:
     done = follower.extract()
     assert (done.refused, done.extract.record.rows) == (7, 8)
     assert lines(follower.landing) == [
-        b"{broken", b"[1]", b'""', b'" "', b"\xff\xfe", b'{"a":1,"a":2}', rb"two\nlines",
+        b'"{broken"', b'"[1]"', b'""', b'" "', rb'"\\xff\\xfe"', rb'"{\"a\":1,\"a\":2}"', rb'"two\nlines"',
         b'{  "call_id": 1.50,   "a": {}}',
     ]  # fmt: skip
 
