@@ -3,13 +3,14 @@ the log, the clean-up.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import dagster as dg
 
 from churn_assets.automation.traced_requests import traced
 from churn_assets.contracts.business import Business
 from churn_assets.contracts.calendar import Calendar
+from churn_assets.contracts.source import Source
 from churn_assets.extracts.due import is_due
 from churn_assets.graph.names import (
     BACK_UP,
@@ -24,6 +25,7 @@ from churn_assets.graph.names import (
 )
 from churn_assets.graph.partitions import last_ingest_month, range_tags, snapshot_months
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.records import newest_record
 
 RequestOf = Callable[[dg.ScheduleEvaluationContext], dg.RunRequest | dg.SkipReason]
@@ -151,6 +153,15 @@ def schedules(business: Business, backed_up: bool = False) -> list[dg.ScheduleDe
     ]
 
 
+def _is_asked(source: Source, landing: str, today: date) -> bool:
+    """As `is_due`; also if the newest extract cannot be read: the own step of the source tells why, no other waits."""
+    try:
+        newest = newest_record(landing, source)
+    except ExtractError:
+        return True
+    return is_due(source, newest, today)
+
+
 def extract_schedules(business: Business) -> list[dg.ScheduleDefinition]:
     """The schedule of the sources that this product asks; none without such a source.
 
@@ -176,7 +187,7 @@ def extract_schedules(business: Business) -> list[dg.ScheduleDefinition]:
         if business.file.calendar.over(today):
             return _ended(business.file.calendar)
         landing = lakehouse.settings.landing_uri
-        due = [source for source in live if is_due(source, newest_record(landing, source), today)]
+        due = [source for source in live if _is_asked(source, landing, today)]
         if not due:
             return dg.SkipReason("No source is due today.")
         asked = dg.RunRequest(

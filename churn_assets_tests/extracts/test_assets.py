@@ -10,6 +10,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from churn_assets.automation import schedules
 from churn_assets.automation.jobs import extract_job
 from churn_assets.automation.schedules import extract_schedules
 from churn_assets.bronze.assets import bronze_assets
@@ -141,7 +142,13 @@ def test_a_source_that_does_not_answer_is_a_failed_check_without_secrets(
     assert CANARY not in str(done.all_events) + caplog.text
 
 
-def test_only_a_business_with_databases_has_their_job_and_schedule(crm: Settings, tmp_path: Path) -> None:
+def _unreadable(landing: str, source: Source) -> Record | None:
+    raise ExtractError(f"The store does not give a file of {source.name}.")
+
+
+def test_only_a_business_with_databases_has_their_job_and_schedule(
+    crm: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     business = load_business(crm.business_path)
     assert [job.name for job in extract_job(business)] == ["extract"]
     [schedule] = extract_schedules(business)
@@ -153,6 +160,11 @@ def test_only_a_business_with_databases_has_their_job_and_schedule(crm: Settings
         request = schedule(ask)
     assert isinstance(request, dg.RunRequest)
     assert request.asset_selection == [dg.AssetKey(["extracts", "customers"])]
+    monkeypatch.setattr(schedules, "newest_record", _unreadable)
+    with dg.build_schedule_context(
+        scheduled_execution_time=evening, resources={"lakehouse": lakehouse}
+    ) as ask:
+        assert isinstance(schedule(ask), dg.RunRequest)  # the step tells what cannot be read
     telecom = settings_for(tmp_path)
     files = load_business(telecom.business_path)
     assert (extract_job(files), extract_schedules(files), extract_assets(files)) == ([], [], [])
