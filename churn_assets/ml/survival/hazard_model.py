@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from churn_assets.ml.portable.calibration import sigmoid
+from churn_assets.ml.portable.calibration import log_losses, sigmoid
 from churn_assets.ml.portable.transformation import NumericColumn, Transformation
 from churn_assets.ml.survival.follow_up import DAYS_A_MONTH, FollowUp
 
@@ -185,13 +185,21 @@ def _fit(design: Floats, labels: Floats, weight: Floats, groups: NDArray[np.intp
     weights = np.zeros(design.shape[1])
     rate = np.average(labels, weights=weight)
     weights[0] = np.log(rate / (1 - rate))
+
+    def loss(at: Floats) -> float:
+        return float(weight @ log_losses(design @ at, labels) + 0.5 * penalty @ at**2)
+
+    current = loss(weights)
     for _ in range(NEWTON_STEPS):
         chance = sigmoid(design @ weights)
         slope = design.T @ (weight * (labels - chance)) - penalty * weights
         root = design * np.sqrt(weight * chance * (1 - chance))[:, None]
         curvature = root.T @ root + np.diag(penalty)  # of one array, numpy computes only half of it
         change = np.linalg.solve(curvature, slope)
-        weights = weights + change
+        # a whole step may overshoot where few features tell nearly all, and the next ones then go ever further
+        while (following := loss(weights + change)) > current * (1 + 1e-10) and np.abs(change).max() >= 1e-5:
+            change = change / 2
+        weights, current = weights + change, following
         if np.abs(change).max() < 1e-5:
             break
     chance = sigmoid(design @ weights)

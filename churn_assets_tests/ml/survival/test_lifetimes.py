@@ -7,8 +7,16 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from churn_assets.ml.portable.calibration import sigmoid
 from churn_assets.ml.survival.follow_up import DAYS_A_MONTH, follow_up
-from churn_assets.ml.survival.hazard_model import HazardModel, Landmarks, fit_hazards, observed_steps
+from churn_assets.ml.survival.hazard_model import (
+    PENALTY,
+    HazardModel,
+    Landmarks,
+    _fit,
+    fit_hazards,
+    observed_steps,
+)
 from churn_assets.ml.survival.lifetimes import Lifetimes, horizon_of, lifetimes, survival_after
 from churn_assets_tests.ml.survival.worlds import follow_world
 
@@ -51,6 +59,22 @@ def test_it_finds_the_months_that_the_hazards_imply() -> None:
         after = found.after(months)
         assert after is not None
         assert after.mean() == pytest.approx(survival[:, months].mean(), abs=0.03)
+
+
+def test_weights_are_found_where_few_customers_leave_and_one_feature_tells_nearly_all() -> None:
+    """Whole Newton steps overshoot here, until every chance is 0 or 1 and the curvature is singular."""
+    draw, rows = np.random.default_rng(0), 3_000
+    silent, noise = draw.exponential(1, rows), np.exp(1.5 * draw.standard_normal(rows))
+    left = (draw.random(rows) < sigmoid(6.0 * (silent > 2) - 6)).astype(float)
+    told = np.column_stack([silent, noise])
+    bends = [np.maximum(0, told - np.quantile(told, at, axis=0)) for at in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    columns = np.hstack([told, *bends])
+    design = np.column_stack([np.ones(rows), (columns - columns.mean(axis=0)) / columns.std(axis=0)])
+    weights, covariance = _fit(design, left, np.ones(rows), np.arange(rows))
+    slope = design.T @ (left - sigmoid(design @ weights))
+    slope[1:] -= PENALTY * weights[1:]
+    np.testing.assert_allclose(slope, 0, atol=1e-3)
+    assert np.isfinite(covariance).all()
 
 
 def test_of_rows_that_look_ahead_clocks_alone_move() -> None:
