@@ -76,7 +76,10 @@ class DeadLetterThread(threading.Thread):
         if others := by_topic.keys() - self._others:
             self._others |= others
             number = sum(len(by_topic[one]) for one in others)
-            said = f"{number:,} of them are of a topic that was deleted. They are in the quarantine alone."
+            said = (
+                f"{number:,} of them are of a topic that was deleted. Those without a copy are in the quarantine "
+                "alone."
+            )
             event("live.dead_letters", said, level=logging.WARNING, source=self._source.name)
         done = writer.put_out(letters)
         self._figures.dead_letters.labels(self._source.name).inc(done.copied)

@@ -96,7 +96,7 @@ class TopicPlaces(TopicConnection):
             known: offset of the first message that was not read.
 
         Raises:
-            ExtractError: the broker does not answer, or the partition ends before `known`.
+            ExtractError: the broker does not answer, or the partition ends before `known`, as in a topic made anew.
         """
         from confluent_kafka import KafkaException
 
@@ -105,6 +105,7 @@ class TopicPlaces(TopicConnection):
         except KafkaException as error:
             raise refused(self.address, error, self._said) from None
         if known > high:
+            self.check_same()
             raise ExtractError(
                 f"{self.address.shown} holds messages up to {high:,} in partition {partition}, and the extracts "
                 f"hold those up to {known:,}: was it restored from a backup? Delete the extracts made since then; "

@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from churn_assets.local_servers.kafka_broker import KafkaBroker
 from churn_assets.sources.live.errors import ExtractError
 from churn_assets.sources.live.records import records
 from churn_assets.sources.topics import reader as reader_module
+from churn_assets.sources.topics.places import TopicPlaces
 from churn_assets.sources.topics.reader import TopicExtract, TopicReader, extract_topic
 from churn_assets_tests.sources.topics.events import Calls, lines, numbers, topic_contract
 
@@ -182,6 +184,25 @@ def test_a_topic_that_is_made_anew_while_it_is_followed_loses_nothing(
             reader.poll(1.0)
     follower.extract()
     assert numbers(follower.landing) == [0, 1, 2, *range(10, 15)]
+
+
+def test_a_topic_made_anew_that_is_shorter_is_not_taken_for_a_restored_one(
+    tmp_path: Path, broker: KafkaBroker
+) -> None:
+    follower = Follower(tmp_path, Calls(broker, 1))
+    follower.calls.send(*range(3))
+    follower.extract()
+    with TopicPlaces(follower.source, str(follower.landing)) as places:
+        client: Any = SimpleNamespace(
+            get_watermark_offsets=lambda *_, **__: (0, 1), close=places.consumer.close
+        )
+        places.consumer = client
+        with pytest.raises(ExtractError, match="restored from a backup"):
+            places.bounds(0, 3)
+        follower.calls.make_anew()
+        follower.calls.send(10)
+        with pytest.raises(ExtractError, match="made anew"):
+            places.bounds(0, 3)
 
 
 @pytest.mark.parametrize("where", ["messages", "finish", "rename", "told"])
