@@ -26,7 +26,8 @@ class PostgresqlError(RuntimeError):
 def programs() -> Path | None:
     """The folder with initdb and pg_ctl; None where no server is installed."""
     found = shutil.which("initdb")
-    folders = [Path(found).parent] if found else []
+    # where a link leads to, since another user, who runs them, may not enter the folder of the link
+    folders = [Path(found).resolve().parent] if found else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: p.parent.name, reverse=True)
     return next((f for f in folders if (f / "initdb").exists() and (f / "pg_ctl").exists()), None)
 

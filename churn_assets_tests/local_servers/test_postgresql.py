@@ -31,3 +31,16 @@ def test_a_server_and_its_data_do_not_outlive_the_process_that_started_it() -> N
         while Path(home).exists() and time.monotonic() < end:
             time.sleep(0.05)
         assert not Path(home).exists()
+
+
+def test_the_programs_of_a_server_are_found_where_links_lead_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, links = tmp_path / "real", tmp_path / "links"
+    for folder in (real, links):
+        folder.mkdir()
+    for name in ("initdb", "pg_ctl"):
+        (real / name).touch(mode=0o755)
+        (links / name).symlink_to(real / name)
+    monkeypatch.setenv("PATH", str(links))
+    assert programs() == real.resolve()

@@ -382,6 +382,7 @@ def test_of_several_first_starts_one_fetches(server: Server, settings: Settings)
     assert len(server.asked) == 2
 
 
+@pytest.mark.jvm(reason="only a session of Spark has fetched them")
 def test_the_pinned_jars_are_the_real_ones(spark: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """The shared session runs on them, so they are kept; their hashes are those in the code."""
     monkeypatch.setattr(jars, "DELTA_JARS", DELTA_JARS)
