@@ -109,6 +109,7 @@ class PostgresqlServer:
             ["/bin/sh", "-c", AT_THE_END, "at_the_end", control, str(self._home)],
             user=self._user,
             cwd="/",
+            env={"PATH": os.defpath},  # the other user may not enter the folders of ours
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
