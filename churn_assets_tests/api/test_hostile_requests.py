@@ -4,7 +4,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,16 +20,6 @@ from churn_assets_tests.api.running import running
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(home=str(tmp_path_factory.mktemp("api")), api=LIMITS)
-
-
-@pytest.fixture(scope="module")
-def make(settings: Settings) -> Callable[..., str]:
-    """Makes a key with these scopes."""
-
-    def made(*scopes: str, name: str = "crm", expires: timedelta | None = None) -> str:
-        return Keys(keys_file(settings)).create(name, scopes, expires, now(), ignore)[1]
-
-    return made
 
 
 @pytest.fixture(scope="module")

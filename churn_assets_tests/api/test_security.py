@@ -38,16 +38,6 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def make(settings: Settings) -> Callable[..., str]:
-    """Makes a key with these scopes."""
-
-    def made(*scopes: str, name: str = "crm", expires: timedelta | None = None) -> str:
-        return Keys(keys_file(settings)).create(name, scopes, expires, now(), ignore)[1]
-
-    return made
-
-
-@pytest.fixture(scope="module")
 def client(settings: Settings, make: Callable[..., str]) -> Iterator[httpx.Client]:
     publish_release(settings)
     publish_identities(settings)
