@@ -20,20 +20,19 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?=
 
 IN_GROUPS := --dist loadgroup --no-loadscope-reorder
-INSTALL = $(BIN)/python .ci/install.py -c constraints.txt
+# The wheel of Spark, which comes as source, is stored uncompressed: its jars are compressed already.
+INSTALL = $(BIN)/python .ci/install.py -c constraints.txt \
+  --config-settings-package pyspark:--build-option=--compression=stored
 # what an extra needs, without the project itself, which is not built and installed once more then
 REQUIREMENTS = $(BIN)/python -c 'import sys, tomllib; \
   print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
-# Spark has no pyproject.toml. --use-pep517 builds it alike with every pip, and without a deprecation warning. The
-# wheel is stored uncompressed: its jars are compressed already, and compressing them again takes most of the time.
-AS_WHEEL := --use-pep517 --config-settings=--build-option=--compression=stored
 
 help:  ## show this text
 	@echo "make <target>, where target is one of:"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) \
 	| awk -F'|' '{ printf "%-15s%s\n", $$1, $$2 }'
 	@echo
-	@echo "Data lies in CHURN_HOME ($(CHURN_HOME)). The first target to need it makes $(VENV), which takes a few minutes."
+	@echo "Data lies in CHURN_HOME ($(CHURN_HOME)). The first target to need it makes $(VENV), which takes one to three minutes."
 
 demo: announce $(VENV)/.stamp  ## simulate a telecom operator, run the whole pipeline over it, and tell what came out
 	@$(BIN)/churn-assets demo $(ARGS)
@@ -48,7 +47,7 @@ demo-live: announce $(VENV)/.stamp  ## a day in a minute: events through a Kafka
 # First of all, and only when there is something to install: the demo itself says what it does and how long that takes.
 announce:
 	@$(MAKE) --question --no-print-directory $(VENV)/.stamp 2>/dev/null || { \
-	  echo "1/2 install the packages into $(VENV), once: two to five minutes for 0.8 GB of downloads, 2 GB on disk;"; \
+	  echo "1/2 install the packages into $(VENV), once: one to three minutes for 0.8 GB of downloads, 2.5 GB on disk;"; \
 	  echo "2/2 run the demo: about 2 minutes on two cores; it says how long each part takes here."; }
 
 # Four processes on two cores: tests wait for the servers, daemons and commands that they start.
@@ -115,19 +114,13 @@ clean-all: clean  ## remove also .venv, .venv-* and the data in .churn and .chur
 jars: $(VENV)/.stamp
 	@$(BIN)/python -m churn_assets.lakehouse.engine.jars >/dev/null
 
-# A step of its own: pip keeps the wheel, from which another environment then takes it in seconds.
-$(VENV)/.pyspark: constraints.txt
+$(VENV)/.stamp: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
 	  python="$(PYTHON)"; \
 	  test -n "$$python" || python=$$(.ci/pythons | sed 's/^[^ ]* //; q'); \
 	  test -n "$$python" || exit 1; \
 	  echo "Making $(VENV) with $$python."; "$$python" -m venv $(VENV); }
-	@echo "Installing Spark, which comes as source and is packed here: half a gigabyte, about a minute."
-	@$(INSTALL) $(AS_WHEEL) 'pyspark==4.2.*'
-	@touch $@
-
-$(VENV)/.stamp: $(VENV)/.pyspark pyproject.toml constraints.txt
-	@echo "Installing about 150 other packages: one to three minutes."
+	@echo "Installing about 200 packages, Spark among them: one to three minutes."
 	@$(INSTALL) -e '.[test,dev,spark]'
 	@touch $@
 

@@ -11,6 +11,7 @@ import tomllib
 import venv
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.specifiers import SpecifierSet
@@ -159,22 +160,57 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin/python"
 
 
-def test_a_failed_installation_shows_the_error_of_pip(bare_python: Path) -> None:
-    install = [bare_python, SCRIPTS / "install.py", "--no-index", "no-such-package"]
-    done = subprocess.run(install, capture_output=True, text=True, check=False)
+def installed(bare_python: Path, *what: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
+    """Run the installation; a variable of None is not set."""
+    told = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
+    environment = {name: value for name, value in os.environ.items() if name not in told}
+    environment |= {name: value for name, value in variables.items() if value is not None}
+    command = [bare_python, SCRIPTS / "install.py", *what]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def python_with_uv(bare_python: Path) -> Path:
+    """Return the Python of the environment after its first installation, which has fetched uv."""
+    folder = bare_python.parent.parent
+    done = installed(bare_python, "-c", str(ROOT / "constraints.txt"), "wheel")
+    assert done.returncode == 0, done.stderr
+    assert not [*folder.glob(".uv-*/")], "what uv needs meanwhile is removed"
+    assert list(folder.glob("lib/python*/site-packages/wheel/__pycache__")), (
+        "the first command starts as fast"
+    )
+    return bare_python
+
+
+def test_what_an_installation_left_that_was_killed_is_removed(python_with_uv: Path) -> None:
+    left = python_with_uv.parent.parent / ".uv-killed"
+    left.mkdir()
+    assert installed(python_with_uv, "wheel").returncode == 0
+    assert not left.exists()
+
+
+def test_a_failed_installation_shows_the_error(python_with_uv: Path) -> None:
+    done = installed(python_with_uv, "--no-index", "no-such-package")
     assert done.returncode == 1
-    assert "No matching distribution found for no-such-package" in done.stderr
-    assert "environment/install.log" in done.stderr
+    assert "no-such-package was not found" in done.stderr
+
+
+def test_without_uv_the_error_of_pip_is_shown(tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare", with_pip=True)
+    nothing = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    done = installed(tmp_path / "bare/bin/python", "wheel", **nothing)
+    assert done.returncode == 1
+    assert "No matching distribution found for uv" in done.stderr
 
 
 def test_an_environment_that_cannot_be_written_is_told_in_a_sentence(bare_python: Path) -> None:
-    log = bare_python.parent.parent / "install.log"
-    log.unlink(missing_ok=True)
-    log.mkdir()
-    done = subprocess.run([bare_python, SCRIPTS / "install.py"], capture_output=True, text=True, check=False)
-    log.rmdir()
+    lock = bare_python.parent.parent / ".uv-lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    done = installed(bare_python, "wheel")
+    lock.rmdir()
     assert done.returncode == 1
-    assert done.stderr.startswith(f"{log} cannot be written (Is a directory).")
+    assert done.stderr.startswith(f"{lock} cannot be written (Is a directory).")
     assert done.stderr.count("\n") == 1
 
 
@@ -188,49 +224,54 @@ def test_an_environment_that_cannot_be_written_is_told_in_a_sentence(bare_python
         (None, "", False),
     ],
 )
-def test_pip_trusts_what_the_machine_trusts_unless_it_is_told_otherwise(
-    variable: str | None, setting_of_pip: str, reached: bool, bare_python: Path, tmp_path: Path
+def test_it_trusts_what_the_machine_trusts_unless_pip_is_told_otherwise(
+    variable: str | None, setting_of_pip: str, reached: bool, python_with_uv: Path, tmp_path: Path
 ) -> None:
     authority = Authority(tmp_path / "an authority")
     config = tmp_path / "my pip.conf"
     config.write_text(setting_of_pip)
-    told = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
-    variables = {name: value for name, value in os.environ.items() if name not in told}
+    variables: dict[str, str | None] = {variable: str(authority.ca)} if variable else {}
     # a config file of null switches those of this machine off
     variables["PIP_CONFIG_FILE"] = str(config) if setting_of_pip else os.devnull
-    if variable:
-        variables[variable] = str(authority.ca)
     with https_server(authority) as server:
-        options = ["--retries=0", f"--index-url={server.address}", "no-such-package"]
-        install = [bare_python, SCRIPTS / "install.py", *options]
-        subprocess.run(install, env=variables, capture_output=True, check=False)
+        variables |= {"PIP_INDEX_URL": server.address, "UV_HTTP_RETRIES": "0"}
+        installed(python_with_uv, "no-such-package", **variables)
     assert bool(server.asked) == reached
 
 
-def test_the_first_file_of_certificates_that_exists_is_taken(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def script() -> dict[str, Any]:
+    """Return what .ci/install.py defines."""
+    return runpy.run_path(str(SCRIPTS / "install.py"))
+
+
+def test_the_first_file_of_certificates_that_exists_is_taken(script: dict[str, Any], tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.touch()
-    certificates = runpy.run_path(str(SCRIPTS / "install.py"))["certificates"]
+    certificates = script["certificates"]
     named = {"SSL_CERT_FILE": str(tmp_path / "absent.pem"), "REQUESTS_CA_BUNDLE": str(file)}
-    assert certificates("global.index-url='https://mirror.example.com/simple'\n", named) == str(file)
-    assert certificates("global.cert='/mine.pem'\n", named) is None
-    of_the_system = certificates("", {})
+    assert certificates({}, named) == str(file)
+    assert certificates({"cert": ["/mine.pem"]}, named) == "/mine.pem"
+    of_the_system = certificates({}, {})
     assert of_the_system is None or Path(of_the_system).is_file()
 
 
-@pytest.mark.parametrize(
-    ("output", "line"),
-    [
-        ("", "starting pip (packages so far: 0)"),
-        (
-            "Collecting a\n  Downloading a.whl (1 kB)\nCollecting b>=1 (from a)\n",
-            "Collecting b>=1 (packages so far: 2)",
-        ),
-        ("Collecting a\nInstalling collected packages: b, a\n", "3 of 2 packages installed"),
-        ("Collecting a\nSuccessfully installed a-1.0 b-2.0\n", "2 packages installed"),
-        (f"  Downloading {'a' * 50}.whl (1 kB)\n", f"Downloading {'a' * 50}.whl (packages so far: 0)"),
-    ],
-)
-def test_progress_is_told_from_the_output_of_pip(output: str, line: str) -> None:
-    script = runpy.run_path(str(SCRIPTS / "install.py"))
-    assert script["progress"](output, script["installed"]() - 3) == line
+def test_uv_is_told_what_pip_is_told(script: dict[str, Any], tmp_path: Path) -> None:
+    told = f"""\
+:env:.timeout='90'
+global.index-url='https://mirror.example.com/simple'
+global.timeout='15'
+global.find-links='{tmp_path} /absent https://wheels.example.com'
+install.extra-index-url='\\nhttps://a.example.com\\nhttps://b.example.com'
+download.index-url='https://other.example.com'
+"""
+    variables = script["variables_for_uv"](script["settings_of_pip"](told), {"UV_NO_INDEX": "1"})
+    variables.pop("SSL_CERT_FILE", None)
+    assert variables == {
+        "UV_HTTP_TIMEOUT": "90",
+        "UV_DEFAULT_INDEX": "https://mirror.example.com/simple",
+        "UV_INDEX": "https://a.example.com https://b.example.com",
+        "UV_FIND_LINKS": f"{tmp_path},https://wheels.example.com",
+    }
+    mine = {"UV_DEFAULT_INDEX": "https://mine.example.com"}
+    assert "UV_DEFAULT_INDEX" not in script["variables_for_uv"](script["settings_of_pip"](told), mine)
