@@ -162,9 +162,10 @@ class Sender(threading.Thread):
 
 
 def cpu_seconds() -> float:
-    """CPU seconds of this process and those it has started that still run."""
+    """CPU seconds of this process and those it has started, also of those that have ended."""
     own = psutil.Process()
-    return sum(sum(one.cpu_times()[:2]) for one in (own, *own.children(recursive=True)))
+    children = sum(sum(one.cpu_times()[:2]) for one in own.children(recursive=True))
+    return float(sum(own.cpu_times()[:4]) + children)
 
 
 def follow(folder: Path, settings: Settings, note: Callable[[str, str], None]) -> None:

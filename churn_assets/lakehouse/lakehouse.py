@@ -84,6 +84,13 @@ class Lakehouse:
 
         return start_session(self.settings)
 
+    def renew_engine(self) -> None:
+        """Ends the engine and starts it anew, which takes a second. Frames of the former cannot be used any more."""
+        from churn_assets.lakehouse.engine.session import start_session, stop_session
+
+        stop_session()
+        self.spark = start_session(self.settings)
+
     @property
     def spark_with_mllib(self) -> "SparkSession":
         """`spark`, for models that are fitted there.

@@ -19,6 +19,7 @@ from churn_assets.live.alerting import alert, put_out
 from churn_assets.live.dead_letters import DeadLetterThread
 from churn_assets.live.figures import LiveFigures
 from churn_assets.live.loading import Loader
+from churn_assets.live.renewal import ServerRenewal
 from churn_assets.live.scoring import LiveScorer, in_charge
 from churn_assets.live.state import Arrived, LiveState, live_day
 from churn_assets.live.today import Today
@@ -82,6 +83,10 @@ class Follower:
     def _loader(self) -> Loader:
         return Loader(self.lakehouse, self.business, self.tracking, self.figures)
 
+    @cached_property
+    def _renewal(self) -> ServerRenewal:
+        return ServerRenewal(self.lakehouse)
+
     @property
     def scorer(self) -> LiveScorer:
         """Who scores, with a state of the present day and the champion in charge.
@@ -100,6 +105,7 @@ class Follower:
             now = self._loader.newer(day) or now
         if self._scorer is None or now.state is not self._scorer.state:
             self._hand_over(now.state)
+            self._renewal.after_loading()
         by = in_charge(now.state, self.tracking, now.by)
         if by is not now.by:
             told = f"Version {by.champion.model_version} scores from now on."
@@ -142,6 +148,7 @@ class Follower:
             self._today_of(scorer).put(found, scorer.by.champion.model_version, datetime.now(UTC))
         done = LiveStep(datetime.now(UTC), arrived, scores, told, max(0.0, time.time() - oldest / 1e9))
         self._tell(done, files)
+        self._renewal.after_step(loading=self._loader.loading)
         return done
 
     def run(self, stop: threading.Event, tell: Callable[[LiveStep], None]) -> None:

@@ -57,7 +57,7 @@ class Loader:
         It knows no file that waits in the landing zone; the next step takes them again.
         """
         if self._thread is not None:
-            if self._thread.is_alive():
+            if self.loading:
                 return None
             self._thread.join()
             self._thread, ready, self._ready = None, self._ready, None
@@ -68,6 +68,11 @@ class Loader:
                 self._thread = threading.Thread(target=self._load_again, args=(day,), name="live-loading")
                 self._thread.start()
         return None
+
+    @property
+    def loading(self) -> bool:
+        """Whether the thread is at work."""
+        return self._thread is not None and self._thread.is_alive()
 
     def close(self) -> None:
         """Waits for a loading that has begun."""

@@ -4,7 +4,7 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,28 +19,23 @@ from churn_assets.live import following, loading
 from churn_assets.live.figures import LiveFigures, answering
 from churn_assets.live.following import Follower, NothingDeliveredError
 from churn_assets.live.scoring import NoModelError
-from churn_assets.ml.portable.model import PortableModel
 from churn_assets.serving.release.live import read_live
-from churn_assets_tests.lakes import write_jsonl
-from churn_assets_tests.live.world import MORNING, TODAY, World, model, ticket_of, tracking_of
+from churn_assets_tests.live.world import (
+    MORNING,
+    TODAY,
+    World,
+    follower_of,
+    land_tickets,
+    model,
+    ticket_of,
+)
 
 pytestmark = pytest.mark.one_engine(reason="the parity of what it computes is tested on the lake of a job")
 
 
-def _follower(world: World, models: dict[str, PortableModel] | None = None, today: date = TODAY) -> Follower:
-    tracking = tracking_of(models or {"7": model()})
-    return Follower(
-        world.house, world.business, tracking, LiveFigures(), lambda: datetime.combine(today, time(12), UTC)
-    )
-
-
-def _tickets(world: World, name: str, *rows: Any, day: date = TODAY) -> None:
-    write_jsonl(world.settings.landing_uri, "tickets", str(day), rows, name)
-
-
 def test_a_restart_scores_the_same_again_and_tells_nobody_twice(world: World) -> None:
-    _tickets(world, "a", ticket_of(10, 6, f"{TODAY}T08:00:00Z"), ticket_of(11, 6, f"{TODAY}T09:00:00Z"))
-    first = _follower(world)
+    land_tickets(world, "a", ticket_of(10, 6, f"{TODAY}T08:00:00Z"), ticket_of(11, 6, f"{TODAY}T09:00:00Z"))
+    first = follower_of(world)
     done = first.step()
     assert done is not None and [row["rule"] for row in done.alerts] == ["third_ticket"]
     assert first.catch_up(lambda _: None) == 0, "nothing waits any more"
@@ -49,18 +44,18 @@ def test_a_restart_scores_the_same_again_and_tells_nobody_twice(world: World) ->
     assert {row["customer_key"]: row["probability"] for row in told.scores} == done.scores
     [alert] = told.alerts
     assert alert["rule"] == "third_ticket" and not {"note", "acknowledged_by", "outbox"} & alert.keys()
-    again = _follower(world).step()
+    again = follower_of(world).step()
     assert again is not None and again.scores == done.scores and not again.alerts
     assert len(alerts(world.house)) == 1
 
 
 def test_a_new_champion_scores_without_a_restart(world: World) -> None:
     models = {"7": model(), "8": model(per_ticket=1.0)}
-    follower = _follower(world, models)
-    _tickets(world, "a", ticket_of(10, 6, f"{TODAY}T08:00:00Z"))
+    follower = follower_of(world, models)
+    land_tickets(world, "a", ticket_of(10, 6, f"{TODAY}T08:00:00Z"))
     before = follower.step()
     world.promote("8", date(2025, 3, 5))
-    _tickets(world, "b", ticket_of(10, 6, f"{TODAY}T08:00:00Z"))
+    land_tickets(world, "b", ticket_of(10, 6, f"{TODAY}T08:00:00Z"))
     after = follower.step()
     key = world.key(6)
     assert before is not None and after is not None
@@ -68,8 +63,8 @@ def test_a_new_champion_scores_without_a_restart(world: World) -> None:
 
 
 def test_only_the_touched_are_scored_where_the_first_snapshots_are_of_the_same_day(world: World) -> None:
-    follower = _follower(world, today=MORNING)
-    _tickets(world, "a", ticket_of(10, 6, f"{MORNING}T08:00:00Z"), day=MORNING)
+    follower = follower_of(world, today=MORNING)
+    land_tickets(world, "a", ticket_of(10, 6, f"{MORNING}T08:00:00Z"), day=MORNING)
     done = follower.step()
     assert done is not None and set(done.scores) == {world.key(6)}
 
@@ -82,15 +77,15 @@ def test_who_had_no_score_in_the_morning_is_compared_with_that_morning_all_the_s
     kept = [*before, *(row for row in rows if row["customer_key"] != key)]
     days = [MORNING - timedelta(days=1), MORNING]
     world.house.replace_rows(table, table.rows(kept), "as_of_date", days, run_id="run")
-    found = _follower(world).scorer.score({key})
+    found = follower_of(world).scorer.score({key})
     known = newest_scores(found.lake, world.business)
     assert known is not None and (known.day, known.before) == (TODAY, MORNING)
     assert set(found.scores["customer_key"].to_pylist()) == {key}
 
 
 def test_what_cannot_be_used_is_counted(world: World) -> None:
-    follower = _follower(world)
-    _tickets(
+    follower = follower_of(world)
+    land_tickets(
         world,
         "a",
         {"ticket_id": "T12", "customer_id": "NATID0001"},
@@ -146,12 +141,12 @@ def test_without_a_champion_or_a_file_it_says_what_to_do(world: World) -> None:
     with pytest.raises(
         NoModelError, match=r"of 2025-02-27\. Train one: `churn-assets run train --from 2025-01`"
     ):
-        _ = _follower(world, today=date(2025, 2, 27)).scorer
+        _ = follower_of(world, today=date(2025, 2, 27)).scorer
     for file in (world.folder / "landing").rglob("*"):
         if file.is_file():
             file.unlink()
     with pytest.raises(NothingDeliveredError, match="holds no extract yet"):
-        _ = _follower(world).scorer
+        _ = follower_of(world).scorer
 
 
 def test_a_thread_that_has_failed_ends_it_though_there_is_work_all_the_time(
@@ -198,8 +193,8 @@ def test_what_the_lake_has_ingested_is_known_without_a_stop(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loading, "LOOK_SECONDS", 0.0)
-    follower = _follower(world)
-    _tickets(world, "a", ticket_of(10, 77, f"{TODAY}T08:00:00Z"))
+    follower = follower_of(world)
+    land_tickets(world, "a", ticket_of(10, 77, f"{TODAY}T08:00:00Z"))
     first = follower.step()
     assert first is not None and first.arrived.strangers == 1
     before = follower.scorer.state

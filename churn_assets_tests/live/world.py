@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +17,8 @@ from churn_assets.features.writing import write_snapshots
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.lakehouse.tables import as_of_between
+from churn_assets.live.figures import LiveFigures
+from churn_assets.live.following import Follower
 from churn_assets.ml.portable.model import Linear, PortableModel, Scorer
 from churn_assets.ml.portable.transformation import NumericColumn, Transformation
 from churn_assets.sources_demo.business import follow_instead
@@ -80,16 +82,22 @@ class World:
         self.daily(MORNING)
 
     def _open(self, folder: Path, business: Path) -> None:
-        self.folder, self.told, self._business = folder, folder / "messages" / "told", business
+        self.folder, self.business_folder = folder, business
+        self.told = folder / "messages" / "told"
         self.settings = settings_for(folder, business)
         self.business, self.house = load_business(business), Lakehouse(self.settings)
 
     def copied_to(self, folder: Path) -> "World":
         """A copy of the home, on its own from then on."""
         shutil.copytree(self.folder, folder)
-        copy = World.__new__(World)
-        copy._open(folder, self._business)
-        return copy
+        return World.opened(folder, self.business_folder)
+
+    @classmethod
+    def opened(cls, folder: Path, business: Path) -> "World":
+        """The home in a folder, which is there."""
+        world = cls.__new__(cls)
+        world._open(folder, business)
+        return world
 
     def _deliver(self) -> None:
         landing = self.settings.landing_uri
@@ -149,6 +157,19 @@ def tracking_of(models: dict[str, PortableModel]) -> Any:
     """MLflow with these versions."""
     load: Callable[[str], PortableModel] = models.__getitem__
     return SimpleNamespace(load_version=load)
+
+
+def follower_of(
+    world: World, models: dict[str, PortableModel] | None = None, today: date = TODAY
+) -> Follower:
+    """What follows the world at noon of a day, by default with version 7."""
+    tracking, noon = tracking_of(models or {"7": model()}), datetime.combine(today, time(12), UTC)
+    return Follower(world.house, world.business, tracking, LiveFigures(), lambda: noon)
+
+
+def land_tickets(world: World, name: str, *rows: Any, day: date = TODAY) -> None:
+    """Lands a file of tickets."""
+    write_jsonl(world.settings.landing_uri, "tickets", str(day), rows, name)
 
 
 def with_topic(world: World, folder: Path, dead_letters: str | None = None) -> World:

@@ -16,7 +16,7 @@ LARGE_FROM_BYTES = 512 * 1024**2
 # 20,000 customers (0.36 GB) overflow a heap of 1 GiB: a range run writes many months of wide rows side by side.
 BYTES_FOR_A_GIB = 128 * 1024**2
 MOST_GIB = 4
-GIB = 1024**3
+MIB, GIB = 1024**2, 1024**3
 
 
 # Spark generates methods larger than the 8,000 bytes that the JVM compiles; interpreted, they run 3 to 4 times slower.

@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from churn_assets.lakehouse.engine.processes import module_environment
 from churn_assets.lakehouse.engine.profiles import GIB, local_cores, machine_memory
 from churn_assets.lakehouse.engine.sail_output import LEVELS, ServerOutput
@@ -88,6 +90,17 @@ def running_session() -> "SparkSession | None":
     """The session; None before the start and after the end of the server."""
     running = _running
     return running.session if running is not None and running.process.poll() is None else None
+
+
+def server_memory() -> int:
+    """Bytes that the server takes; 0 when none runs."""
+    running = _running
+    if running is None:
+        return 0
+    try:
+        return int(psutil.Process(running.process.pid).memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def stop_session() -> None:

@@ -61,6 +61,11 @@ def stop_session() -> None:
     spark.stop_session()
 
 
+def server_memory() -> int:
+    """Bytes that the server of Sail takes; 0 for Spark, whose JVM keeps to its heap, and where nothing runs."""
+    return sail.server_memory()
+
+
 def why_engine_ended(error: BaseException) -> str | None:
     """Why the engine ended under a query that raised `error`, in words, with the remedy; None while it runs."""
     return sail.why_ended(error) or spark.why_ended()
