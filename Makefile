@@ -58,7 +58,7 @@ test-spark: $(VENV)/.stamp jars  ## run the tests that depend on the engine, and
 	@CHURN_ENGINE=spark $(BIN)/python -m pytest -n 3 $(IN_GROUPS) $(ARGS)
 
 test-python: $(VENV)/.stamp  ## run the quick tests that depend on Python, as CI does on a second one
-	@$(BIN)/python -m pytest -n 2 $(IN_GROUPS) --hypothesis-profile=few -m 'not slow and not tables and not one_python' $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(IN_GROUPS) --few -m 'not slow and not tables and not one_python' $(ARGS)
 
 # empulse is AGPL: asked from a process and an environment of its own, and nobody's dependency.
 oracle: $(VENV)/.stamp  ## compare campaign profits (EMPC) and effects of offers with other implementations, in an environment of its own

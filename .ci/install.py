@@ -1,32 +1,23 @@
-"""Installs packages into this environment by uv, which takes a quarter of the time that pip takes for them.
+"""Installs packages into this environment with uv, which is faster than pip. Takes the arguments of `uv pip install`.
 
-pip fetches uv. What pip is told about indexes, hosts and certificates holds for uv, too. Both trust the certificates of
-this machine instead of their own, unless a setting names others. Takes the arguments of `uv pip install`.
+pip fetches uv. What pip is told about indexes, hosts, proxies and certificates holds for uv, too. Both trust the
+certificates of this machine instead of their own, unless a setting names others.
 """
 
 import ast
 import fcntl
+import math
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
+from typing import IO
 
-# setting of pip -> variable of uv; a variable that is set already is left alone
-SAME = {
-    "index-url": "UV_DEFAULT_INDEX",
-    "extra-index-url": "UV_INDEX",
-    "find-links": "UV_FIND_LINKS",
-    "trusted-host": "UV_INSECURE_HOST",
-    "no-index": "UV_NO_INDEX",
-    "proxy": "ALL_PROXY",
-    "timeout": "UV_HTTP_TIMEOUT",
-}
-COMMA = {"UV_FIND_LINKS"}  # lists that uv separates by commas; others by blanks
 # Debian and Alpine, Fedora and Red Hat, SUSE, macOS and the BSDs
 SYSTEM_CERTIFICATES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -35,122 +26,162 @@ SYSTEM_CERTIFICATES = (
     "/etc/ssl/cert.pem",
 )
 CONSTRAINTS = Path(__file__).parent.parent / "constraints.txt"
-TEMPORARY = ".uv-"  # beginning of the name of a folder in the environment
+SCRATCH = ".uv-"  # beginning of the names in the environment of what is there only meanwhile, and of the lock
+OF_PACKAGES = (" + ", " - ", " ~ ")  # how lines of uv begin that each tell one package, 200 of them
 
 
-def settings_of_pip(told: str) -> dict[str, list[str]]:
-    """Return the settings for `pip install`, each as a list of words.
+class NoSettings(Exception):
+    """pip cannot read its own settings; the message is pip's."""
 
-    Args:
-        told: the output of `pip config list`, where a later line of a more particular section wins.
+
+def settings_of_pip() -> dict[str, str]:
+    """Return the settings of `pip install`: variables count more than [install], and that more than [global].
+
+    Raises:
+        NoSettings: pip cannot read them.
     """
-    found: dict[str, tuple[int, list[str]]] = {}
-    sections = ("global", "install", ":env:")
-    for section, name, value in re.findall(r"^(global|install|:env:)\.([\w-]+)=(.*)$", told, re.MULTILINE):
-        rank = sections.index(section)
-        if name not in found or rank >= found[name][0]:
-            found[name] = rank, str(ast.literal_eval(value)).split()
-    return {name: words for name, (_, words) in found.items()}
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NoSettings(done.stderr.strip())
+    return settings(done.stdout)
 
 
-def certificates(settings: Mapping[str, list[str]], environment: Mapping[str, str]) -> str | None:
+def settings(told: str) -> dict[str, str]:
+    """Return the settings that `pip config list` has `told`; pip passes over empty ones."""
+    lines = re.findall(r"^(global|install|:env:)\.([\w-]+)=(.*)$", told, re.MULTILINE)
+    found = {}
+    for wanted in ("global", "install", ":env:"):
+        for section, name, value in lines:
+            if section == wanted and (text := str(ast.literal_eval(value)).strip()):
+                found[name] = text
+    return found
+
+
+def certificates(of_pip: Mapping[str, str], environment: Mapping[str, str]) -> str | None:
     """Return the file of certificates to trust; None: nothing is found.
 
     Args:
-        settings: of pip.
+        of_pip: its settings.
         environment: the environment variables.
     """
-    if own := settings.get("cert"):
-        return " ".join(own)
+    if own := of_pip.get("cert"):
+        return str(Path(own).expanduser())
     named = [environment.get(name, "") for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")]
     return next((file for file in (*named, *SYSTEM_CERTIFICATES) if Path(file).is_file()), None)
 
 
-def variables_for_uv(settings: Mapping[str, list[str]], environment: Mapping[str, str]) -> dict[str, str]:
+def variables_for_uv(of_pip: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables that tell uv what pip is told.
 
     Args:
-        settings: of pip.
-        environment: the environment variables; what they say to uv counts more.
+        of_pip: its settings.
+        environment: the environment variables. An index that is named for uv counts more than that of pip.
     """
     found = {}
-    for name, variable in SAME.items():
-        words = settings.get(name, [])
-        if name == "find-links":  # pip passes over a folder that does not exist
-            words = [word for word in words if "://" in word or Path(word).exists()]
-        if words and variable not in environment:
-            found[variable] = ("," if variable in COMMA else " ").join(words)
-    if file := certificates(settings, environment):
+    if not {"UV_DEFAULT_INDEX", "UV_INDEX_URL"} & environment.keys() and (index := of_pip.get("index-url")):
+        found["UV_DEFAULT_INDEX"] = index
+    if more := of_pip.get("extra-index-url"):
+        found["UV_INDEX"] = " ".join(more.split())
+    if links := _places(of_pip.get("find-links", "")):
+        found["UV_FIND_LINKS"] = ",".join(links)
+    if hosts := of_pip.get("trusted-host"):
+        found["UV_INSECURE_HOST"] = " ".join(hosts.split())
+    if seconds := of_pip.get("timeout"):
+        found["UV_HTTP_TIMEOUT"] = str(math.ceil(float(seconds)))
+    if file := of_pip.get("client-cert"):
+        found["SSL_CLIENT_CERT"] = str(Path(file).expanduser())
+    if proxy := of_pip.get("proxy"):
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        found |= {name: proxy for upper in names for name in (upper, upper.lower())}
+    if file := certificates(of_pip, environment):
         found["SSL_CERT_FILE"] = file
     return found
 
 
-def metadata_in_environment() -> str:
-    """Return a file that tells setuptools to write a project's metadata into this environment, not beside its source.
+def _places(links: str) -> list[str]:
+    """Return addresses, and folders and files that exist: pip passes over others."""
+    places = [link if "://" in link else str(Path(link).expanduser()) for link in links.split()]
+    return [place for place in places if "://" in place or Path(place).exists()]
 
-    There, two environments that are installed at once would write the same files, and running tests read them.
-    """
-    file = Path(sys.prefix, "setuptools.cfg")
-    file.write_text(f"[egg_info]\negg_base = {sys.prefix}\n")
-    return str(file)
+
+def fetch_uv(uv: Path) -> int:
+    """Fetch the version of uv that is pinned, unless it is there; return the exit code of pip."""
+    pinned = next(line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("uv=="))
+    if uv.exists():
+        version = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
+        if version.split()[1:2] == [pinned.removeprefix("uv==")]:
+            return 0
+    quiet = ["--quiet", "--disable-pip-version-check", "--no-warn-script-location"]
+    return subprocess.run([sys.executable, "-m", "pip", "install", *quiet, pinned], check=False).returncode
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Wait for other installations into this environment, and remove what one left that was killed."""
-    with Path(sys.prefix, f"{TEMPORARY}lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for left in Path(sys.prefix).glob(f"{TEMPORARY}*/"):
-            shutil.rmtree(left, ignore_errors=True)
-        yield
+def only_installation() -> Iterator[IO[str]]:
+    """Wait for other installations into this environment, and remove what one left that was killed.
+
+    Yields the lock, which is held as long as a process has it open.
+    """
+    with Path(sys.prefix, f"{SCRATCH}lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Waiting for another installation into {sys.prefix}.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in Path(sys.prefix).glob(f"{SCRATCH}*/"):
+            rmtree(left, ignore_errors=True)
+        yield lock
+
+
+def install(uv: Path, of_pip: Mapping[str, str], arguments: list[str], scratch: Path, lock: IO[str]) -> int:
+    """Install what the arguments name; return the exit code of uv.
+
+    The cache of uv is in the environment, too: packages are linked from it, and to build Spark takes 2 GB.
+    """
+    environment = os.environ | variables_for_uv(of_pip, os.environ)
+    environment.setdefault("UV_CACHE_DIR", str(scratch / "cache"))
+    # setuptools would write a project's metadata beside its source, which tests read meanwhile
+    metadata, told = scratch / "metadata", scratch / "setuptools.cfg"
+    metadata.mkdir()
+    told.write_text(f"[egg_info]\negg_base = {metadata}\n")
+    environment["DIST_EXTRA_CONFIG"] = str(told)
+    command = [uv, "pip", "install", "--python", sys.executable, "--compile-bytecode"]
+    command += ["--index-strategy", "unsafe-best-match"]  # as pip: the best version of all indexes
+    if of_pip.get("no-index", "").lower() in {"1", "true", "yes", "on"}:
+        command.append("--no-index")
+    with subprocess.Popen(
+        [*command, *arguments],
+        env=environment,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        pass_fds=(lock.fileno(),),  # should this process be killed
+    ) as process:
+        for line in process.stderr or ():
+            if not line.startswith(OF_PACKAGES):
+                sys.stderr.write(line)
+        return process.wait()
 
 
 def main() -> int:
     """Return the exit code of the installation."""
-    pip = [sys.executable, "-m", "pip"]
-    told = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout
-    settings = settings_of_pip(told)
-    if file := certificates(settings, os.environ):
+    of_pip = settings_of_pip()
+    if file := certificates(of_pip, os.environ):
         os.environ["PIP_CERT"] = file
-    # Here and not in the home: packages are linked from it, and what builds Spark takes 2 GB.
-    with alone(), tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=sys.prefix) as cache:
-        uv = Path(sys.prefix, "bin", "uv")
-        if not uv.exists():
-            quiet = ["--quiet", "--disable-pip-version-check", "--no-warn-script-location"]
-            pinned = re.search("^uv==.*$", CONSTRAINTS.read_text(), re.MULTILINE)
-            fetch = [*pip, "install", *quiet, pinned[0] if pinned else "uv"]
-            if code := subprocess.run(fetch, check=False).returncode:
-                return code
-        install = [
-            uv,
-            "pip",
-            "install",
-            "--python",
-            sys.executable,
-            "--cache-dir",
-            cache,
-            "--compile-bytecode",
-        ]
-        as_pip = ["--index-strategy", "unsafe-best-match"]  # the best version of all indexes
-        environment = os.environ | variables_for_uv(settings, os.environ)
-        environment["DIST_EXTRA_CONFIG"] = metadata_in_environment()
-        command = [*install, *as_pip, *sys.argv[1:]]
-        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-            try:
-                for line in process.stderr or ():
-                    if not line.startswith((" + ", " - ", " ~ ")):  # a line for each of 200 packages
-                        sys.stderr.write(line)
-                return process.wait()
-            except KeyboardInterrupt:
-                process.wait()  # Ctrl-C has reached uv, too
-                return 130
+    uv = Path(sys.prefix, "bin", "uv")
+    with only_installation() as lock, tempfile.TemporaryDirectory(prefix=SCRATCH, dir=sys.prefix) as scratch:
+        return fetch_uv(uv) or install(uv, of_pip, sys.argv[1:], Path(scratch), lock)
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except NoSettings as error:
+        sys.exit(f"pip cannot read its settings, which hold for uv, too: {error}")
     except OSError as error:
         sys.exit(
-            f"{error.filename} cannot be written ({error.strerror}). Is this environment yours? "
+            f"{error.filename or sys.prefix} cannot be written or run ({error.strerror}). Is this environment yours? "
             "`make VENV=<folder>` uses another one."
         )

@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+from collections import defaultdict
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,7 @@ import hypothesis
 import pytest
 
 from churn_assets.lakehouse.engine.session import start_session, stop_session
+from churn_assets.live import renewal
 from churn_assets.settings import Settings
 from churn_assets_tests.databases import quick_databases
 
@@ -27,6 +29,9 @@ MAIN = sys.modules["__main__"]
 # costly fixtures of several modules -> the group of tests that shares them; tests of live scores need the broker, too
 SHARED = {"demo": "demo", "broker": "live", "morning": "live", "lost_and_found": "lost_and_found"}
 
+# what an example shows of Python, a few show as well as a hundred
+FEW_CASES, FEW_EXAMPLES = 2, 10
+
 # Spark runs each query of a test once, over a few rows: to compile it takes longer than to interpret it.
 INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 QUICK_SPARK = INTERPRETED | {
@@ -38,6 +43,15 @@ QUICK_SPARK = INTERPRETED | {
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Names bytes by their argument. Compressed bytes hold the time, and both workers must find the same tests."""
     return argname if isinstance(val, bytes) else None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the option of a run that only asks whether another Python does the same."""
+    parser.addoption(
+        "--few",
+        action="store_true",
+        help=f"run {FEW_CASES} cases of each parametrized test, and {FEW_EXAMPLES} examples of each property test",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -55,10 +69,9 @@ def pytest_configure(config: pytest.Config) -> None:
     }
     hypothesis.settings.register_profile("suite", **patient, derandomize=True)
     hypothesis.settings.register_profile("explore", **patient)
-    # what an example shows of Python, a few show as well as a hundred
-    hypothesis.settings.register_profile("few", **patient, derandomize=True, max_examples=10)
+    hypothesis.settings.register_profile("few", **patient, derandomize=True, max_examples=FEW_EXAMPLES)
     if not config.getoption("hypothesis_profile"):
-        hypothesis.settings.load_profile("suite")
+        hypothesis.settings.load_profile("few" if config.getoption("few") else "suite")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -95,7 +108,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Chooses what the engine asks for, and what one process keeps together.
 
     With CHURN_ENGINE=spark: the tests about the JVM, and those that use the session but for `one_engine`, unless
-    `both_engines` overrules that of the module. Else all but the tests about the JVM.
+    `both_engines` overrules that of the module. Else all but the tests about the JVM. With --few, some cases of each.
 
     Of the processes that share the tests, one has the demo with what lives on from it, one the broker of Kafka, and one
     the lake of lost files. Other tests of a module stay together. What takes longest is begun first, so that no process
@@ -117,8 +130,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for module in {item.path for item in items if is_chosen(item, spark=True)}:
         if not may_run_on_spark(module):
             raise pytest.UsageError(f"{module} has tests for Spark, and `may_run_on_spark` does not see them")
-    config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item, on_spark())])
-    items[:] = [item for item in items if is_chosen(item, on_spark())]
+    chosen = [item for item in items if is_chosen(item, on_spark())]
+    if config.getoption("few"):
+        cases = defaultdict[str, list[pytest.Item]](list)
+        for item in chosen:
+            cases[item.nodeid.partition("[")[0]].append(item)
+        chosen = [item for some in cases.values() for item in some[:FEW_CASES]]
+    left_out = {*items} - {*chosen}
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = chosen
     groups = [_group(item) for item in items]
     for item, group in zip(items, groups, strict=True):
         item.add_marker(pytest.mark.xdist_group(group))
@@ -156,7 +176,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[SparkSession]":
     home = tmp_path_factory.mktemp("spark-home")
     quick = QUICK_SPARK if on_spark() else {}
     settings = Settings(home=str(home), engine_profile="small", spark_master="local[2]", spark_conf=quick)
-    yield start_session(settings, "churn_assets_tests")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            renewal, "MOST_MEMORY", sys.maxsize
+        )  # a test that follows must not end the server of others
+        yield start_session(settings, "churn_assets_tests")
     stop_session()
 
 
@@ -185,6 +209,20 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[KafkaBroker]":
         did_not_start(error)
     yield broker
     broker.stop()
+
+
+@pytest.fixture(scope="session")
+def planned_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a planned campaign, which each test copies: to plan takes a second."""
+    from churn_assets.retention import curve
+    from churn_assets_tests.retention.planned_lakes import business_with, plan_without_engine, planned_lake
+
+    home = tmp_path_factory.mktemp("planned")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(curve, "STEPS", 2)
+        business = business_with(home)
+        plan_without_engine(planned_lake(home, business), business)
+    return home
 
 
 @pytest.fixture(scope="session")

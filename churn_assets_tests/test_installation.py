@@ -1,5 +1,6 @@
 """The search for interpreters and the installation, which run before any package is there."""
 
+import fcntl
 import os
 import re
 import runpy
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 import venv
+import zipfile
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -160,57 +162,88 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin/python"
 
 
-def installed(bare_python: Path, *what: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
-    """Run the installation; a variable of None is not set."""
-    told = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
-    environment = {name: value for name, value in os.environ.items() if name not in told}
-    environment |= {name: value for name, value in variables.items() if value is not None}
-    command = [bare_python, SCRIPTS / "install.py", *what]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def install(python: Path, *what: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the installation."""
+    command = [python, SCRIPTS / "install.py", *what]
+    environment = os.environ | variables
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a wheel of one module."""
+    file = tmp_path_factory.mktemp("a wheel") / "small-1.0-py3-none-any.whl"
+    about = "small-1.0.dist-info"
+    with zipfile.ZipFile(file, "w") as content:
+        content.writestr("small.py", "")
+        content.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: small\nVersion: 1.0\n")
+        content.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        names = ["small.py", *(f"{about}/{name}" for name in ("METADATA", "WHEEL", "RECORD"))]
+        content.writestr(f"{about}/RECORD", "".join(f"{name},,\n" for name in names))
+    return str(file)
 
 
 @pytest.fixture(scope="module")
 def python_with_uv(bare_python: Path) -> Path:
-    """Return the Python of the environment after its first installation, which has fetched uv."""
-    folder = bare_python.parent.parent
-    done = installed(bare_python, "-c", str(ROOT / "constraints.txt"), "wheel")
-    assert done.returncode == 0, done.stderr
-    assert not [*folder.glob(".uv-*/")], "what uv needs meanwhile is removed"
-    assert list(folder.glob("lib/python*/site-packages/wheel/__pycache__")), (
-        "the first command starts as fast"
-    )
+    """Return the Python of an environment with the uv of this one; where it has none, uv is fetched."""
+    if (uv := Path(sys.prefix, "bin/uv")).exists():
+        (bare_python.parent / "uv").symlink_to(uv)
     return bare_python
 
 
-def test_what_an_installation_left_that_was_killed_is_removed(python_with_uv: Path) -> None:
-    left = python_with_uv.parent.parent / ".uv-killed"
-    left.mkdir()
-    assert installed(python_with_uv, "wheel").returncode == 0
-    assert not left.exists()
+def test_packages_are_installed_and_compiled_and_nothing_else_stays(python_with_uv: Path, wheel: str) -> None:
+    folder = python_with_uv.parent.parent
+    killed = folder / ".uv-killed"
+    killed.mkdir()
+    done = install(python_with_uv, wheel)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "Installed 1 package" in done.stderr and " + small" not in done.stderr
+    assert list(folder.glob("lib/python*/site-packages/__pycache__/small.*.pyc"))
+    assert [path.name for path in folder.glob(".uv-*")] == [".uv-lock"]
+
+
+def test_a_second_installation_waits_for_the_first(python_with_uv: Path, wheel: str) -> None:
+    with Path(python_with_uv.parent.parent, ".uv-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = [python_with_uv, SCRIPTS / "install.py", wheel]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as second:
+            assert second.stdout is not None
+            assert second.stdout.readline().startswith("Waiting for another installation into ")
+            assert second.poll() is None
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            second.communicate()
+            assert second.returncode == 0
 
 
 def test_a_failed_installation_shows_the_error(python_with_uv: Path) -> None:
-    done = installed(python_with_uv, "--no-index", "no-such-package")
+    done = install(python_with_uv, "no-such-package", PIP_NO_INDEX="1")
     assert done.returncode == 1
-    assert "no-such-package was not found" in done.stderr
+    assert "no-such-package was not found in the provided package locations" in done.stderr
 
 
 def test_without_uv_the_error_of_pip_is_shown(tmp_path: Path) -> None:
     venv.create(tmp_path / "bare", with_pip=True)
-    nothing = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
-    done = installed(tmp_path / "bare/bin/python", "wheel", **nothing)
+    done = install(tmp_path / "bare/bin/python", "x", PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path))
     assert done.returncode == 1
     assert "No matching distribution found for uv" in done.stderr
+
+
+def test_settings_that_pip_cannot_read_are_told(python_with_uv: Path, wheel: str, tmp_path: Path) -> None:
+    config = tmp_path / "pip.conf"
+    config.write_text("index-url = https://mirror.example.com\n")
+    done = install(python_with_uv, wheel, PIP_CONFIG_FILE=str(config))
+    assert done.returncode == 1
+    assert done.stderr.startswith("pip cannot read its settings") and str(config) in done.stderr
 
 
 def test_an_environment_that_cannot_be_written_is_told_in_a_sentence(bare_python: Path) -> None:
     lock = bare_python.parent.parent / ".uv-lock"
     lock.unlink(missing_ok=True)
     lock.mkdir()
-    done = installed(bare_python, "wheel")
+    done = install(bare_python, "x")
     lock.rmdir()
     assert done.returncode == 1
-    assert done.stderr.startswith(f"{lock} cannot be written (Is a directory).")
+    assert done.stderr.startswith(f"{lock} cannot be written or run (Is a directory).")
     assert done.stderr.count("\n") == 1
 
 
@@ -225,17 +258,24 @@ def test_an_environment_that_cannot_be_written_is_told_in_a_sentence(bare_python
     ],
 )
 def test_it_trusts_what_the_machine_trusts_unless_pip_is_told_otherwise(
-    variable: str | None, setting_of_pip: str, reached: bool, python_with_uv: Path, tmp_path: Path
+    variable: str | None,
+    setting_of_pip: str,
+    reached: bool,
+    python_with_uv: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     authority = Authority(tmp_path / "an authority")
     config = tmp_path / "my pip.conf"
     config.write_text(setting_of_pip)
-    variables: dict[str, str | None] = {variable: str(authority.ca)} if variable else {}
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"):
+        monkeypatch.delenv(name, raising=False)
+    if variable:
+        monkeypatch.setenv(variable, str(authority.ca))
     # a config file of null switches those of this machine off
-    variables["PIP_CONFIG_FILE"] = str(config) if setting_of_pip else os.devnull
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(config) if setting_of_pip else os.devnull)
     with https_server(authority) as server:
-        variables |= {"PIP_INDEX_URL": server.address, "UV_HTTP_RETRIES": "0"}
-        installed(python_with_uv, "no-such-package", **variables)
+        install(python_with_uv, "no-such-package", PIP_INDEX_URL=server.address, UV_HTTP_RETRIES="0")
     assert bool(server.asked) == reached
 
 
@@ -251,27 +291,37 @@ def test_the_first_file_of_certificates_that_exists_is_taken(script: dict[str, A
     certificates = script["certificates"]
     named = {"SSL_CERT_FILE": str(tmp_path / "absent.pem"), "REQUESTS_CA_BUNDLE": str(file)}
     assert certificates({}, named) == str(file)
-    assert certificates({"cert": ["/mine.pem"]}, named) == "/mine.pem"
+    assert certificates({"cert": "/my  own/ca.pem"}, named) == "/my  own/ca.pem"
+    assert certificates({"cert": "~/ca.pem"}, named) == str(Path.home() / "ca.pem")
     of_the_system = certificates({}, {})
     assert of_the_system is None or Path(of_the_system).is_file()
 
 
 def test_uv_is_told_what_pip_is_told(script: dict[str, Any], tmp_path: Path) -> None:
     told = f"""\
-:env:.timeout='90'
-global.index-url='https://mirror.example.com/simple'
-global.timeout='15'
-global.find-links='{tmp_path} /absent https://wheels.example.com'
-install.extra-index-url='\\nhttps://a.example.com\\nhttps://b.example.com'
+:env:.timeout='2.5'
+:env:.extra-index-url=''
 download.index-url='https://other.example.com'
+global.client-cert='~/me.pem'
+global.find-links='{tmp_path} /absent https://wheels.example.com'
+global.index-url='https://mirror.example.com/simple'
+global.proxy='http://proxy.example.com:3128'
+global.timeout='15'
+install.extra-index-url='\\nhttps://a.example.com\\nhttps://b.example.com'
+install.trusted-host='a.example.com b.example.com:8443'
 """
-    variables = script["variables_for_uv"](script["settings_of_pip"](told), {"UV_NO_INDEX": "1"})
+    of_pip = script["settings"](told)
+    variables = script["variables_for_uv"](of_pip, {})
     variables.pop("SSL_CERT_FILE", None)
+    proxies = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"}
     assert variables == {
-        "UV_HTTP_TIMEOUT": "90",
+        "UV_HTTP_TIMEOUT": "3",
+        "SSL_CLIENT_CERT": str(Path.home() / "me.pem"),
         "UV_DEFAULT_INDEX": "https://mirror.example.com/simple",
         "UV_INDEX": "https://a.example.com https://b.example.com",
         "UV_FIND_LINKS": f"{tmp_path},https://wheels.example.com",
-    }
-    mine = {"UV_DEFAULT_INDEX": "https://mine.example.com"}
-    assert "UV_DEFAULT_INDEX" not in script["variables_for_uv"](script["settings_of_pip"](told), mine)
+        "UV_INSECURE_HOST": "a.example.com b.example.com:8443",
+    } | dict.fromkeys(proxies, "http://proxy.example.com:3128")
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL"):
+        own = script["variables_for_uv"](of_pip, {name: "https://mine.example.com"})
+        assert "UV_DEFAULT_INDEX" not in own

@@ -84,12 +84,12 @@ class Lakehouse:
 
         return start_session(self.settings)
 
-    def renew_engine(self) -> None:
-        """Ends the engine and starts it anew, which takes a second. Frames of the former cannot be used any more."""
-        from churn_assets.lakehouse.engine.session import start_session, stop_session
+    def renew_server(self) -> None:
+        """Replaces the server of Sail, which takes a second; see `session.renew_server`."""
+        from churn_assets.lakehouse.engine.session import renew_server
 
-        stop_session()
-        self.spark = start_session(self.settings)
+        vars(self).pop("spark", None)
+        self.spark = renew_server(self.settings)
 
     @property
     def spark_with_mllib(self) -> "SparkSession":

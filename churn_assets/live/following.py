@@ -148,7 +148,7 @@ class Follower:
             self._today_of(scorer).put(found, scorer.by.champion.model_version, datetime.now(UTC))
         done = LiveStep(datetime.now(UTC), arrived, scores, told, max(0.0, time.time() - oldest / 1e9))
         self._tell(done, files)
-        self._renewal.after_step(loading=self._loader.loading)
+        self._renewal.after_step()
         return done
 
     def run(self, stop: threading.Event, tell: Callable[[LiveStep], None]) -> None:
@@ -161,6 +161,7 @@ class Follower:
                 done = self.step()
                 if done is not None:
                     tell(done)
+                self._renewal.renew_if_large(loading=self._loader.loading)
                 if failed := next((thread.failed for thread in threads if thread.failed), None):
                     raise failed
                 if done is None:
@@ -213,6 +214,7 @@ class Follower:
             while (done := self.step()) is not None:
                 tell(done)
                 steps += 1
+                self._renewal.renew_if_large(loading=self._loader.loading)
         finally:
             self._loader.close()
         return steps

@@ -1,7 +1,7 @@
-"""Replaces the server of the engine before it takes too much memory.
+"""Replaces the server of Sail before it takes too much memory.
 
-Sail keeps some 30 KB of each SQL text that it parses (https://github.com/lakehq/sail/pull/2528). Where processes end
-after an hour that is nothing; a step parses some 200 texts.
+Each time Sail parses SQL, it leaks some 30 KB of the parser that it builds (https://github.com/lakehq/sail/pull/2528).
+In a process that ends within the hour this does not matter; here a step makes it parse some 200 expressions.
 """
 
 from churn_assets.lakehouse.engine.profiles import MIB
@@ -14,22 +14,29 @@ FEWEST_STEPS = 20  # by one server: the next one takes a second to start
 
 
 class ServerRenewal:
-    """Looks at the server after each step. Nothing that is kept between steps may be a frame of the engine."""
+    """Looks at the server between two steps."""
 
     def __init__(self, lakehouse: Lakehouse) -> None:
         self._lakehouse = lakehouse
         self._steps = 0
 
     def after_loading(self) -> None:
-        """To load a state takes more memory than a step: the server may be replaced after the next one."""
+        """Loading takes more memory than a step, so the server may be replaced before it has taken many."""
         self._steps = FEWEST_STEPS
 
-    def after_step(self, *, loading: bool) -> None:
-        """Replaces a server that takes too much, unless a state is `loading` with it."""
+    def after_step(self) -> None:
+        """Counts a step."""
         self._steps += 1
+
+    def renew_if_large(self, *, loading: bool) -> None:
+        """Replaces a server that takes too much, unless a state is `loading` with it.
+
+        Raises:
+            SailError: the next server does not start.
+        """
         if loading or self._steps < FEWEST_STEPS or (taken := server_memory()) <= MOST_MEMORY:
             return
-        self._lakehouse.renew_engine()
+        self._lakehouse.renew_server()
         self._steps = 0
-        told = f"The server of Sail took {taken // MIB} MiB, and was replaced."
+        told = f"The server of Sail took {taken // MIB} MiB and was replaced."
         event("live.renewed", told, bytes_before=taken, bytes_after=server_memory())

@@ -89,6 +89,7 @@ class LiveState:
     """The rows of a lake that a day needs, and those that have arrived since.
 
     A new day needs a new state: what the lake has ingested meanwhile is read again, and windows move.
+    No frame of the engine is held, here and in what else is kept between steps: its server may be replaced meanwhile.
 
     Attributes:
         lakehouse: the lake.

@@ -26,8 +26,13 @@ from churn_assets.serving.release.writing import write_release
 from churn_assets_tests.api.releases import tables as release_tables
 from churn_assets_tests.app.browser import browser, needs_browser, settled, tab
 from churn_assets_tests.app.running import running_page
-from churn_assets_tests.retention.planned_lakes import CUSTOMERS, business_with, key, planned_lake
-from churn_assets_tests.retention.test_approval_and_export import plan_without_engine
+from churn_assets_tests.retention.planned_lakes import (
+    CUSTOMERS,
+    business_with,
+    key,
+    plan_without_engine,
+    planned_lake,
+)
 from churn_assets_tests.serving.release.made import NOW, contents
 
 if TYPE_CHECKING:

@@ -11,7 +11,13 @@ from churn_assets.contracts.loader import load_business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.months import month_end, month_of, month_range
+from churn_assets.operations.campaigns.record import plan_recorded
+from churn_assets.retention.cohort import Basis
+from churn_assets.retention.effects import effects_of
+from churn_assets.retention.plan import economy, make_plan
+from churn_assets.retention.planning import Planning, curve_rows, effect_rows, plan_rows, record_of
 from churn_assets_tests.lakes import business_copy, settings_for
+from churn_assets_tests.retention.bases import NO_CONTACTS
 from churn_assets_tests.scored_cohorts import write
 
 CUSTOMERS = 300
@@ -155,3 +161,28 @@ def planned_lake(home: Path, business: Business) -> Lakehouse:
     ]
     put(house, identity, named)
     return house
+
+
+def planned_business(home: Path) -> Business:
+    """The business of a home that was made with `business_with`."""
+    return load_business(home / "business-0")
+
+
+def plan_without_engine(house: Lakehouse, business: Business) -> None:
+    """Plans the last month of a planned lake: nobody is excluded."""
+    section, economics = business.file.campaigns, business.file.economics
+    assert section is not None
+    cohort = house.arrow(tables.CUSTOMER_SEGMENTS, None, [("as_of_date", "=", LAST)]).to_pandas()
+    cohort = cohort.assign(excluded=False, consent=True, objected=False, contacted_on=None).astype(
+        {"contacted_on": object}
+    )
+    for offer in business.file.offers:
+        cohort[offer.name] = True
+    effects = effects_of(business.file.offers, {offer.name: NO_CONTACTS for offer in business.file.offers})
+    basis = Basis(LAST, cohort, effects, {}, "retention-2025-07", True)
+    money = economy(business.file.offers, section, basis)
+    made = Planning(business, section, basis, money, make_plan(basis, money, section, economics))
+    house.replace_rows(tables.CAMPAIGN_PLAN, plan_rows(made.plan.rows), "as_of_date", [LAST], run_id="made")
+    house.replace_rows(tables.OFFER_EFFECTS, effect_rows(made), "as_of_date", [LAST], run_id="made")
+    house.replace_rows(tables.BUDGET_CURVE, curve_rows(made), "as_of_date", [LAST], run_id="made")
+    plan_recorded(house, [record_of(made)])

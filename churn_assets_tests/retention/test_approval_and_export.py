@@ -1,6 +1,7 @@
 """Only an approved plan is exported, only to who consents at that moment, and each act leaves its records."""
 
 import csv
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -27,19 +28,14 @@ from churn_assets.operations.campaigns.record import (
 )
 from churn_assets.operations.changes.change import change_records
 from churn_assets.retention.approval import approve, close
-from churn_assets.retention.cohort import Basis
-from churn_assets.retention.effects import effects_of
 from churn_assets.retention.export import delete_expired, export
-from churn_assets.retention.plan import economy, make_plan
-from churn_assets.retention.planning import Planning, curve_rows, effect_rows, plan_of, plan_rows, record_of
-from churn_assets_tests.lakes import edit_yaml
-from churn_assets_tests.retention.bases import NO_CONTACTS
+from churn_assets.retention.planning import plan_of, plan_rows
+from churn_assets_tests.lakes import edit_yaml, settings_for
 from churn_assets_tests.retention.planned_lakes import (
     CUSTOMERS,
     LAST,
-    business_with,
     key,
-    planned_lake,
+    planned_business,
     put,
     version,
 )
@@ -48,35 +44,15 @@ ID = "retention-2025-10"
 
 
 @pytest.fixture
-def business(tmp_path: Path) -> Business:
-    return business_with(tmp_path)
+def business(planned_home: Path, tmp_path: Path) -> Business:
+    shutil.copytree(planned_home, tmp_path, dirs_exist_ok=True)
+    return planned_business(tmp_path)
 
 
 @pytest.fixture
 def lake(tmp_path: Path, business: Business) -> Lakehouse:
-    """A lake with a plan that was made without an engine: every second customer may be contacted."""
-    house = planned_lake(tmp_path, business)
-    plan_without_engine(house, business)
-    return house
-
-
-def plan_without_engine(house: Lakehouse, business: Business) -> None:
-    section, economics = business.file.campaigns, business.file.economics
-    assert section is not None
-    cohort = house.arrow(tables.CUSTOMER_SEGMENTS, None, [("as_of_date", "=", LAST)]).to_pandas()
-    cohort = cohort.assign(excluded=False, consent=True, objected=False, contacted_on=None).astype(
-        {"contacted_on": object}
-    )
-    for offer in business.file.offers:
-        cohort[offer.name] = True
-    effects = effects_of(business.file.offers, {offer.name: NO_CONTACTS for offer in business.file.offers})
-    basis = Basis(LAST, cohort, effects, {}, "retention-2025-07", True)
-    money = economy(business.file.offers, section, basis)
-    made = Planning(business, section, basis, money, make_plan(basis, money, section, economics))
-    house.replace_rows(tables.CAMPAIGN_PLAN, plan_rows(made.plan.rows), "as_of_date", [LAST], run_id="made")
-    house.replace_rows(tables.OFFER_EFFECTS, effect_rows(made), "as_of_date", [LAST], run_id="made")
-    house.replace_rows(tables.BUDGET_CURVE, curve_rows(made), "as_of_date", [LAST], run_id="made")
-    plan_recorded(house, [record_of(made)])
+    """The lake of a planned home."""
+    return Lakehouse(settings_for(tmp_path))
 
 
 def acts(house: Lakehouse) -> list[tuple[str, str, int | None]]:

@@ -1,6 +1,6 @@
 """The list of an approved campaign goes to a CRM, only with consent, and is on record."""
 
-from collections.abc import Iterator
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from churn_assets.retention.export import export
 from churn_assets_tests.alerts.crm_server import Crm
 from churn_assets_tests.alerts.test_crm import KINDS, there
 from churn_assets_tests.contracts.reports import only_mistake
-from churn_assets_tests.lakes import business_copy
-from churn_assets_tests.retention.planned_lakes import CAMPAIGNS, OFFERS, planned_lake
-from churn_assets_tests.retention.test_approval_and_export import ID, acts, plan_without_engine
+from churn_assets_tests.lakes import business_copy, settings_for
+from churn_assets_tests.retention.planned_lakes import CAMPAIGNS, OFFERS, planned_business
+from churn_assets_tests.retention.test_approval_and_export import ID, acts
 
 __all__ = ["there"]  # fixture
 FIELDS = {"retention_offer": "offer_words", "retention_campaign": "campaign_id", "until": "use_until"}
@@ -48,17 +48,14 @@ def with_crm(business: Business, kind: str, folder: Path) -> Business:
 
 
 @pytest.fixture
-def business(tmp_path: Path) -> Business:
-    from churn_assets_tests.retention.planned_lakes import business_with
-
-    return business_with(tmp_path)
+def business(planned_home: Path, tmp_path: Path) -> Business:
+    shutil.copytree(planned_home, tmp_path, dirs_exist_ok=True)
+    return planned_business(tmp_path)
 
 
 @pytest.fixture
-def lake(tmp_path: Path, business: Business) -> Iterator[Lakehouse]:
-    house = planned_lake(tmp_path, business)
-    plan_without_engine(house, business)
-    yield house
+def lake(tmp_path: Path, business: Business) -> Lakehouse:
+    return Lakehouse(settings_for(tmp_path))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -58,8 +58,7 @@ def records(house: Lakehouse) -> tuple[Any, ...]:
 def test_an_approval_from_the_page_is_that_of_the_command_line(
     lake: Lakehouse, business: Business, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from churn_assets_tests.retention.planned_lakes import business_with, planned_lake
-    from churn_assets_tests.retention.test_approval_and_export import plan_without_engine
+    from churn_assets_tests.retention.planned_lakes import business_with, plan_without_engine, planned_lake
 
     folder = tmp_path_factory.mktemp("other")
     other = planned_lake(folder, business_with(folder))

@@ -12,11 +12,11 @@ from churn_assets.settings import Settings, is_uri
 # `make bench` measures one size of each: 5,000 customers (94 MB of extracts) run small, 50,000 (0.9 GB) large. A first
 # load reads the whole landing zone in one run, a daily run only the open month; so the limit is nearer to the large
 # size.
-LARGE_FROM_BYTES = 512 * 1024**2
-# 20,000 customers (0.36 GB) overflow a heap of 1 GiB: a range run writes many months of wide rows side by side.
-BYTES_FOR_A_GIB = 128 * 1024**2
-MOST_GIB = 4
 MIB, GIB = 1024**2, 1024**3
+LARGE_FROM_BYTES = 512 * MIB
+# 20,000 customers (0.36 GB) overflow a heap of 1 GiB: a range run writes many months of wide rows side by side.
+BYTES_FOR_A_GIB = 128 * MIB
+MOST_GIB = 4
 
 
 # Spark generates methods larger than the 8,000 bytes that the JVM compiles; interpreted, they run 3 to 4 times slower.
@@ -124,10 +124,10 @@ def _by_size(landing: str) -> tuple[Literal["small", "large"], str, int]:
         reason = f"the landing zone {landing} is not on this machine, so its size is not looked at"
         return "large", reason, MOST_GIB
     size = bytes_below(landing, stop_at=LARGE_FROM_BYTES)
-    limit = f"{LARGE_FROM_BYTES / 1024**2:.0f} MB"
+    limit = f"{LARGE_FROM_BYTES / MIB:.0f} MB"
     if size >= LARGE_FROM_BYTES:
         return "large", f"{landing} holds at least {limit}", MOST_GIB
-    reason = f"{landing} holds {size / 1024**2:.0f} MB, less than {limit}"
+    reason = f"{landing} holds {size / MIB:.0f} MB, less than {limit}"
     return "small", reason, min(MOST_GIB, 1 + size // BYTES_FOR_A_GIB)
 
 

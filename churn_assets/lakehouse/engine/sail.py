@@ -71,19 +71,20 @@ def start_session(settings: Settings) -> "SparkSession":
     Raises:
         SailError: the server does not start.
     """
-    global _running
     with _starting:
         if _running is not None and _running.process.poll() is None:
             return _running.session
-        _end()
-        scratch = _scratch_of_server(settings)
-        memory = query_memory()
-        process, port, output = _launch(settings, scratch, memory)
-        log.info("Sail on port %d, at most %.1f GB for its queries", port, memory / GIB)
-        os.environ[CONNECT_MODE] = "1"
-        _running = _Running(process, _connect(port), scratch, memory, output)
-        _stop_at_exit()
-        return _running.session
+        return _start_anew(settings)
+
+
+def renew_session(settings: Settings) -> "SparkSession":
+    """The session of a new server, which replaces the running one.
+
+    Raises:
+        SailError: the server does not start.
+    """
+    with _starting:
+        return _start_anew(settings)
 
 
 def running_session() -> "SparkSession | None":
@@ -95,7 +96,7 @@ def running_session() -> "SparkSession | None":
 def server_memory() -> int:
     """Bytes that the server takes; 0 when none runs."""
     running = _running
-    if running is None:
+    if running is None or running.process.poll() is not None:
         return 0
     try:
         return int(psutil.Process(running.process.pid).memory_info().rss)
@@ -157,6 +158,20 @@ def server_environment(settings: Settings, scratch: Path, memory: int) -> dict[s
     return environment
 
 
+def _start_anew(settings: Settings) -> "SparkSession":
+    """Ends the server, if there is one, and starts another; the caller holds `_starting`."""
+    global _running
+    _end()
+    scratch = _scratch_of_server(settings)
+    memory = query_memory()
+    process, port, output = _launch(settings, scratch, memory)
+    log.info("Sail on port %d, at most %.1f GB for its queries", port, memory / GIB)
+    os.environ[CONNECT_MODE] = "1"
+    _running = _Running(process, _connect(port), scratch, memory, output)
+    _stop_at_exit()
+    return _running.session
+
+
 def _scratch_of_server(settings: Settings) -> Path:
     """A new folder below the home, or in the system's temporary folder when the home's path is not plain."""
     above = scratch_folder(settings)
@@ -183,6 +198,7 @@ def _launch(
     assert process.stdout is not None and process.stderr is not None  # noqa: S101
     output = ServerOutput(process.stderr)
     watch = threading.Timer(SECONDS_TO_START, process.kill)
+    watch.daemon = True  # a Ctrl-C meanwhile need not wait for it
     watch.start()
     port = process.stdout.readline().strip()
     watch.cancel()

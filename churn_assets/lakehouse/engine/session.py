@@ -61,6 +61,15 @@ def stop_session() -> None:
     spark.stop_session()
 
 
+def renew_server(settings: Settings) -> "SparkSession":
+    """The session of a new server of Sail, in place of the running one. Frames of the former are lost.
+
+    Raises:
+        SailError: the server does not start.
+    """
+    return sail.renew_session(settings)
+
+
 def server_memory() -> int:
     """Bytes that the server of Sail takes; 0 for Spark, whose JVM keeps to its heap, and where nothing runs."""
     return sail.server_memory()
