@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BY = click.option("--by", required=True, metavar="NAME", help="Who does it, for the record.")
 NOTE = click.option("--note", default="", help="Why, for the record.")
+LEAST_GAP = 0.5e-5  # share of the profit: less is shown as 0.000%
 NO_CAMPAIGNS = "churn.yaml declares no `campaigns`; docs/retention.md explains how to begin."
 
 
@@ -85,7 +86,8 @@ def plan(budget: float | None, month: str | None, today: bool) -> None:
     console.print(report.saturation(found), highlight=False)
     _print_holdout(totals, console)
     gap = found.plan.allocation.gap
-    console.print(f"At most {gap:.3%} of the profit was missed. Nothing was written.", highlight=False)
+    more = f"Another plan may earn up to {gap:.3%} more." if gap >= LEAST_GAP else "No other plan earns more."
+    console.print(f"{more} Nothing was written.", highlight=False)
 
 
 def _print_holdout(totals: "PlanTotals", console: "Console") -> None:

@@ -100,13 +100,15 @@ def for_few_rows(settings: Settings) -> Settings:
 
 
 def local_cores(master: str) -> int:
-    """Cores that a local master uses; for a cluster master those of this machine."""
+    """Cores that a local master uses; for a cluster master those of this machine, or the container's limit."""
     named = re.fullmatch(r"local\[(\d+)(,.*)?\]", master)
     if named:
         return int(named[1])
     if master == "local":
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    from joblib import cpu_count
+
+    return int(cpu_count())
 
 
 def machine_memory() -> int:

@@ -4,7 +4,6 @@ Rows of other cohorts are scored by the model of all train rows. Rows of the tra
 crosswise: by a model fitted without the quarter of the customers that contains the row's customer.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from joblib import cpu_count
 from numpy.typing import NDArray
 
 from churn_assets.ml.candidates.candidate import (
@@ -77,8 +77,8 @@ def fold_of(keys: pd.Series) -> NDArray[np.int64]:
 
 
 def fits_at_once(rows: int) -> int:
-    """Number of fits on so many rows of this machine that run beside each other: one thread each."""
-    return (os.cpu_count() or 1) if rows < ROWS_FOR_THREADS else 1
+    """Number of fits on so many rows that run beside each other, one thread each: as many as this process has cores."""
+    return int(cpu_count()) if rows < ROWS_FOR_THREADS else 1
 
 
 class FittedCandidates:
