@@ -14,7 +14,8 @@ from typing import Any
 
 import uvloop
 
-LONGEST_WAIT = 3  # milliseconds; the timers of the loop know no shorter time than one
+WAIT = 0.001  # seconds for each open connection; the timers of the loop know no shorter time
+MOST_WAITS = 3
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 RECOVERY = 1.0  # seconds without new connections when this machine has no more files or memory for them
 
@@ -63,12 +64,12 @@ class EvenlyAccepting:
         self._loop.add_reader(self._listening, self._woken)
 
     def _woken(self) -> None:
-        wait = min(len(self._open) + len(self._opening), LONGEST_WAIT)
-        if not wait:
+        waits = min(len(self._open) + len(self._opening), MOST_WAITS)
+        if not waits:
             self._take()
             return
         self._loop.remove_reader(self._listening)
-        self._waiting = self._loop.call_later(wait / 1000, self._take_late)
+        self._waiting = self._loop.call_later(waits * WAIT, self._take_late)
 
     def _take_late(self) -> None:
         self._waiting = None
