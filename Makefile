@@ -5,6 +5,9 @@ SHELL := /bin/sh
 .PHONY: help demo demo-sources demo-live announce test test-spark test-python oracle lint docs tables ui serve app bench parity clean clean-all jars
 
 VENV ?= .venv
+ifneq ($(words $(VENV)),1)
+$(error VENV=$(VENV) holds a blank, which make cannot handle; name another folder)
+endif
 BIN := $(VENV)/bin
 PORT ?= 3000
 ARGS ?=

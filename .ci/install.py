@@ -9,6 +9,7 @@ import fcntl
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,7 @@ def settings_of_pip() -> dict[str, str]:
     command = [sys.executable, "-m", "pip", "config", "list"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NoSettings(done.stderr.strip())
+        raise NoSettings((done.stderr or done.stdout).strip())
     return settings(done.stdout)
 
 
@@ -87,7 +88,7 @@ def variables_for_uv(of_pip: Mapping[str, str], environment: Mapping[str, str]) 
         found["UV_FIND_LINKS"] = ",".join(links)
     if hosts := of_pip.get("trusted-host"):
         found["UV_INSECURE_HOST"] = " ".join(hosts.split())
-    if seconds := of_pip.get("timeout"):
+    if seconds := of_pip.get("timeout", of_pip.get("default-timeout")):
         found["UV_HTTP_TIMEOUT"] = str(math.ceil(float(seconds)))
     if file := of_pip.get("client-cert"):
         found["SSL_CLIENT_CERT"] = str(Path(file).expanduser())
@@ -105,15 +106,23 @@ def _places(links: str) -> list[str]:
     return [place for place in places if "://" in place or Path(place).exists()]
 
 
+def answers_as(uv: Path, version: str) -> bool:
+    """Return whether uv is there, whole, and of this version."""
+    try:
+        said = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
+    except OSError:  # not there, or half of it, because its installation was killed
+        return False
+    return said.split()[1:2] == [version]
+
+
 def fetch_uv(uv: Path) -> int:
     """Fetch the version of uv that is pinned, unless it is there; return the exit code of pip."""
     pinned = next(line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("uv=="))
-    if uv.exists():
-        version = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
-        if version.split()[1:2] == [pinned.removeprefix("uv==")]:
-            return 0
-    quiet = ["--quiet", "--disable-pip-version-check", "--no-warn-script-location"]
-    return subprocess.run([sys.executable, "-m", "pip", "install", *quiet, pinned], check=False).returncode
+    if answers_as(uv, pinned.removeprefix("uv==")):
+        return 0
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    # pip takes for installed what was killed half-way
+    return subprocess.run([*pip, "--ignore-installed", "--no-deps", pinned], check=False).returncode
 
 
 @contextmanager
@@ -147,7 +156,7 @@ def install(uv: Path, of_pip: Mapping[str, str], arguments: list[str], scratch: 
     environment["DIST_EXTRA_CONFIG"] = str(told)
     command = [uv, "pip", "install", "--python", sys.executable, "--compile-bytecode"]
     command += ["--index-strategy", "unsafe-best-match"]  # as pip: the best version of all indexes
-    if of_pip.get("no-index", "").lower() in {"1", "true", "yes", "on"}:
+    if of_pip.get("no-index", "").lower() in {"y", "yes", "t", "true", "on", "1"}:  # as pip reads it
         command.append("--no-index")
     with subprocess.Popen(
         [*command, *arguments],
@@ -157,10 +166,16 @@ def install(uv: Path, of_pip: Mapping[str, str], arguments: list[str], scratch: 
         errors="replace",
         pass_fds=(lock.fileno(),),  # should this process be killed
     ) as process:
-        for line in process.stderr or ():
-            if not line.startswith(OF_PACKAGES):
-                sys.stderr.write(line)
-        return process.wait()
+        try:
+            for line in process.stderr or ():
+                if not line.startswith(OF_PACKAGES):
+                    sys.stderr.write(line)
+        except BaseException:  # also a SIGTERM, which uv has not seen
+            process.terminate()
+            raise
+    if process.returncode < 0:
+        print(f"uv was killed by signal {-process.returncode}. Run the same command again.", file=sys.stderr)
+    return abs(process.returncode)
 
 
 def main() -> int:
@@ -169,7 +184,12 @@ def main() -> int:
     if file := certificates(of_pip, os.environ):
         os.environ["PIP_CERT"] = file
     uv = Path(sys.prefix, "bin", "uv")
-    with only_installation() as lock, tempfile.TemporaryDirectory(prefix=SCRATCH, dir=sys.prefix) as scratch:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    with (
+        only_installation() as lock,
+        # what a killed uv has started may still write there
+        tempfile.TemporaryDirectory(prefix=SCRATCH, dir=sys.prefix, ignore_cleanup_errors=True) as scratch,
+    ):
         return fetch_uv(uv) or install(uv, of_pip, sys.argv[1:], Path(scratch), lock)
 
 

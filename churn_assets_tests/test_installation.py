@@ -215,8 +215,33 @@ def test_a_second_installation_waits_for_the_first(python_with_uv: Path, wheel: 
             assert second.returncode == 0
 
 
+def test_a_uv_that_is_half_there_is_fetched_again(bare_python: Path, tmp_path: Path) -> None:
+    """Its version is asked, since pip takes for installed what was killed half-way."""
+    folder = tmp_path / "environment"
+    shutil.copytree(bare_python.parent.parent, folder, symlinks=True)
+    uv = folder / "bin/uv"
+    for content in ("", "#!/bin/sh\necho uv 0.1.0\n"):
+        uv.unlink(missing_ok=True)
+        executable(uv, "")
+        uv.write_text(content)
+        done = install(folder / "bin/python", "x", PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path))
+        assert "No matching distribution found for uv==" in done.stderr, "it is asked for"
+
+
+def test_a_uv_that_is_killed_is_told(bare_python: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "environment"
+    shutil.copytree(bare_python.parent.parent, folder, symlinks=True)
+    (folder / "bin/uv").unlink(missing_ok=True)
+    version = re.search("^uv==(.*)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert version
+    executable(folder / "bin/uv", f'test "$1" = --version && echo uv {version[1]} && exit; kill -9 $$')
+    done = install(folder / "bin/python", "x")
+    assert (done.returncode, done.stderr) == (9, "uv was killed by signal 9. Run the same command again.\n")
+    assert not list(folder.glob(".uv-*/"))
+
+
 def test_a_failed_installation_shows_the_error(python_with_uv: Path) -> None:
-    done = install(python_with_uv, "no-such-package", PIP_NO_INDEX="1")
+    done = install(python_with_uv, "no-such-package", PIP_NO_INDEX="y")
     assert done.returncode == 1
     assert "no-such-package was not found in the provided package locations" in done.stderr
 
@@ -299,6 +324,8 @@ def test_the_first_file_of_certificates_that_exists_is_taken(script: dict[str, A
 
 def test_uv_is_told_what_pip_is_told(script: dict[str, Any], tmp_path: Path) -> None:
     told = f"""\
+global.timeout='15'
+:env:.default-timeout='9'
 :env:.timeout='2.5'
 :env:.extra-index-url=''
 download.index-url='https://other.example.com'
@@ -306,7 +333,6 @@ global.client-cert='~/me.pem'
 global.find-links='{tmp_path} /absent https://wheels.example.com'
 global.index-url='https://mirror.example.com/simple'
 global.proxy='http://proxy.example.com:3128'
-global.timeout='15'
 install.extra-index-url='\\nhttps://a.example.com\\nhttps://b.example.com'
 install.trusted-host='a.example.com b.example.com:8443'
 """

@@ -2,6 +2,7 @@
 
 import errno
 import sqlite3
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ class Sentence(NamedTuple):
 def sentence(error: BaseException) -> Sentence | None:
     """The sentence about an error; None for a defect of this software, whose traceback helps."""
     from churn_assets.contracts.mistakes import DeclarationErrors
+    from churn_assets.lakehouse.engine.session import why_engine_ended
 
     if isinstance(error, DeclarationErrors):
         return Sentence(str(error), MISUSE)
@@ -51,7 +53,10 @@ def sentence(error: BaseException) -> Sentence | None:
             )
     if isinstance(error, OSError):
         return Sentence(f"Error: {of_the_system(error)}", MISUSE)
-    return Sentence(f"Error: {error}", FAILED) if isinstance(error, RuntimeError) else None
+    if isinstance(error, RuntimeError):
+        return Sentence(f"Error: {error}", FAILED)
+    why = why_engine_ended(error) if "pyspark" in sys.modules else None
+    return Sentence(f"Error: {why}", FAILED) if why else None
 
 
 def of_the_system(error: OSError) -> str:

@@ -161,7 +161,7 @@ class Follower:
                 done = self.step()
                 if done is not None:
                     tell(done)
-                self._renewal.renew_if_large(loading=self._loader.loading)
+                self._renewal.renew_if_needed(loading=self._loader.loading)
                 if failed := next((thread.failed for thread in threads if thread.failed), None):
                     raise failed
                 if done is None:
@@ -211,10 +211,11 @@ class Follower:
         """Takes steps until nothing waits in the landing zone, and returns how many; reads no topic."""
         steps = 0
         try:
+            self._renewal.renew_if_needed(loading=self._loader.loading)
             while (done := self.step()) is not None:
                 tell(done)
                 steps += 1
-                self._renewal.renew_if_large(loading=self._loader.loading)
+                self._renewal.renew_if_needed(loading=self._loader.loading)
         finally:
             self._loader.close()
         return steps

@@ -5,7 +5,7 @@ In a process that ends within the hour this does not matter; here a step makes i
 """
 
 from churn_assets.lakehouse.engine.profiles import MIB
-from churn_assets.lakehouse.engine.session import server_memory
+from churn_assets.lakehouse.engine.session import server_has_ended, server_memory
 from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets.operations.log.writing import event
 
@@ -28,15 +28,22 @@ class ServerRenewal:
         """Counts a step."""
         self._steps += 1
 
-    def renew_if_large(self, *, loading: bool) -> None:
-        """Replaces a server that takes too much, unless a state is `loading` with it.
+    def renew_if_needed(self, *, loading: bool) -> None:
+        """Replaces a server that takes too much or has ended, unless a state is `loading` with it.
 
         Raises:
             SailError: the next server does not start.
         """
-        if loading or self._steps < FEWEST_STEPS or (taken := server_memory()) <= MOST_MEMORY:
+        if loading:
             return
+        if server_has_ended():
+            self._renew(
+                "The server of Sail had ended. If nobody stopped it, the machine was short of memory.", 0
+            )
+        elif self._steps >= FEWEST_STEPS and (taken := server_memory()) > MOST_MEMORY:
+            self._renew(f"The server of Sail took {taken // MIB} MiB and was replaced.", taken)
+
+    def _renew(self, told: str, taken: int) -> None:
         self._lakehouse.renew_server()
         self._steps = 0
-        told = f"The server of Sail took {taken // MIB} MiB and was replaced."
         event("live.renewed", told, bytes_before=taken, bytes_after=server_memory())

@@ -14,6 +14,7 @@ import pytest
 
 from churn_assets.cli.errors import sentence
 from churn_assets.cli.options import settings_of_process
+from churn_assets.lakehouse.engine import session
 from churn_assets.settings import filesystem
 from churn_assets_tests.cli.calling import call
 
@@ -150,3 +151,14 @@ def test_a_wrong_setting_is_a_sentence_without_its_value(
     assert said in told
     assert "\n" not in told and "pydantic" not in told
     assert value not in told
+
+
+def test_the_end_of_the_engine_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ConnectionLostError(Exception):
+        """As that of a client whose server was killed."""
+
+    monkeypatch.setattr(session, "why_engine_ended", lambda _: "The server of Sail was killed by signal 9.")
+    monkeypatch.setitem(sys.modules, "pyspark", sys)
+    told = sentence(ConnectionLostError())
+    assert told is not None and told.text == "Error: The server of Sail was killed by signal 9."
+    assert sentence(RuntimeError("Ours."))[0] == "Error: Ours."  # type: ignore[index]

@@ -132,7 +132,7 @@ def test_a_channel_that_did_not_take_a_message_is_asked_again_though_nothing_com
 def test_whoever_scores_once_waits_for_a_loading_that_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     nobody: Any = None
     follower, closed = Follower(nobody, nobody, nobody, LiveFigures()), list[bool]()
-    follower.__dict__["_loader"] = SimpleNamespace(close=lambda: closed.append(True))
+    follower.__dict__["_loader"] = SimpleNamespace(loading=True, close=lambda: closed.append(True))
     monkeypatch.setattr(Follower, "step", lambda _: None)
     assert follower.catch_up(lambda _: None) == 0 and closed == [True]
 

@@ -23,8 +23,9 @@ pytestmark = pytest.mark.one_engine(reason="the heap of Spark's JVM has its limi
 STEPS = 3
 # in a process of its own, because the server of the other tests must go on
 FOLLOWS = """
-import json, sys
+import json, os, signal, sys
 from pathlib import Path
+from churn_assets.lakehouse.engine import sail
 from churn_assets.live import renewal
 from churn_assets_tests.live.test_renewal import server, steps
 from churn_assets_tests.live.world import World, follower_of
@@ -34,8 +35,13 @@ world = World.opened(*map(Path, sys.argv[1:]))
 follower = follower_of(world)
 follower.scorer
 servers = [server()]
-for found in steps(world, follower):
+for number, found in enumerate(steps(world, follower)):
     servers.append(server())
+    if number == 1:
+        os.kill(server(), signal.SIGKILL)  # between two steps
+        sail._running.process.wait()
+        assert follower.catch_up(print) == 0
+        servers.append(server())
 print(json.dumps([servers, found]))
 """
 
@@ -64,10 +70,9 @@ def test_steps_go_on_with_the_next_server(world: World, tmp_path: Path) -> None:
     command = [sys.executable, "-c", FOLLOWS, str(copy.folder), str(copy.business_folder)]
     done = subprocess.run(command, env=module_environment(), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    (loaded, first, second, third), found = json.loads(done.stdout)
-    assert loaded != first == second != third, (
-        "one is replaced after it has loaded, and the next after two steps"
-    )
+    (loaded, first, second, after_kill, third), found = json.loads(done.stdout)
+    assert loaded != first != second, "one is replaced after it has loaded, and the next after two steps"
+    assert second != after_kill == third, "one that was killed is replaced while nothing arrives"
     [*_, by_one_server] = steps(world, follower_of(world))
     assert found == json.loads(json.dumps(by_one_server))
 
@@ -81,19 +86,19 @@ def test_a_server_is_replaced_when_it_takes_too_much_and_nothing_is_loading(
     monkeypatch.setattr(renewal, "MOST_MEMORY", 1000)
     server = ServerRenewal(lake)
     server.after_loading()
-    server.renew_if_large(loading=False)
+    server.renew_if_needed(loading=False)
     assert not renewed, "it may take this much"
     taken = 1001
-    server.renew_if_large(loading=True)
+    server.renew_if_needed(loading=True)
     assert not renewed, "a state is loaded by this server"
-    server.renew_if_large(loading=False)
+    server.renew_if_needed(loading=False)
     assert len(renewed) == 1, "also while nothing arrives"
     for _ in range(FEWEST_STEPS - 1):
         server.after_step()
-        server.renew_if_large(loading=False)
+        server.renew_if_needed(loading=False)
     assert len(renewed) == 1, "a server that needs as much from the start takes some steps, too"
     server.after_step()
-    server.renew_if_large(loading=False)
+    server.renew_if_needed(loading=False)
     assert len(renewed) == 2
 
 

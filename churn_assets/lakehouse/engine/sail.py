@@ -104,6 +104,12 @@ def server_memory() -> int:
         return 0
 
 
+def server_has_ended() -> bool:
+    """Whether a server was started that has ended by itself."""
+    running = _running
+    return running is not None and running.process.poll() is not None
+
+
 def stop_session() -> None:
     """Ends the server; does nothing when none was started."""
     with _starting:

@@ -75,6 +75,11 @@ def server_memory() -> int:
     return sail.server_memory()
 
 
+def server_has_ended() -> bool:
+    """Whether a server of Sail was started that has ended by itself; the next query would fail."""
+    return sail.server_has_ended()
+
+
 def why_engine_ended(error: BaseException) -> str | None:
     """Why the engine ended under a query that raised `error`, in words, with the remedy; None while it runs."""
     return sail.why_ended(error) or spark.why_ended()
