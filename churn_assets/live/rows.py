@@ -1,12 +1,13 @@
 """Rows in memory that are asked for by customer."""
 
 from collections.abc import Collection, Iterable, Sequence, Set
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 KEY = "customer_key"
+JoinKind = Literal["left semi", "left anti"]
 MANY = 50  # chunks of a table
 
 
@@ -101,14 +102,23 @@ def added(rows: "pa.Table", more: "pa.Table") -> "pa.Table":
 
 
 def same_keys(rows: "pa.Table", few: "pa.Table", key: Sequence[str]) -> "pa.Table":
-    """The rows that have the key of one of a few."""
+    """The rows that have the key of one of a few; a key of which a part is missing is none of them."""
+    return _by_keys(rows, few, key, "left semi")
+
+
+def other_keys(rows: "pa.Table", few: "pa.Table", key: Sequence[str]) -> "pa.Table":
+    """The rows that have the key of none of a few."""
+    return _by_keys(rows, few, key, "left anti")
+
+
+def _by_keys(rows: "pa.Table", few: "pa.Table", key: Sequence[str], how: JoinKind) -> "pa.Table":
     import numpy as np
     import pyarrow as pa
 
     names = list(key)
     numbered = rows.select(names).append_column("_row", pa.array(np.arange(rows.num_rows)))
-    found = numbered.join(few.select(names).group_by(names).aggregate([]), keys=names, join_type="left semi")
-    return rows.take(found["_row"])
+    keys = few.select(names).cast(rows.select(names).schema).group_by(names).aggregate([])
+    return rows.take(numbered.join(keys, keys=names, join_type=how)["_row"].sort())
 
 
 def components(pairs: Iterable[tuple[str, str]]) -> dict[str, Set[str]]:

@@ -18,9 +18,9 @@ from churn_assets.live.rows import (
     added,
     encoded,
     nullable,
+    other_keys,
     same_keys,
     where_in,
-    where_not_in,
 )
 from churn_assets.months import month_of
 from churn_assets.silver.conform import conform
@@ -114,7 +114,11 @@ class SourceRows:
         return _broken(self._conformed)
 
     def take(self, lakehouse: Lakehouse, files: Sequence[ExtractFile], keys: Mapping[str, str]) -> Taken:
-        """Adds the rows of files of the open month; `keys`: id -> customer_key."""
+        """Adds the rows of files of the open month; `keys`: id -> customer_key.
+
+        Versions are made anew of the keys that the rows are about. A row may tell that its key belongs to somebody else
+        now; then both are touched.
+        """
         with lakehouse.staging(tables.bronze(self.source), run_id=LIVE) as folder:
             staged = stage(self.source, files, folder)
             new = nullable(conform(bronze_frame(lakehouse.spark, self.source, staged), self.source).toArrow())
@@ -123,36 +127,32 @@ class SourceRows:
         for rule in new["refused_rule"].drop_null().to_pylist():
             taken.refused[rule] = taken.refused.get(rule, 0) + 1
         self._conformed = added(self._conformed, new)
-        rows, ids = self._about(new)
-        named = {str(keys[i]) for i in ids if i in keys}
-        taken.strangers = len(ids) - len(named)
-        if named:
-            self._opened = added(
-                where_not_in(self._opened, KEY, named), self._versions(lakehouse, rows, keys)
-            )
-        taken.touched = named
+        of_keys = same_keys(self._conformed, new, self.source.key)
+        ids = {
+            str(i)
+            for rows in (new, of_keys)
+            for i in rows[self.source.customer].drop_null().unique().to_pylist()
+        }
+        taken.touched = {str(keys[i]) for i in ids if i in keys}
+        taken.strangers = len(ids) - len(taken.touched)
+        if taken.touched:
+            others = other_keys(self._opened, *self._keys_in_silver(new, keys))
+            self._opened = added(others, self._versions(lakehouse, of_keys, keys))
         return taken
 
-    def _about(self, new: "pa.Table") -> "tuple[pa.Table, set[str]]":
-        """The rows of the open month of all customers whom new rows are about, and the ids of these customers.
+    def _keys_in_silver(self, rows: "pa.Table", keys: Mapping[str, str]) -> "tuple[pa.Table, list[str]]":
+        """The keys of these rows as silver has them, with the customer_key in place of the id; and their columns."""
+        import pyarrow as pa
 
-        A row may tell that its key belongs to somebody else now; then both are touched.
-        """
-        source, customer = self.source, self.source.customer
-        moving = customer not in source.key
-        known = new
-        ids: set[str] = set()
-        while True:
-            if moving:
-                known = same_keys(self._conformed, known, source.key)
-            found = {str(i) for i in known[customer].drop_null().unique().to_pylist()}
-            if found == ids:
-                return known, ids
-            ids = found
-            known = where_in(self._conformed, customer, ids)
+        customer, names = self.source.customer, list(self.source.key)
+        if customer in names:
+            known = [keys.get(str(i)) for i in rows[customer].to_pylist()]
+            rows = rows.append_column(KEY, pa.array(known, pa.string()))
+            names[names.index(customer)] = KEY
+        return rows, names
 
     def _versions(self, lakehouse: Lakehouse, rows: "pa.Table", keys: Mapping[str, str]) -> "pa.Table":
-        """Silver of these rows."""
+        """Silver of these rows: all that the open month has of some keys."""
         import pyarrow as pa
 
         source, spark = self.source, lakehouse.spark

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from churn_assets.alerts.store import alerts
+from churn_assets.lakehouse import tables
 from churn_assets.live.alerting import alert, put_out
 from churn_assets.live.scoring import LiveScorer, in_charge
 from churn_assets.live.state import LiveState, live_day
@@ -41,6 +43,14 @@ def _second_hour(landing: str) -> None:
     write_csv(landing, "subscriptions", DAY, [subscription(2, ended_on="2025-03-11", end_reason="customer")])
     merged = customer(6, merged_into="NATID0013")
     write_csv(landing, "customers", DAY, [merged, *(customer(n, merged_into="") for n in range(1, 6))])
+
+
+def _rows(silver: pa.Table, keys: dict[int, str]) -> list[str]:
+    """The rows of these customers in silver, in any order."""
+    names = sorted(silver.column_names)
+    return sorted(
+        str(row) for row in silver.select(names).to_pylist() if row["customer_key"] in keys.values()
+    )
 
 
 def test_a_day_of_events_scores_and_alerts_as_the_morning_will(world: World) -> None:
@@ -79,6 +89,10 @@ def test_a_day_of_events_scores_and_alerts_as_the_morning_will(world: World) -> 
     )
 
     world.ingest()
+    for source in world.business.sources:
+        assert _rows(state._sources[source.name].of({*keys.values()}), keys) == _rows(
+            world.house.arrow(tables.silver(source)), keys
+        )
     world.daily(TODAY)
     morning = world.probabilities(TODAY)
     assert keys[2] not in morning and keys[6] not in morning

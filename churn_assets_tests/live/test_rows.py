@@ -3,7 +3,16 @@
 import pyarrow as pa
 import pytest
 
-from churn_assets.live.rows import ByCustomer, added, components, nullable, same_keys, where_in, where_not_in
+from churn_assets.live.rows import (
+    ByCustomer,
+    added,
+    components,
+    nullable,
+    other_keys,
+    same_keys,
+    where_in,
+    where_not_in,
+)
 
 ROWS = pa.table({"customer_key": ["b", "a", "c", "a"], "n": [1, 2, 3, 4]})
 
@@ -35,6 +44,11 @@ def test_rows_with_the_key_of_others_are_found() -> None:
     few = pa.table({"customer_key": ["z", "z"], "n": [3, 3]})
     assert same_keys(ROWS, few, ["n"])["customer_key"].to_pylist() == ["c"]
     assert same_keys(ROWS, few, ["customer_key", "n"]).num_rows == 0
+    assert other_keys(ROWS, few, ["n"])["customer_key"].to_pylist() == ["b", "a", "a"], "in their order"
+    assert other_keys(ROWS, few, ["customer_key", "n"]).equals(ROWS)
+    missing = pa.table({"n": pa.array([None, 2], pa.int64()), "customer_key": ["b", "a"]})
+    assert same_keys(missing, missing, ["n"])["customer_key"].to_pylist() == ["a"]
+    assert other_keys(missing, missing, ["n"])["customer_key"].to_pylist() == ["b"], "it is of no key"
 
 
 def test_whoever_was_merged_belongs_together() -> None:
