@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -120,9 +121,10 @@ def fetch_uv(uv: Path) -> int:
     pinned = next(line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("uv=="))
     if answers_as(uv, pinned.removeprefix("uv==")):
         return 0
+    for record in Path(sysconfig.get_path("purelib")).glob("uv-*.dist-info"):
+        rmtree(record)  # by it pip would take for installed what was killed half-way
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    # pip takes for installed what was killed half-way
-    return subprocess.run([*pip, "--ignore-installed", "--no-deps", pinned], check=False).returncode
+    return subprocess.run([*pip, "--no-deps", pinned], check=False).returncode
 
 
 @contextmanager

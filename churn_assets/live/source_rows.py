@@ -146,7 +146,7 @@ class SourceRows:
 
         customer, names = self.source.customer, list(self.source.key)
         if customer in names:
-            known = [keys.get(str(i)) for i in rows[customer].to_pylist()]
+            known = [None if i is None else keys.get(str(i)) for i in rows[customer].to_pylist()]
             rows = rows.append_column(KEY, pa.array(known, pa.string()))
             names[names.index(customer)] = KEY
         return rows, names
