@@ -100,15 +100,13 @@ def for_few_rows(settings: Settings) -> Settings:
 
 
 def local_cores(master: str) -> int:
-    """Cores that a local master uses; for a cluster master those of this machine, or the container's limit."""
+    """Cores that a local master uses; for a cluster master those of this machine."""
     named = re.fullmatch(r"local\[(\d+)(,.*)?\]", master)
     if named:
         return int(named[1])
     if master == "local":
         return 1
-    from joblib import cpu_count
-
-    return int(cpu_count())
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine_memory() -> int:

@@ -86,10 +86,3 @@ def test_what_counts_as_local(master: str, local: bool) -> None:
 def test_cores_of_a_local_master() -> None:
     assert (local_cores("local"), local_cores("local[3]"), local_cores("local[5,2]")) == (1, 3, 5)
     assert local_cores("local[*]") >= 1
-
-
-def test_cores_are_those_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(
-        "LOKY_MAX_CPU_COUNT", "1"
-    )  # joblib also looks at affinity and at the limits of a container
-    assert local_cores("local[*]") == 1
