@@ -1,6 +1,5 @@
 """The list of an approved campaign goes to a CRM, only with consent, and is on record."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,11 @@ from churn_assets.retention.export import export
 from churn_assets_tests.alerts.crm_server import Crm
 from churn_assets_tests.alerts.test_crm import KINDS, there
 from churn_assets_tests.contracts.reports import only_mistake
-from churn_assets_tests.lakes import business_copy, settings_for
-from churn_assets_tests.retention.planned_lakes import CAMPAIGNS, OFFERS, planned_business
-from churn_assets_tests.retention.test_approval_and_export import ID, acts
+from churn_assets_tests.lakes import business_copy
+from churn_assets_tests.retention.planned_lakes import CAMPAIGNS, OFFERS
+from churn_assets_tests.retention.test_approval_and_export import ID, acts, business, lake
 
-__all__ = ["there"]  # fixture
+__all__ = ["business", "lake", "there"]  # fixtures
 FIELDS = {"retention_offer": "offer_words", "retention_campaign": "campaign_id", "until": "use_until"}
 SCORES = {"churn_segment": "segment"}
 
@@ -45,17 +44,6 @@ def with_crm(business: Business, kind: str, folder: Path) -> Business:
             update={"alerts": other.file.alerts, "campaigns": other.file.campaigns}
         ),
     )
-
-
-@pytest.fixture
-def business(planned_home: Path, tmp_path: Path) -> Business:
-    shutil.copytree(planned_home, tmp_path, dirs_exist_ok=True)
-    return planned_business(tmp_path)
-
-
-@pytest.fixture
-def lake(tmp_path: Path, business: Business) -> Lakehouse:
-    return Lakehouse(settings_for(tmp_path))
 
 
 @pytest.mark.parametrize("kind", KINDS)
