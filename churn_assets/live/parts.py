@@ -36,7 +36,7 @@ class HeldParts:
         self._made_of: dict[str, Sequence[date] | None] | None = None  # first extracts of these
 
     def outdate(self, source: str, keys: Set[str]) -> None:
-        """Forgets what depends on the rows that a source has of these customers and of all merged with them."""
+        """Forgets what depends on the rows that a source has of these customers and of all who are related."""
         for part, known in self._known.items():
             if part in self._told_by(source):
                 known -= keys
@@ -51,7 +51,7 @@ class HeldParts:
         return {source, PEOPLE, *(one.name for one in business.of_role("spell"))}
 
     def refresh(self, keys: Set[str], parts: SnapshotParts, lake_of: LakeOf) -> None:
-        """Computes what is not up to date of these customers, with whom all are who were ever merged with them."""
+        """Computes what is not up to date of these customers; whoever is related to one of them is one of them."""
         # the first extract of a month tells who is gone, and may tell who was merged
         told = {name: parts.extracts.get(name) for name in self._telling}
         if told != self._made_of:

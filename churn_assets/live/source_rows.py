@@ -47,6 +47,7 @@ class Taken:
         refused: rule -> rows that break the contract by it; silver will put them into the quarantine.
         touched: customers whom the rows are about, or were about before.
         strangers: number of ids that have no customer_key yet; the next ingest gives them one.
+        connected: whether customers may belong together who did not before, see `SourceRows.connected`.
         broken: the refused rows, see `SourceRows.broken`.
     """
 
@@ -55,6 +56,7 @@ class Taken:
     refused: dict[str, int] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     strangers: int = 0
+    connected: bool = False
     broken: "pa.Table | None" = None
 
 
@@ -80,6 +82,7 @@ class SourceRows:
         self.source = source
         self.files: set[str] = {str(name) for name in conformed["source_file"].unique().to_pylist()}
         self._earlier, self._opened, self._conformed = ByCustomer(earlier), opened, conformed
+        self._moved = _moved(source, opened)
 
     @classmethod
     def load(cls, lakehouse: Lakehouse, business: Business, source: Source, day: date) -> "SourceRows":
@@ -102,8 +105,15 @@ class SourceRows:
         """The silver rows of these customers."""
         return added(self._earlier.of(keys), where_in(self._opened, KEY, keys))
 
-    def merged(self) -> list[tuple[str, str]]:
-        """Pairs of customers of whom one was ever merged into the other."""
+    def connected(self) -> list[tuple[str, str]]:
+        """Pairs of customers whose rows are read together.
+
+        One was ever merged into the other; or a key of the open month, such as a ticket, moved from one to the other:
+        by the rows of the first alone, it would still be the first's.
+        """
+        return [*self._merged(), *self._moved]
+
+    def _merged(self) -> list[tuple[str, str]]:
         if self.source.merged_into is None:
             return []
         both = [rows.select([KEY, MERGED_INTO]).drop_null() for rows in (self._earlier.rows, self._opened)]
@@ -136,20 +146,20 @@ class SourceRows:
         taken.touched = {str(keys[i]) for i in ids if i in keys}
         taken.strangers = len(ids) - len(taken.touched)
         if taken.touched:
-            others = other_keys(self._opened, *self._keys_in_silver(new, keys))
-            self._opened = added(others, self._versions(lakehouse, of_keys, keys))
+            others = other_keys(self._opened, self._with_customer_key(new, keys), self.source.silver_key)
+            made = self._versions(lakehouse, of_keys, keys)
+            self._opened = added(others, made)
+            moved = _moved(self.source, made) - self._moved
+            self._moved |= moved
+            taken.connected = bool(moved) or self.source.merged_into is not None
         return taken
 
-    def _keys_in_silver(self, rows: "pa.Table", keys: Mapping[str, str]) -> "tuple[pa.Table, list[str]]":
-        """The keys of these rows as silver has them, with the customer_key in place of the id; and their columns."""
+    def _with_customer_key(self, rows: "pa.Table", keys: Mapping[str, str]) -> "pa.Table":
+        """These rows with the customer_key beside the id; null where there is none."""
         import pyarrow as pa
 
-        customer, names = self.source.customer, list(self.source.key)
-        if customer in names:
-            known = [None if i is None else keys.get(str(i)) for i in rows[customer].to_pylist()]
-            rows = rows.append_column(KEY, pa.array(known, pa.string()))
-            names[names.index(customer)] = KEY
-        return rows, names
+        known = [None if i is None else keys.get(str(i)) for i in rows[self.source.customer].to_pylist()]
+        return rows.append_column(KEY, pa.array(known, pa.string()))
 
     def _versions(self, lakehouse: Lakehouse, rows: "pa.Table", keys: Mapping[str, str]) -> "pa.Table":
         """Silver of these rows: all that the open month has of some keys."""
@@ -179,6 +189,25 @@ def _earlier(lakehouse: Lakehouse, source: Source, known: list[tuple[str, str, o
     if not parts:
         return encoded(lakehouse.arrow(silver, filters=known), plain)
     return pa.concat_tables(parts, promote_options="default").unify_dictionaries()
+
+
+def _moved(source: Source, silver: "pa.Table") -> set[tuple[str, str]]:
+    """Pairs of customers who have versions of the same key in these silver rows."""
+    import pyarrow.compute as pc
+
+    names = list(source.silver_key)
+    if KEY in names:
+        return set()
+    owners = silver.select([*names, KEY]).group_by([*names, KEY]).aggregate([])
+    counts = owners.group_by(names).aggregate([([], "count_all")])
+    several = same_keys(owners, counts.filter(pc.field("count_all") > 1), names)
+    first: dict[tuple[object, ...], str] = {}
+    found = set()
+    for row in several.to_pylist():
+        one, other = first.setdefault(tuple(row[name] for name in names), row[KEY]), row[KEY]
+        if one != other:
+            found.add((min(one, other), max(one, other)))
+    return found
 
 
 def _broken(conformed: "pa.Table") -> "pa.Table":

@@ -177,7 +177,7 @@ class LiveState:
             arrived.by_source[name] = taken
             read = {n: DeliveredFile(n, self.month, rows) for n, rows in taken.rows.items()}
             self._delivered[name] |= read
-            if held.source.merged_into and taken.touched:
+            if taken.connected:
                 self._connect()
             self._parts.outdate(name, self.related(taken.touched))
         reconciled = self._reconciled()
@@ -186,7 +186,7 @@ class LiveState:
         return arrived
 
     def related(self, keys: Iterable[str]) -> set[str]:
-        """These customers, and all who were ever merged with them."""
+        """These customers, and all whose rows are read with theirs, see `SourceRows.connected`."""
         return {other for key in keys for other in self._groups.get(key, {key})}
 
     def lake_of(self, keys: Set[str]) -> Overlay:
@@ -210,7 +210,7 @@ class LiveState:
         """Snapshots as of now, with what is told of sources, of those of these customers who are eligible.
 
         Args:
-            keys: customers, and all who were ever merged with them.
+            keys: customers, and all who are `related`.
         """
         now = self.now
         self._parts.refresh(keys, now.parts, self.lake_of)
@@ -218,7 +218,7 @@ class LiveState:
         return nullable(now.told.beside(built).toArrow())
 
     def _connect(self) -> None:
-        self._groups = components(pair for held in self._sources.values() for pair in held.merged())
+        self._groups = components(pair for held in self._sources.values() for pair in held.connected())
 
     def _days_of_snapshots(self) -> list[date]:
         """The earlier days of which the lake holds current snapshots."""

@@ -106,6 +106,16 @@ def test_what_cannot_be_used_is_counted(world: World) -> None:
     assert follower.step() is None, "a broken file is not looked at for ever"
 
 
+def test_a_ticket_that_moved_is_no_longer_that_of_its_former_customer(world: World) -> None:
+    follower, key = follower_of(world), world.key(6)
+    land_tickets(world, "a", ticket_of(3, 12, "2025-03-09T10:00:00Z"))
+    first = follower.step()
+    land_tickets(world, "b", ticket_of(20, 6, f"{TODAY}T08:00:00Z"))
+    second, at_once = follower.step(), follower_of(world).step()
+    assert first is not None and second is not None and at_once is not None
+    assert second.scores[key] == at_once.scores[key]
+
+
 def test_a_channel_that_did_not_take_a_message_is_asked_again_though_nothing_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

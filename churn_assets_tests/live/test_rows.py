@@ -1,5 +1,8 @@
 """Rows in memory by customer."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
@@ -13,6 +16,7 @@ from churn_assets.live.rows import (
     where_in,
     where_not_in,
 )
+from churn_assets.live.source_rows import SourceRows
 
 ROWS = pa.table({"customer_key": ["b", "a", "c", "a"], "n": [1, 2, 3, 4]})
 
@@ -49,6 +53,18 @@ def test_rows_with_the_key_of_others_are_found() -> None:
     missing = pa.table({"n": pa.array([None, 2], pa.int64()), "customer_key": ["b", "a"]})
     assert same_keys(missing, missing, ["n"])["customer_key"].to_pylist() == ["a"]
     assert other_keys(missing, missing, ["n"])["customer_key"].to_pylist() == ["b"], "it is of no key"
+
+
+def test_whoever_had_a_ticket_belongs_with_whom_it_moved_to() -> None:
+    opened = pa.table({"ticket_id": ["t", "t", "u", "t"], "customer_key": ["b", "a", "a", "b"]})
+    conformed = pa.table({"source_file": pa.array([], pa.string())})
+
+    def held(key: str) -> SourceRows:
+        source: Any = SimpleNamespace(silver_key=(key,), merged_into=None)
+        return SourceRows(source, opened.slice(0, 0), opened, conformed)
+
+    assert held("ticket_id").connected() == [("a", "b")]
+    assert held("customer_key").connected() == []
 
 
 def test_whoever_was_merged_belongs_together() -> None:
