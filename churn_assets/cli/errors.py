@@ -41,7 +41,6 @@ class Sentence(NamedTuple):
 def sentence(error: BaseException) -> Sentence | None:
     """The sentence about an error; None for a defect of this software, whose traceback helps."""
     from churn_assets.contracts.mistakes import DeclarationErrors
-    from churn_assets.lakehouse.engine.session import why_engine_ended
 
     if isinstance(error, DeclarationErrors):
         return Sentence(str(error), MISUSE)
@@ -55,7 +54,11 @@ def sentence(error: BaseException) -> Sentence | None:
         return Sentence(f"Error: {of_the_system(error)}", MISUSE)
     if isinstance(error, RuntimeError):
         return Sentence(f"Error: {error}", FAILED)
-    why = why_engine_ended(error) if "pyspark" in sys.modules else None
+    if "pyspark" not in sys.modules:  # no engine was started
+        return None
+    from churn_assets.lakehouse.engine.session import why_engine_ended
+
+    why = why_engine_ended(error)
     return Sentence(f"Error: {why}", FAILED) if why else None
 
 

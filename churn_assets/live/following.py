@@ -151,6 +151,11 @@ class Follower:
         self._renewal.after_step()
         return done
 
+    def _next_step(self) -> LiveStep | None:
+        """`step`, before which a server of Sail that needs it is replaced."""
+        self._renewal.renew_if_needed(loading=self._loader.loading)
+        return self.step()
+
     def run(self, stop: threading.Event, tell: Callable[[LiveStep], None]) -> None:
         """Lands what topics bring, and takes steps, until `stop` is set; tells of each step."""
         threads = self._threads(stop)
@@ -158,10 +163,9 @@ class Follower:
             thread.start()
         try:
             while not stop.is_set():
-                done = self.step()
+                done = self._next_step()
                 if done is not None:
                     tell(done)
-                self._renewal.renew_if_needed(loading=self._loader.loading)
                 if failed := next((thread.failed for thread in threads if thread.failed), None):
                     raise failed
                 if done is None:
@@ -211,11 +215,9 @@ class Follower:
         """Takes steps until nothing waits in the landing zone, and returns how many; reads no topic."""
         steps = 0
         try:
-            self._renewal.renew_if_needed(loading=self._loader.loading)
-            while (done := self.step()) is not None:
+            while (done := self._next_step()) is not None:
                 tell(done)
                 steps += 1
-                self._renewal.renew_if_needed(loading=self._loader.loading)
         finally:
             self._loader.close()
         return steps

@@ -4,6 +4,8 @@ Each time Sail parses SQL, it leaks some 30 KB of the parser that it builds (htt
 In a process that ends within the hour this does not matter; here a step makes it parse some 200 expressions.
 """
 
+import logging
+
 from churn_assets.lakehouse.engine.profiles import MIB
 from churn_assets.lakehouse.engine.session import server_has_ended, server_memory
 from churn_assets.lakehouse.lakehouse import Lakehouse
@@ -14,7 +16,7 @@ FEWEST_STEPS = 20  # by one server: the next one takes a second to start
 
 
 class ServerRenewal:
-    """Looks at the server between two steps."""
+    """Looks at the server before each step."""
 
     def __init__(self, lakehouse: Lakehouse) -> None:
         self._lakehouse = lakehouse
@@ -37,13 +39,12 @@ class ServerRenewal:
         if loading:
             return
         if server_has_ended():
-            self._renew(
-                "The server of Sail had ended. If nobody stopped it, the machine was short of memory.", 0
-            )
+            why = "If nobody stopped it, the machine was short of memory."
+            self._renew(f"The server of Sail had ended and was replaced. {why}", logging.WARNING, 0)
         elif self._steps >= FEWEST_STEPS and (taken := server_memory()) > MOST_MEMORY:
-            self._renew(f"The server of Sail took {taken // MIB} MiB and was replaced.", taken)
+            self._renew(f"The server of Sail took {taken // MIB} MiB and was replaced.", logging.INFO, taken)
 
-    def _renew(self, told: str, taken: int) -> None:
+    def _renew(self, told: str, level: int, taken: int) -> None:
         self._lakehouse.renew_server()
         self._steps = 0
-        event("live.renewed", told, bytes_before=taken, bytes_after=server_memory())
+        event("live.renewed", told, level=level, bytes_before=taken, bytes_after=server_memory())

@@ -100,6 +100,11 @@ def test_a_server_is_replaced_when_it_takes_too_much_and_nothing_is_loading(
     server.after_step()
     server.renew_if_needed(loading=False)
     assert len(renewed) == 2
+    monkeypatch.setattr(renewal, "server_has_ended", lambda: True)
+    server.renew_if_needed(loading=True)
+    assert len(renewed) == 2, "what is loaded fails first"
+    server.renew_if_needed(loading=False)
+    assert len(renewed) == 3
 
 
 def test_the_next_server_is_of_sail_whatever_would_be_chosen_now(tmp_path: Path) -> None:
