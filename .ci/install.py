@@ -14,7 +14,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
@@ -27,6 +27,7 @@ SYSTEM_CERTIFICATES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+SAME = {"default-timeout": "timeout"}  # names of settings that pip takes for others
 CONSTRAINTS = Path(__file__).parent.parent / "constraints.txt"
 SCRATCH = ".uv-"  # beginning of the names in the environment of what is there only meanwhile, and of the lock
 OF_PACKAGES = (" + ", " - ", " ~ ")  # how lines of uv begin that each tell one package, 200 of them
@@ -42,21 +43,39 @@ def settings_of_pip() -> dict[str, str]:
     Raises:
         NoSettings: pip cannot read them.
     """
-    command = [sys.executable, "-m", "pip", "config", "list"]
+    return settings(pip_config("list"), lambda name: pip_config("get", name))
+
+
+def pip_config(*asked: str) -> str:
+    """Return what `pip config` answers.
+
+    Raises:
+        NoSettings: pip cannot read its settings.
+    """
+    command = [sys.executable, "-m", "pip", "config", *asked]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NoSettings((done.stderr or done.stdout).strip())
-    return settings(done.stdout)
+    return done.stdout
 
 
-def settings(told: str) -> dict[str, str]:
-    """Return the settings that `pip config list` has `told`; pip passes over empty ones."""
-    lines = re.findall(r"^(global|install|:env:)\.([\w-]+)=(.*)$", told, re.MULTILINE)
+def settings(told: str, value_of: Callable[[str], str]) -> dict[str, str]:
+    """Return the settings that `pip config list` has `told`; pip passes over empty ones.
+
+    A newer pip tells a setting once for each file that has it, in the order of the files' names; `value_of` tells which
+    value counts.
+    """
+    values: dict[str, list[str]] = {}
+    for name, value in re.findall(r"^((?:global|install|:env:)\.[\w-]+)=(.*)$", told, re.MULTILINE):
+        values.setdefault(name, []).append(str(ast.literal_eval(value)))
     found = {}
     for wanted in ("global", "install", ":env:"):
-        for section, name, value in lines:
-            if section == wanted and (text := str(ast.literal_eval(value)).strip()):
-                found[name] = text
+        for name, some in values.items():
+            section, _, plain = name.rpartition(".")
+            if section != wanted:
+                continue
+            if text := (some[0] if len(some) == 1 else value_of(name)).strip():
+                found[SAME.get(plain, plain)] = text
     return found
 
 
@@ -89,7 +108,7 @@ def variables_for_uv(of_pip: Mapping[str, str], environment: Mapping[str, str]) 
         found["UV_FIND_LINKS"] = ",".join(links)
     if hosts := of_pip.get("trusted-host"):
         found["UV_INSECURE_HOST"] = " ".join(hosts.split())
-    if seconds := of_pip.get("timeout", of_pip.get("default-timeout")):
+    if seconds := of_pip.get("timeout"):
         found["UV_HTTP_TIMEOUT"] = str(math.ceil(float(seconds)))
     if file := of_pip.get("client-cert"):
         found["SSL_CLIENT_CERT"] = str(Path(file).expanduser())
@@ -177,7 +196,8 @@ def install(uv: Path, of_pip: Mapping[str, str], arguments: list[str], scratch: 
             raise
     if process.returncode < 0:
         print(f"uv was killed by signal {-process.returncode}. Run the same command again.", file=sys.stderr)
-    return abs(process.returncode)
+        return 128 - process.returncode
+    return process.returncode
 
 
 def main() -> int:

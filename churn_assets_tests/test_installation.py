@@ -220,10 +220,16 @@ def test_a_uv_that_is_half_there_is_fetched_again(bare_python: Path, tmp_path: P
     folder = tmp_path / "environment"
     shutil.copytree(bare_python.parent.parent, folder, symlinks=True)
     uv = folder / "bin/uv"
+    [packages] = folder.glob("lib/python*/site-packages")
+    pinned = re.search("^uv==(.*)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert pinned
+    record = packages / f"uv-{pinned[1]}.dist-info"
     for content in ("", "#!/bin/sh\necho uv 0.1.0\n"):
         uv.unlink(missing_ok=True)
         executable(uv, "")
         uv.write_text(content)
+        record.mkdir()
+        (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: uv\nVersion: {pinned[1]}\n")
         done = install(folder / "bin/python", "x", PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path))
         assert "No matching distribution found for uv==" in done.stderr, "it is asked for"
 
@@ -236,7 +242,10 @@ def test_a_uv_that_is_killed_is_told(bare_python: Path, tmp_path: Path) -> None:
     assert version
     executable(folder / "bin/uv", f'test "$1" = --version && echo uv {version[1]} && exit; kill -9 $$')
     done = install(folder / "bin/python", "x")
-    assert (done.returncode, done.stderr) == (9, "uv was killed by signal 9. Run the same command again.\n")
+    assert (done.returncode, done.stderr) == (
+        128 + 9,
+        "uv was killed by signal 9. Run the same command again.\n",
+    )
     assert not list(folder.glob(".uv-*/"))
 
 
@@ -325,18 +334,18 @@ def test_the_first_file_of_certificates_that_exists_is_taken(script: dict[str, A
 def test_uv_is_told_what_pip_is_told(script: dict[str, Any], tmp_path: Path) -> None:
     told = f"""\
 global.timeout='15'
-:env:.default-timeout='9'
-:env:.timeout='2.5'
+:env:.default-timeout='2.5'
 :env:.extra-index-url=''
 download.index-url='https://other.example.com'
 global.client-cert='~/me.pem'
 global.find-links='{tmp_path} /absent https://wheels.example.com'
 global.index-url='https://mirror.example.com/simple'
+global.index-url='https://of-a-file-that-counts-less.example.com/simple'
 global.proxy='http://proxy.example.com:3128'
 install.extra-index-url='\\nhttps://a.example.com\\nhttps://b.example.com'
 install.trusted-host='a.example.com b.example.com:8443'
 """
-    of_pip = script["settings"](told)
+    of_pip = script["settings"](told, {"global.index-url": "https://mirror.example.com/simple\n"}.__getitem__)
     variables = script["variables_for_uv"](of_pip, {})
     variables.pop("SSL_CERT_FILE", None)
     proxies = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"}
