@@ -1,11 +1,11 @@
 """Nobody is scored by a model that has learned from them."""
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import cpu_count
 
 from churn_assets.ml.candidates.candidate import ROWS_FOR_THREADS, TrainingPart
 from churn_assets.ml.candidates.registry import CANDIDATES
@@ -60,9 +60,11 @@ def test_later_cohorts_are_scored_by_the_model_of_everybody(frame: pd.DataFrame)
     assert np.array_equal(both[(frame["as_of_date"] == COHORTS[-1]).to_numpy()], expected)
 
 
-def test_fits_that_use_all_cores_run_one_by_one() -> None:
-    assert fits_at_once(ROWS_FOR_THREADS - 1) == os.cpu_count()
+def test_fits_that_use_all_cores_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fits_at_once(ROWS_FOR_THREADS - 1) == cpu_count(), "affinity and the limits of a container count"
     assert fits_at_once(ROWS_FOR_THREADS) == 1
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert fits_at_once(ROWS_FOR_THREADS - 1) == 1
 
 
 def test_a_candidate_is_fitted_once_per_fold(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
