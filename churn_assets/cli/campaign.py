@@ -86,8 +86,12 @@ def plan(budget: float | None, month: str | None, today: bool) -> None:
     console.print(report.saturation(found), highlight=False)
     _print_holdout(totals, console)
     gap = found.plan.allocation.gap
-    more = f"Another plan may earn up to {gap:.3%} more." if gap >= LEAST_GAP else "No other plan earns more."
-    console.print(f"{more} Nothing was written.", highlight=False)
+    missed = (
+        f"At most {gap:.3%} of the profit was missed."
+        if gap >= LEAST_GAP
+        else "No plan earns noticeably more."
+    )
+    console.print(f"{missed} Nothing was written.", highlight=False)
 
 
 def _print_holdout(totals: "PlanTotals", console: "Console") -> None:
