@@ -165,7 +165,9 @@ def test_a_thread_that_has_failed_ends_it_though_there_is_work_all_the_time(
     nothing: Any = None
     follower = Follower(nothing, nothing, nothing, LiveFigures())
     failed = SimpleNamespace(failed=ZeroDivisionError(), start=lambda: None, join=lambda: None)
-    steps, told, stop = [1, 2], list[Any](), threading.Event()
+    steps, told, stop, looked = [1, 2], list[Any](), threading.Event(), list[bool]()
+    look = SimpleNamespace(renew_if_needed=lambda *, loading: looked.append(loading))
+    follower.__dict__["_renewal"] = look
 
     def step() -> Any:
         if not steps:
@@ -178,6 +180,7 @@ def test_a_thread_that_has_failed_ends_it_though_there_is_work_all_the_time(
     with pytest.raises(ZeroDivisionError):
         follower.run(stop, told.append)
     assert told == [1]
+    assert looked == [False], "it looks at the server of Sail before the step"
 
 
 def test_health_and_metrics_answer_while_it_follows() -> None:
