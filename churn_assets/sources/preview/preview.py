@@ -185,7 +185,9 @@ def _unjudged(source: Source, files: Sequence[JudgedFile]) -> list[Remark]:
         else []
     )
     told += (
-        [f"{some(others, 8)}: only Java understands the pattern, so only a run judges it."] if others else []
+        [f"{some(others, 8)}: this check does not understand the pattern, so only a run judges it."]
+        if others
+        else []
     )
     return [Remark("note", "columns", words) for words in told]
 

@@ -19,6 +19,7 @@ from churn_assets.sources.readers.added_columns import BROKEN, ROW_NUMBER
 EXACT = {"double": 2.0**53, "float": 2.0**24}
 LARGEST = 1e38  # decimal(38,0)
 STEP = re.compile(r"[^.\[\]]+")
+ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class JudgedRows:
         typed: column -> the value in the type of the contract; None where it does not parse.
         broken: rule, as in silver/quarantine -> positions of the rows that break it, in the order of silver.
         warned: rule -> positions of the rows that break it and are kept.
-        unjudged: columns that only a run can judge: computed by transformLogic, or with a pattern of Java.
+        unjudged: columns that only a run can judge: computed by transformLogic, or with a pattern that Python has not.
     """
 
     row_numbers: list[int]
@@ -206,9 +207,9 @@ def _bound(value: float | str | None, column: Column) -> Any:
 
 
 def _compiled(pattern: str) -> "re.Pattern[str] | None":
-    """The pattern for Python; None when only Java understands it."""
+    """The pattern for Python, which calls the end of a text `\\Z`; None when it has no such expression."""
     try:
-        return re.compile(pattern, re.ASCII)
+        return re.compile(ESCAPE.sub(lambda found: r"\Z" if found[1] == "z" else found[0], pattern), re.ASCII)
     except re.error:
         return None
 

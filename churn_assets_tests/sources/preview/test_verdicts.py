@@ -143,7 +143,7 @@ TEXTS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "code": (
-        {"logicalType": "string", "logicalTypeOptions": {"pattern": "^[A-Z]{2}\\d+$"}},
+        {"logicalType": "string", "logicalTypeOptions": {"pattern": "^[A-Z]{2}[0-9]+\\z"}},
         ["AB1", "ab1", " AB12 ", "AB", "\u00a0AB1"],
     ),
     "plan": (
