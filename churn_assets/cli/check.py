@@ -73,6 +73,7 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
             valid, replace(scope, rows=rows, files=files), lambda name: status.update(f"reading {name}")
         )
     found = [preview for preview in found if not sources or preview.source in sources]
+    refused = bool(differences) and settings.engine == "sail"
     if as_json:
         told = {
             "mistakes": mistakes,
@@ -88,9 +89,9 @@ def check(sources: tuple[str, ...], rows: int, files: int, as_json: bool) -> Non
         )
         for preview in found:
             print_preview(preview, declared[preview.source], console)
-        print_differences(differences, console)
-        print_verdict(found, mistakes, console, _not_asked_yet(found, scope, declared))
-    if mistakes or any(preview.blocks for preview in found):
+        print_differences(differences, console, refused)
+        print_verdict(found, mistakes, console, _not_asked_yet(found, scope, declared), refused)
+    if mistakes or refused or any(preview.blocks for preview in found):
         sys.exit(1)
 
 
@@ -195,12 +196,12 @@ def _columns(preview: "SourcePreview") -> "Table":
     return table
 
 
-def print_differences(differences: "Sequence[Difference]", console: "Console") -> None:
+def print_differences(differences: "Sequence[Difference]", console: "Console", refused: bool = False) -> None:
     """Prints what is not proven to mean the same on both engines, and what to write instead."""
     from churn_assets.contracts.sql.written import told
 
     if differences:
-        console.print(f"{told(differences)}\n", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{told(differences, refused)}\n", markup=False, highlight=False, soft_wrap=True)
 
 
 def _not_asked_yet(
@@ -216,20 +217,24 @@ def _not_asked_yet(
 
 
 def print_verdict(
-    found: "Sequence[SourcePreview]", mistakes: str, console: "Console", first_question: str | None = None
+    found: "Sequence[SourcePreview]",
+    mistakes: str,
+    console: "Console",
+    first_question: str | None = None,
+    refused: bool = False,
 ) -> None:
     """Prints the mistakes of the declarations, and whether a run would go through.
 
     `first_question` is the command that asks the sources, if none has been asked yet: then only the declarations were
-    judged.
+    judged. `refused`: the setting `engine` demands Sail, and not all SQL is proven there.
     """
     if mistakes:
         console.print(mistakes, markup=False, highlight=False)
         console.print()
     stops = [preview.source for preview in found if preview.blocks]
     warned = sum(remark.severity == "warn" for preview in found for remark in preview.remarks)
-    if stops or mistakes:
-        reasons = (["the declarations"] if mistakes else []) + stops
+    if stops or mistakes or refused:
+        reasons = (["the declarations"] if mistakes else []) + (["the SQL above"] if refused else []) + stops
         console.print(f"A run would stop at: {', '.join(reasons)}.", style="bold red", highlight=False)
     elif first_question:
         console.print(

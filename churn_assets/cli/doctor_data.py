@@ -32,6 +32,11 @@ def check_sql(settings: Settings) -> Finding:
     shown = [*places][:SHOWN_FILES] + (
         [f"and {len(places) - SHOWN_FILES} more"] if len(places) > SHOWN_FILES else []
     )
+    if settings.engine == "sail":
+        what = "\n".join(["refused by CHURN_ENGINE=sail; not proven to mean the same as on Spark:", *shown])
+        return Finding(
+            "sql", "fail", what, "Write what `churn-assets check` names instead, or set CHURN_ENGINE=spark."
+        )
     what = "\n".join(["computed by Spark; not proven to mean the same on Sail:", *shown])
     return Finding("sql", "ok", what, "For Sail, write what `churn-assets check` names instead.")
 

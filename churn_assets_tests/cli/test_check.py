@@ -292,6 +292,19 @@ def test_sql_that_engines_read_differently_is_told_with_its_place_and_stops_noth
     assert told["path"].endswith(".sql") and told["remedy"] == "use round(x)"
 
 
+def test_sql_that_sail_is_told_to_compute_and_refuses_stops_a_run(
+    business: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expression = {"name": "rounded", "sql": "rint(tenure_days)"}
+    edit_yaml(business / "churn.yaml", lambda content: content["features"].append(expression))
+    monkeypatch.setenv("CHURN_ENGINE", "sail")
+    result = _check()
+    assert result.exit_code == 1
+    assert _line(result, "so CHURN_ENGINE=sail refuses them")
+    assert _line(result, "A run would stop at: the SQL above.")
+    assert _check("--json").exit_code == 1
+
+
 def test_an_unknown_source_is_a_usage_error(business: Path) -> None:
     result = _check("custmers")
     assert result.exit_code == 2 and "There is no source custmers" in result.output

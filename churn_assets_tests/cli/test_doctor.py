@@ -74,6 +74,8 @@ def test_sql_that_engines_read_differently_is_told(settings: Settings, tmp_path:
     finding = look(settings.model_copy(update={"business": str(folder)}), "sql")
     assert finding.status == "ok" and "rint rounds halves differently" in finding.what
     assert "churn-assets check" in finding.remedy
+    asked = settings.model_copy(update={"business": str(folder), "engine": "sail"})
+    assert look(asked, "sql").status == "fail" and "refused by CHURN_ENGINE=sail" in look(asked, "sql").what
 
 
 def test_a_database_whose_address_is_not_known_is_told(

@@ -69,6 +69,11 @@ def _other_cast(kind: str, wanted: str, tried: bool) -> Found:
             f"the engines write a {kind} as different texts",
             "use date_format(x, 'yyyy-MM-dd HH:mm:ss'), or no text",
         )
+    if kind == "string" and (wanted in ("double", "float") or is_decimal(wanted)):
+        return (
+            f"{word} from string to {wanted} is not proven",
+            "in transformLogic leave it a text, which the column's type reads; elsewhere write try_cast(x as bigint)",
+        )
     if kind == "string" and wanted == "boolean":
         return (
             f"{word} from string to boolean accepts different texts on each engine",

@@ -10,6 +10,7 @@ from churn_assets.contracts.sql.parsing import MARK, UnreadableSqlError, parse
 from churn_assets.contracts.sql.proven import JOINED, MOMENTS, OTHERWISE
 from churn_assets.contracts.sql.signatures import Argument, Found, result
 from churn_assets.contracts.sql.types import canonical, common, element, field, is_decimal, is_number
+from churn_assets.contracts.words import with_article
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
 _SIGNS: dict[type[exp.Expr], str] = {
@@ -224,7 +225,7 @@ class _Reader:
         for node, kind in zip(nodes[1:], kinds[1:], strict=True):
             if not self._comparable(str(first), str(kind), nodes[0], node):
                 remedy = arithmetic.as_one_type(str(first), str(kind))
-                self.tell(f"a {first} is compared with a {kind}", remedy)
+                self.tell(f"{with_article(str(first))} is compared with {with_article(str(kind))}", remedy)
                 return UNKNOWN
         return "boolean"
 

@@ -94,10 +94,15 @@ def differences_of(written: Iterable[WrittenSql]) -> tuple[Difference, ...]:
     )
 
 
-def told(differences: Sequence[Difference]) -> str:
-    """Returns the differences as text, each with its place and what to write instead."""
-    head = f"{_head(len(differences))}, so Spark computes the tables"
-    return "\n\n".join([head, *map(str, differences)])
+def told(differences: Sequence[Difference], refused: bool = False) -> str:
+    """Returns the differences as text, each with its place and what to write instead.
+
+    Args:
+        differences: at least one.
+        refused: the setting `engine` demands Sail, so that no engine computes the tables.
+    """
+    so = "CHURN_ENGINE=sail refuses them" if refused else "Spark computes the tables"
+    return "\n\n".join([f"{_head(len(differences))}, so {so}", *map(str, differences)])
 
 
 def _head(count: int) -> str:
