@@ -5,6 +5,7 @@ The run is in the Dagster instance of the home, so the UI shows it like any othe
 
 import logging
 import os
+import re
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ POLL_SECONDS = 0.5
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}  # events are in the UI
 DISK_FULL = "No space left on device"  # as the operating system, Spark and Arrow say it
 FREE_SPACE = "the disk is full. Free some space, or move CHURN_HOME; then run the same months again."
+OUR_CLASS = re.compile(r"\Achurn_assets(?:\.\w+)+: ")  # how Dagster begins the text of an error
 STEP_ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
 STEP_EVENTS = {dg.DagsterEventType.STEP_START, *STEP_ENDS}
 
@@ -75,20 +77,25 @@ def dagster_instance(settings: Settings, console: Console | None = None) -> "Ite
 
 
 def _failures(result: "ExecuteInProcessResult") -> str:
-    """What every failed step says, one a line: sources fail each for a reason of its own."""
-    told = [_failure(event) for event in result.all_events if event.is_step_failure]
-    return "\n".join(told) or "the run failed before a step started; see its events in the UI"
+    """What the failed steps say, each reason once: sources may fail for reasons of their own, or all for the same."""
+    told: dict[str, list[str]] = {}
+    for event in result.all_events:
+        if event.is_step_failure:
+            told.setdefault(_failure(event), []).append(str(event.step_key).replace("__", "/"))
+    lines = [f"{', '.join(steps)}: {why}" for why, steps in told.items()]
+    return "\n".join(lines) or "the run failed before a step started; see its events in the UI"
 
 
 def _failure(event: dg.DagsterEvent) -> str:
+    """Why a step failed; an error of this software without the name of its class."""
     error = event.step_failure_data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    text = error.message.strip() if error else "unknown error"
+    text = OUR_CLASS.sub("", error.message.strip()) if error else "unknown error"
     if DISK_FULL in text:
-        return f"{event.step_key}: {FREE_SPACE}"
+        return FREE_SPACE
     described = event.step_failure_data.user_failure_data
-    return f"{event.step_key}: {described.description if described and described.description else text}"
+    return described.description if described and described.description else text
 
 
 def _follow(worker: threading.Thread, steps: "SimpleQueue[EventLogEntry]", display: Display) -> None:

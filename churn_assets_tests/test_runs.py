@@ -14,6 +14,7 @@ import pytest
 from churn_assets import runs
 from churn_assets.graph.names import CHURN_MODEL
 from churn_assets.lakehouse.engine.jars import JarsError
+from churn_assets.lakehouse.engine.java import JavaNotFoundError
 from churn_assets.tracking.tracking import Tracking
 from churn_assets_tests.lakes import settings_for
 
@@ -121,6 +122,29 @@ def test_each_step_that_failed_is_told(tmp_path: Path, monkeypatch: pytest.Monke
         runs.run_job(instance, settings, "ingest", ["2025-12"], None)
     assert "tickets: the token is wrong" in str(told.value)
     assert "usage: the broker does not answer" in str(told.value)
+
+
+def test_a_reason_that_several_steps_fail_for_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a Java, all sources fail alike."""
+    months = dg.StaticPartitionsDefinition(["2025-12"])
+
+    @dg.asset(key=["bronze", "tickets"], partitions_def=months)
+    def tickets() -> None:
+        raise JavaNotFoundError("No Java 17 or 21 found.")
+
+    @dg.asset(key=["bronze", "usage"], partitions_def=months)
+    def usage() -> None:
+        raise JavaNotFoundError("No Java 17 or 21 found.")
+
+    defs = dg.Definitions([tickets, usage], jobs=[dg.define_asset_job("ingest", "*")])
+    monkeypatch.setattr(runs, "build_defs", lambda _: defs)
+    monkeypatch.setattr(runs, "prepare", lambda *_: None)
+    settings = settings_for(tmp_path)
+    with runs.dagster_instance(settings) as instance, pytest.raises(runs.RunError) as told:
+        runs.run_job(instance, settings, "ingest", ["2025-12"], None)
+    assert str(told.value).startswith("bronze/tickets, bronze/usage: No Java 17 or 21 found.\n")
 
 
 def test_a_run_computes_the_layers_that_are_asked_for(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from churn_assets.lakehouse.engine import sail, spark
 from churn_assets.lakehouse.engine.choice import choose_engine
 from churn_assets.lakehouse.engine.jars import delta_jars
+from churn_assets.lakehouse.engine.java import JavaNotFoundError
 from churn_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ def start_session(settings: Settings, app_name: str = "churn_assets") -> "SparkS
         if choice.name == "sail":
             return sail.start_session(settings)
     os.environ.pop(sail.CONNECT_MODE, None)
-    return spark.start_session(settings, app_name)
+    try:
+        return spark.start_session(settings, app_name)
+    except JavaNotFoundError as error:
+        raise JavaNotFoundError(f"{error} Spark was chosen: {choose_engine(settings).reason}.") from None
 
 
 def running_session() -> "SparkSession | None":

