@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from churn_assets.cli.main import cli
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
@@ -48,3 +50,10 @@ def test_each_promise_about_the_unknown_names_tests_that_exist() -> None:
         assert [path for path in places if not file or path.match(f"churn_assets_tests/{file}")], (
             f"{file}::{test}"
         )
+
+
+def test_the_table_of_commands_names_each_command() -> None:
+    page = (DOCS / "operations.md").read_text(encoding="utf-8")
+    table = page.partition("\n## The command line\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(?:churn-assets )?([a-z][a-z-]*)", table))
+    assert sorted(set(cli.commands) - named) == []

@@ -59,7 +59,7 @@ def plan(budget: float | None, month: str | None, today: bool) -> None:
     """Try a campaign: whom to contact with which offer, and what it would earn. Writes nothing.
 
     \b
-    Example:
+    Examples:
       churn-assets plan --budget 20000
       churn-assets plan --today
     """

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from churn_assets.cli.doctor_finding import Finding
 from churn_assets.contracts.sql.written import EngineDifferences
@@ -27,7 +28,7 @@ NOT_NEEDED = "not needed by Sail"
 def without_engine(error: Exception) -> list[Finding]:
     """Why no engine can be chosen, and what was therefore not checked."""
     if isinstance(error, EngineDifferences):
-        what, remedy = str(error), "Write what it names instead, or set CHURN_ENGINE=spark."
+        what, remedy = error.head(len(error.mistakes)).splitlines()[0], "See sql, or set CHURN_ENGINE=spark."
     elif isinstance(error, EngineError):
         what, remedy = str(error), "Change the setting that it names."
     else:
@@ -103,9 +104,10 @@ def check_round_trip(settings: Settings, engine: str) -> Finding:
         done = round_trip(settings)
     except JarsError:
         return Finding(name, "fail", "Spark does not start without the Delta jars", "See jars.")
+    number = done.version if engine == "spark" else version("pysail")
     return Finding(
         name,
         "ok",
-        f"{engine.title()} {done.version} started in {done.session_seconds:.1f} s; a table written, replaced and read "
+        f"{engine.title()} {number} started in {done.session_seconds:.1f} s; a table written, replaced and read "
         f"in {done.table_seconds:.1f} s ({time.perf_counter() - started:.1f} s in all)",
     )

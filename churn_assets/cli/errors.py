@@ -20,7 +20,7 @@ KNOWN = {
     errno.EISDIR: ("A folder is in place of a file", "Name a file, or remove the folder."),
     errno.ENOENT: ("There is no such file or folder", "Correct the path, or make it."),
     errno.EMFILE: ("Too many files are open", "Raise the limit: ulimit -n 4096."),
-    errno.ENOMEM: ("There is too little memory", "Close other programs, or set CHURN_ENGINE_PROFILE=small."),
+    errno.ENOMEM: ("There is too little memory", "Close other programs, or choose fewer months for a run."),
 }
 # What SQLite says -> errno; Dagster and MLflow keep their records in its files.
 SQLITE = {

@@ -310,7 +310,7 @@ def catalogue() -> None:
 @click.command()
 @click.option("--quick", is_flag=True, help="Do not write and read a small table.")
 def doctor(quick: bool) -> None:
-    """Check Java, jars, versions, disk, settings, landing zone; say what is wrong and how to mend it."""
+    """Say what is wrong with engine, packages, settings, sources or disk, and how to mend it."""
     from churn_assets.cli.doctor import findings_table, run_doctor
 
     findings = run_doctor(settings_of_process(), quick=quick)

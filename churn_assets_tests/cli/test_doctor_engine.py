@@ -1,5 +1,6 @@
 """What the doctor says of the engine."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -49,4 +50,5 @@ def test_the_engine_is_told_with_the_reason(tmp_path: Path, engine: str, told: s
 def test_the_round_trip_on_sail_leaves_nothing_behind(tmp_path: Path) -> None:
     found = doctor_engine.check_round_trip(Settings(home=str(tmp_path), engine="sail"), "sail")
     assert (found.name, found.status) == ("sail and delta", "ok")
+    assert found.what.startswith(f"Sail {version('pysail')} started in ")
     assert list((tmp_path / "lake").iterdir()) == []

@@ -162,7 +162,7 @@ STORES = (
     Store(
         "spark/scratch",
         "files",
-        "Spark: shuffle files and drafts of tables, one folder a process.",
+        "Temporary files of the engine, Sail or Spark, and drafts of tables; one folder a process.",
         personal=True,
         retention="until its process ends; what a killed one left, until the next starts",
         backup=False,
