@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Dagster's processes and a configured MLflow keep the records of these loggers from the root logger.
 APART = ("dagster", "mlflow")
 FOR_FILES_ONLY = ("sail",)  # what fails there reaches the terminal as an exception
+TELLS_ITS_CHOICE = "churn_assets.lakehouse.engine"  # which engine, profile and Java a run took, and why
 # What Python's logging notes of each record, and nobody here prints; without it a record costs a tenth less.
 NOT_NOTED = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")
 
@@ -90,6 +91,7 @@ def start(settings: Settings) -> Spool:
         for name in FOR_FILES_ONLY:
             logging.getLogger(name).addHandler(spool)
         _events.addHandler(spool)
+        logging.getLogger(TELLS_ITS_CHOICE).setLevel(logging.INFO)
         for name in NOT_NOTED:
             setattr(logging, name, False)
         forget(folder)

@@ -229,6 +229,21 @@ def test_records_of_libraries_say_what_the_step_around_them_is_about(folder: Pat
     assert outside["trace_id"] == outside["span_id"] == "" and "churn.asset" not in outside["attributes"]
 
 
+def test_the_log_names_the_engine_and_why_it_was_chosen(tmp_path: Path) -> None:
+    """In a process of its own: Python keeps the level of a logger for as long as a process lives."""
+    code = (
+        "from churn_assets.lakehouse.engine import session; from churn_assets.operations.log import writing\n"
+        "from churn_assets.settings import Settings\n"
+        "writing.start(settings := Settings(engine='spark'))\n"
+        "session.spark.start_session = lambda *_: None\n"
+        "session.start_session(settings)"
+    )
+    home = os.environ | {"CHURN_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=home, capture_output=True, text=True, check=True)
+    assert "Engine spark: by CHURN_ENGINE" in "".join(f.read_text() for f in _files(tmp_path / "log"))
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_a_record_without_an_exception_has_none(folder: Path) -> None:
     logging.getLogger("some.library").exception("called where nothing was raised")
     (record,) = read_log(folder).records
