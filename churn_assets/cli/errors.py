@@ -1,6 +1,7 @@
 """The sentence and the exit code of an error that a user can fix."""
 
 import errno
+import re
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -31,6 +32,10 @@ SQLITE = {
 }
 
 
+# What Hadoop says where it lacks the library of a store, such as hadoop-aws for s3a://.
+NO_STORE = re.compile(r"ClassNotFoundException: Class (org\.apache\.hadoop\.fs\.\S+) not found")
+
+
 class Sentence(NamedTuple):
     """What to print, and how the process ends."""
 
@@ -54,12 +59,18 @@ def sentence(error: BaseException) -> Sentence | None:
         return Sentence(f"Error: {of_the_system(error)}", MISUSE)
     if isinstance(error, RuntimeError):
         return Sentence(f"Error: {error}", FAILED)
-    if "pyspark" not in sys.modules:  # no engine was started
-        return None
-    from churn_assets.lakehouse.engine.session import why_engine_ended
+    if "pyspark" in sys.modules:  # else no engine was started
+        from churn_assets.lakehouse.engine.session import why_engine_ended
 
-    why = why_engine_ended(error)
-    return Sentence(f"Error: {why}", FAILED) if why else None
+        if why := why_engine_ended(error):
+            return Sentence(f"Error: {why}", FAILED)
+    if missing := NO_STORE.search(str(error)):
+        return Sentence(
+            f"Error: Spark lacks the library of the object store ({missing[1]}). Name it in CHURN_SPARK_CONF: see "
+            '"A cluster and an object store" in docs/engines.md.',
+            MISUSE,
+        )
+    return None
 
 
 def of_the_system(error: OSError) -> str:

@@ -52,6 +52,12 @@ def _chained() -> Exception:
             FileNotFoundError("CHURN_BUSINESS=x: no churn.yaml there."),
             "Error: CHURN_BUSINESS=x: no churn.yaml there.",
         ),
+        (
+            Exception(
+                "java.lang.ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found\n"
+            ),
+            "Error: Spark lacks the library of the object store (org.apache.hadoop.fs.s3a.S3AFileSystem).",
+        ),
         (_chained(), "Error: The disk is full: a database in CHURN_HOME cannot be written"),
     ],
 )
