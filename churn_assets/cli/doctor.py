@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from churn_assets.cli import doctor_backup, doctor_data, doctor_engine, doctor_machine
 from churn_assets.cli.doctor_finding import Finding
+from churn_assets.cli.errors import lacks_store
 from churn_assets.lakehouse.engine.choice import EngineChoice, choose_engine
 from churn_assets.settings import Settings
 
@@ -94,6 +95,5 @@ def _guarded(check: Callable[..., Finding], *given: Settings | str) -> Finding:
         return check(*given)
     except Exception as error:  # noqa: BLE001 (the doctor reports any error and continues)
         name = check.__name__.removeprefix("check_").replace("_", " ")
-        return Finding(
-            name, "fail", f"{type(error).__name__}: {error}", "Fix the problem that the message names."
-        )
+        what = lacks_store(error) or f"{type(error).__name__}: {error}"
+        return Finding(name, "fail", what, "Fix the problem that the message names.")

@@ -64,13 +64,19 @@ def sentence(error: BaseException) -> Sentence | None:
 
         if why := why_engine_ended(error):
             return Sentence(f"Error: {why}", FAILED)
-    if missing := NO_STORE.search(str(error)):
-        return Sentence(
-            f"Error: Spark lacks the library of the object store ({missing[1]}). Name it in CHURN_SPARK_CONF: see "
-            '"A cluster and an object store" in docs/engines.md.',
-            MISUSE,
-        )
-    return None
+    missing = lacks_store(error)
+    return Sentence(f"Error: {missing}", MISUSE) if missing else None
+
+
+def lacks_store(error: BaseException) -> str | None:
+    """Which library of an object store Spark lacks, with the remedy; None for any other error."""
+    missing = NO_STORE.search(str(error))
+    if missing is None:
+        return None
+    return (
+        f"Spark lacks the library of the object store ({missing[1]}). Name it in CHURN_SPARK_CONF: see "
+        '"A cluster and an object store" in docs/engines.md.'
+    )
 
 
 def of_the_system(error: OSError) -> str:
