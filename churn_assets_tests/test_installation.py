@@ -22,6 +22,8 @@ from churn_assets.cli import doctor_machine
 from churn_assets.settings import Settings
 from churn_assets_tests.lakehouse.engine.servers import Authority, https_server
 
+pytestmark = pytest.mark.one_python(reason="CI installs with it on each Python")
+
 ROOT = Path(__file__).parent.parent
 SCRIPTS = ROOT / ".ci"
 

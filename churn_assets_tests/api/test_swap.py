@@ -20,6 +20,8 @@ from churn_assets.settings import Settings
 from churn_assets_tests.api.releases import OBJECTED, SCORED, publish_release
 from churn_assets_tests.api.running import running, wait_until
 
+pytestmark = pytest.mark.one_python(reason="the service answers other tests on each Python")
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:

@@ -252,6 +252,7 @@ while True:
 """
 
 
+@pytest.mark.one_python(reason="a killed writer is the same for each Python")
 def test_a_killed_page_leaves_whole_marks_and_the_next_one_goes_on(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     told = 0

@@ -24,6 +24,10 @@ from churn_assets.lakehouse.engine.processes import only_one
 from churn_assets.settings import BackupSettings, Settings
 from churn_assets_tests.backup.conftest import PASSWORD, RUN, SmallHome
 
+pytestmark = pytest.mark.one_python(
+    reason="restic stores the files; backup/test_odd_names asks it on each Python"
+)
+
 PERFORMANCE = tables.MODEL_PERFORMANCE.path
 
 

@@ -25,6 +25,8 @@ from churn_assets.tracking.tracking import Tracking
 from churn_assets_tests.lakes import declaring, settings_for
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, no_spark, training_frame
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 TRAINED = date(2025, 11, 30)
 ACTIONABLE = ("tickets__count_3m", "region")
 WHO = "key00007"

@@ -78,6 +78,7 @@ def _run(
     )
 
 
+@pytest.mark.one_python(reason="starts processes of Dagster; others of this module do so on each Python")
 def test_warnings_and_errors_of_dagster_and_uvicorn_are_in_the_log_and_printed_once(tmp_path: Path) -> None:
     done = _run(tmp_path)
     assert done.returncode == 0, done.stderr
@@ -126,6 +127,7 @@ def test_ctrl_c_before_dagster_handles_it_is_no_failure(tmp_path: Path, when: st
     assert found[-1]["body"] == "dagster-webserver was interrupted."
 
 
+@pytest.mark.one_python(reason="starts processes of Dagster; others of this module do so on each Python")
 def test_a_process_that_a_shell_started_in_the_background_ends_by_sigterm(tmp_path: Path) -> None:
     """Such a shell lets it ignore SIGINT, and Dagster treats SIGTERM as it finds SIGINT."""
     done = _run(tmp_path, "terminate", before=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
@@ -136,6 +138,7 @@ def test_a_process_that_a_shell_started_in_the_background_ends_by_sigterm(tmp_pa
 CODE_SERVER = [sys.executable, "-m", "dagster", "api", "grpc", "-m", "churn_assets.definitions"]
 
 
+@pytest.mark.one_python(reason="starts processes of Dagster; others of this module do so on each Python")
 def test_a_code_server_is_in_the_log_before_its_first_tick(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])

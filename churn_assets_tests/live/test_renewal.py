@@ -18,7 +18,10 @@ from churn_assets.live.renewal import FEWEST_STEPS, ServerRenewal
 from churn_assets_tests.lakes import settings_for
 from churn_assets_tests.live.world import TODAY, World, follower_of, land_tickets, ticket_of
 
-pytestmark = pytest.mark.one_engine(reason="the heap of Spark's JVM has its limit")
+pytestmark = [
+    pytest.mark.one_engine(reason="the heap of Spark's JVM has its limit"),
+    pytest.mark.one_python(reason="a server of Sail that is replaced is the same for each Python"),
+]
 
 STEPS = 3
 # in a process of its own, because the server of the other tests must go on

@@ -40,6 +40,10 @@ from churn_assets_tests.retention.planned_lakes import (
     version,
 )
 
+pytestmark = pytest.mark.one_python(
+    reason="copies a planned home; retention/test_crm_list does so on each Python"
+)
+
 ID = "retention-2025-10"
 
 

@@ -34,6 +34,8 @@ from churn_assets.retention.report import _curve_figure
 from churn_assets.settings import SHIPPED_BUSINESSES
 from churn_assets_tests.retention.bases import ECONOMICS, JUNE, OFFERS, SECTION, basis, cohort, planned
 
+pytestmark = pytest.mark.one_python(reason="NumPy and SciPy count")
+
 
 @pytest.fixture
 def few_budgets() -> None:

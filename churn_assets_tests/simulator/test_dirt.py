@@ -12,6 +12,8 @@ import pytest
 from churn_assets.simulator.plan import DirtRates, SimulationPlan
 from churn_assets_tests.simulator.worlds import World, json_rows, make_world
 
+pytestmark = pytest.mark.one_python(reason="NumPy draws the worlds; others are drawn on each Python")
+
 PLAN = SimulationPlan(customers=900, months=4)
 
 

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def test_importing_tracking_imports_no_heavy_library() -> None:
     code = (
@@ -14,6 +16,7 @@ def test_importing_tracking_imports_no_heavy_library() -> None:
     assert out.stdout.strip() == "[]"
 
 
+@pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
 def test_a_first_training_says_nothing_on_the_console(tmp_path: Path) -> None:
     code = (
         "import sys; from datetime import date; from churn_assets.tracking.tracking import Tracking;"

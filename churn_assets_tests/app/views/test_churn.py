@@ -8,6 +8,8 @@ from churn_assets_tests.app.scored_months import rate_rows, status
 from churn_assets_tests.app.views.conftest import Made
 from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
 
+pytestmark = pytest.mark.one_python(reason="Streamlit draws the page; other pages are drawn on each Python")
+
 
 def test_it_shows_the_newest_settled_month_the_groups_and_the_triangle(
     months_home: Settings, opened: Open

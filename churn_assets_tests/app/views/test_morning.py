@@ -21,6 +21,8 @@ from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
 from churn_assets_tests.serving.release.alerts import alert_rows, alert_table
 from churn_assets_tests.serving.release.current import BEHIND, MORNING, current_rows
 
+pytestmark = pytest.mark.one_python(reason="Streamlit draws the page; other pages are drawn on each Python")
+
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 OF_A_CUSTOMER = (
     "customers",

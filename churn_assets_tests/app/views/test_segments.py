@@ -1,12 +1,15 @@
 """The page Segments and drivers."""
 
 import pyarrow as pa
+import pytest
 
 from churn_assets.settings import Settings
 from churn_assets_tests.app.conftest import Open
 from churn_assets_tests.app.scored_months import BUSINESS, DAYS, SEGMENTS, all_tables, status
 from churn_assets_tests.app.views.conftest import Made
 from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
+
+pytestmark = pytest.mark.one_python(reason="Streamlit draws the page; other pages are drawn on each Python")
 
 
 def test_it_shows_sizes_drivers_history_and_flows(months_home: Settings, opened: Open) -> None:

@@ -15,6 +15,8 @@ from churn_assets.ml.training.split import recent_split
 from churn_assets.ml.training.train import train
 from churn_assets_tests.ml.synthetic import COHORTS, FEATURES, SPLIT, no_spark, training_frame
 
+pytestmark = pytest.mark.one_python(reason="fits models, mostly in scikit-learn")
+
 SETTINGS = TrainingSettings(candidates=("histogram_boosting",))
 QUESTIONS = ExaminationSettings(value=ValueTiers(feature="invoices__amount__sum_3m", high=0.67, middle=0.33))
 

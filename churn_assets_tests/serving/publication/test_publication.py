@@ -25,6 +25,8 @@ from churn_assets.serving.release.reading import Release, current_release, local
 from churn_assets_tests.serving.release import made
 from churn_assets_tests.sources.databases.shop import PASSWORD
 
+pytestmark = pytest.mark.one_python(reason="PostgreSQL and DuckDB keep the tables")
+
 Rows = list[tuple[Any, ...]]
 KEYS = made.KEYS[:3]
 SCORES = pa.table(

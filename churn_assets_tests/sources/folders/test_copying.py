@@ -309,6 +309,7 @@ def test_a_mistake_is_told_without_the_secret(
     assert told in str(error.value) and CANARY not in str(error.value)
 
 
+@pytest.mark.one_python(reason="servers of HTTP and S3 answer")
 def test_what_hinders_is_told_without_the_secret(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
