@@ -15,10 +15,11 @@ from typing import Any
 from churn_assets.alerts.store import Row
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.no_values import telling_no_values
 from churn_assets.live.alerting import alert, put_out
 from churn_assets.live.dead_letters import DeadLetterThread
 from churn_assets.live.figures import LiveFigures
-from churn_assets.live.loading import Loader
+from churn_assets.live.loading import LOOK_AT_CONTRACTS, Loader
 from churn_assets.live.renewal import ServerRenewal
 from churn_assets.live.scoring import LiveScorer, in_charge
 from churn_assets.live.state import Arrived, LiveState, live_day
@@ -123,6 +124,7 @@ class Follower:
             )
         return day
 
+    @telling_no_values("A step of live", LOOK_AT_CONTRACTS)
     def step(self) -> LiveStep | None:
         """Scores whom new rows touch, and puts the alerts out; None if nothing has arrived."""
         scorer = self.scorer

@@ -8,12 +8,16 @@ from datetime import date, datetime
 from churn_assets.contracts.business import Business
 from churn_assets.lakehouse import tables
 from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.no_values import telling_no_values
 from churn_assets.live.figures import LiveFigures
 from churn_assets.live.scoring import LiveScorer, in_charge
 from churn_assets.live.state import LiveState
 from churn_assets.operations.log.writing import event
 from churn_assets.tracking.tracking import Tracking
 
+LOOK_AT_CONTRACTS = (
+    "Look at the expressions of the contracts, then run the job ingest: it tells which rows it refuses."
+)
 LOOK_SECONDS = 10.0  # between two looks at the lake
 # by an ingest, by a month end and by the morning; the state compares with snapshots of both, and with scores
 LAST_WRITTEN = (tables.RECONCILIATION, tables.CUSTOMER_SNAPSHOTS, tables.CURRENT_SCORES)
@@ -36,6 +40,7 @@ class Loader:
         self._thread: threading.Thread | None = None
         self._ready: LiveScorer | None = None
 
+    @telling_no_values("What live follows could not be loaded", LOOK_AT_CONTRACTS)
     def load(self, day: date) -> LiveScorer:
         """A scorer with a state of a day and the champion in charge, loaded at once.
 

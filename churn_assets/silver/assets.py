@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -21,9 +20,9 @@ from churn_assets.graph.table_asset import (
     where_it_lies,
 )
 from churn_assets.lakehouse import tables
-from churn_assets.lakehouse.engine.frames import keep, release, tells_values
-from churn_assets.lakehouse.engine.session import why_engine_ended
-from churn_assets.lakehouse.lakehouse import Lakehouse, LakehouseError
+from churn_assets.lakehouse.engine.frames import keep, release
+from churn_assets.lakehouse.lakehouse import Lakehouse
+from churn_assets.lakehouse.no_values import telling_no_values
 from churn_assets.lakehouse.tables import between
 from churn_assets.months import spoken
 from churn_assets.progress import note
@@ -43,28 +42,7 @@ ONE_KEY = "one_key_per_customer"
 CONTRACT_RULES = "contract_rules_hold"
 ROWS_ACCOUNTED_FOR = "every_row_accounted_for"
 COLUMNS_FILLED = "columns_stay_filled"
-
-
-@contextmanager
-def telling_no_values(table: tables.Table) -> Iterator[None]:
-    """What the engine says of a row that it cannot compute holds values, and Dagster keeps what a step raises.
-
-    Raises:
-        LakehouseError: in place of the engine's error, with its class alone.
-    """
-    from pyspark.errors import PySparkException
-
-    try:
-        yield
-    except PySparkException as error:
-        if not tells_values(error) or why_engine_ended(error):
-            raise
-        kind = error.getCondition() or type(error).__name__
-        raise LakehouseError(
-            f"{table.path}: the engine failed with {kind}; nothing was committed. "
-            "Its message is left out because it may hold personal values. Look at the expressions of the contract, "
-            "then for the row in bronze."
-        ) from None
+WHERE_TO_LOOK = "Nothing was committed. Look at the expressions of the contract, then for the row in bronze."
 
 
 def _customer_keys(business: Business) -> dg.AssetsDefinition:
@@ -85,7 +63,7 @@ def _customer_keys(business: Business) -> dg.AssetsDefinition:
         note("looking for customers without a key")
         bronze = [(s, lakehouse.read(tables.bronze(s)).where(between(months))) for s in business.sources]
         ids = keep(delivered_ids(bronze))  # judged, then given keys
-        with telling_no_values(table), lakehouse.alone_with(table):
+        with telling_no_values(table.path, WHERE_TO_LOOK), lakehouse.alone_with(table):
             known = lakehouse.read(table) if lakehouse.exists(table) else None
             judged = judge_ids(business, ids, known, before(lakehouse, business, months))
             # random: must not be drawn a second time
@@ -213,7 +191,7 @@ def _silver_asset(business: Business, source: Source) -> dg.AssetsDefinition:
     def silver(context: dg.AssetExecutionContext, lakehouse: dg.ResourceParam[Lakehouse]) -> Iterator[Any]:
         months, today = partition_range(context), today_of(lakehouse, business)
         try:
-            with telling_no_values(table):
+            with telling_no_values(table.path, WHERE_TO_LOOK):
                 load = load_silver(lakehouse, business, source, months, context.run.run_id, today)
             blocked = None
         except MonthBlocked as error:

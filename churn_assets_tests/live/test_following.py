@@ -2,11 +2,12 @@
 
 import json
 import threading
+import traceback
 import urllib.error
 import urllib.request
 from datetime import date, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -15,6 +16,7 @@ from churn_assets.alerts.raising import newest_scores
 from churn_assets.alerts.store import alerts
 from churn_assets.cli.live import lines_of
 from churn_assets.lakehouse import tables
+from churn_assets.lakehouse.lakehouse import LakehouseError
 from churn_assets.live import following, loading
 from churn_assets.live.figures import LiveFigures, answering
 from churn_assets.live.following import Follower, NothingDeliveredError
@@ -29,6 +31,9 @@ from churn_assets_tests.live.world import (
     model,
     ticket_of,
 )
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 pytestmark = pytest.mark.one_engine(reason="the parity of what it computes is tested on the lake of a job")
 
@@ -47,6 +52,18 @@ def test_a_restart_scores_the_same_again_and_tells_nobody_twice(world: World) ->
     again = follower_of(world).step()
     assert again is not None and again.scores == done.scores and not again.alerts
     assert len(alerts(world.house)) == 1
+
+
+def test_an_error_of_the_engine_tells_no_value_of_a_row(
+    world: World, spark: "SparkSession", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = spark.createDataFrame([("Erika",)], "name string").selectExpr("cast(name as int)")
+    follower = follower_of(world)
+    monkeypatch.setattr(follower.scorer.state, "take", lambda _: rows.collect())
+    land_tickets(world, "a", ticket_of(10, 6, f"{TODAY}T08:00:00Z"))
+    with pytest.raises(LakehouseError, match="A step of live: the engine failed with") as caught:
+        follower.step()
+    assert "Erika" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_new_champion_scores_without_a_restart(world: World) -> None:
