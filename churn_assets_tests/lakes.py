@@ -2,10 +2,12 @@
 
 import csv
 import json
+import pickle
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +110,15 @@ def _replace(content: dict[str, Any], edits: Mapping[str, object]) -> None:
 
 def edit_yaml(file: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     """Reads a YAML mapping, lets `edit` change it in place, and writes it back."""
-    content = yaml.load(file.read_text(encoding="utf-8"), LOADER)
+    content = pickle.loads(_parsed(file.read_text(encoding="utf-8")))
     edit(content)
     file.write_text(yaml.dump(content, Dumper=DUMPER, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+@cache
+def _parsed(text: str) -> bytes:
+    """The content of a YAML text, pickled: each test edits a copy of its own of what hundreds of tests read."""
+    return pickle.dumps(yaml.load(text, LOADER))
 
 
 def extract_folder(landing: str | Path, source: str, extract_date: str) -> Path:

@@ -23,7 +23,9 @@ from churn_assets_tests.lakes import not_as_declared
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.one_python(reason="runs assets over a small lake, as the demo does on each Python")
+pytestmark = pytest.mark.one_python(
+    reason="runs assets over a small lake, as tests of other modules do on each Python"
+)
 
 NOW = datetime(2026, 6, 12, 12, 0, tzinfo=UTC)
 CALM = [score(name, 0) for name in "abcdef"]

@@ -11,7 +11,9 @@ from churn_assets.lakehouse.lakehouse import Lakehouse
 from churn_assets_tests.alerts.days import day, score
 from churn_assets_tests.alerts.lake import RULES, business_of, lake, put_scores, raised, states
 
-pytestmark = pytest.mark.one_python(reason="runs assets over a small lake, as the demo does on each Python")
+pytestmark = pytest.mark.one_python(
+    reason="runs assets over a small lake, as tests of other modules do on each Python"
+)
 
 SILENT: dict[str, Any] = {"unknown_windows": "usage: recency, 7d"}
 

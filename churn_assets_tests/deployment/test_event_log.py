@@ -67,6 +67,7 @@ def test_dagster_itself_reads_and_continues_the_same_files(home: Path, instance:
     assert len({record.run_id for record in found}) == 2
 
 
+@pytest.mark.one_python(reason="SQLite keeps the events; others of this module ask it on each Python")
 def test_more_events_make_no_more_engines(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +135,7 @@ def test_threads_lose_no_event(instance: dg.DagsterInstance) -> None:
     assert [len(instance.all_logs(done.run_id)) for done in runs] == [count + 20 for count in before]
 
 
+@pytest.mark.one_python(reason="SQLite keeps the events; others of this module ask it on each Python")
 def test_after_a_wipe_and_with_more_runs_than_engines_events_are_kept(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,9 +131,12 @@ def _degrade(lakehouse: Lakehouse, months: Sequence[str]) -> None:
     lakehouse.replace_rows(tables.MODEL_PERFORMANCE, rows, "as_of_date", days, run_id="prepared")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def living(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
-    """The webserver and the daemon with the shipped settings; ends both and sees to it that they end in time."""
+    """The webserver and the daemon with the shipped settings; ends both and sees to it that they end in time.
+
+    They end with the last test of this package, not of the session: they are busy also if nobody asks them.
+    """
     folder = tmp_path_factory.mktemp("living")
     # Spark's scratch folders go with their JVM, which may outlive the demo's process by a second.
     shutil.copytree(demo.home, folder / "home", ignore=shutil.ignore_patterns("scratch"))

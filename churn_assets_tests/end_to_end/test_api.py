@@ -14,6 +14,10 @@ from churn_assets.settings import Settings
 from churn_assets_tests.api.process import served
 from churn_assets_tests.end_to_end.conftest import NATURAL_ID_OR_ADDRESS, Demo
 
+pytestmark = pytest.mark.one_python(
+    reason="runs a demo; on the other Python, the parity test runs jobs, and api/ asks the service"
+)
+
 REASONS = ("reason_1", "reason_2", "reason_3")
 
 

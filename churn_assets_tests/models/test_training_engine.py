@@ -62,7 +62,7 @@ def trained(folder: Path, **training: object) -> tuple[list[str], list[dict[str,
     return started, lake.lakehouse.arrow(tables.TRAINING_RUNS).to_pylist()
 
 
-@pytest.mark.one_python(reason="fits models; the demo trains and loads one on each Python")
+@pytest.mark.one_python(reason="fits models; tests of tracking fit and load one on each Python")
 def test_the_candidates_of_the_demo_are_trained_and_loaded_without_a_jvm(tmp_path: Path) -> None:
     assert {"decision_tree", "random_forest", "gradient_boosted_trees"} <= set(demo_candidates())
     started, recorded = trained(tmp_path)

@@ -30,7 +30,9 @@ from churn_assets_tests.checks import evaluations, latest_status, require_blocke
 from churn_assets_tests.lakes import small_business
 from churn_assets_tests.scored_cohorts import CUSTOMERS, MONTHS, put_in_charge, write
 
-pytestmark = pytest.mark.one_python(reason="runs assets over a small lake, as the demo does on each Python")
+pytestmark = pytest.mark.one_python(
+    reason="runs assets over a small lake, as tests of other modules do on each Python"
+)
 
 
 def _monitor(

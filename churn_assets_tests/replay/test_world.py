@@ -41,6 +41,7 @@ def test_an_earlier_replay_is_not_overwritten(tmp_path: Path) -> None:
         make_world(_settings(tmp_path), Plan(20, 19, None, 1), QUIET)
 
 
+@pytest.mark.one_python(reason="simulates; other worlds are simulated on each Python")
 def test_the_page_of_a_replay_shows_its_own_business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = make_world(Settings(home=str(tmp_path / "my home")), Plan(20, 19, None, 1), QUIET)
     *environment, make, target = shlex.split(page_command(own))
@@ -53,6 +54,7 @@ def test_the_page_of_a_replay_shows_its_own_business(tmp_path: Path, monkeypatch
     assert (calendar.start, calendar.end) == ("2024-01", "2025-07")
 
 
+@pytest.mark.one_python(reason="simulates; other worlds are simulated on each Python")
 def test_a_world_sees_nothing_of_the_deployment_around_it(tmp_path: Path) -> None:
     elsewhere = {
         "landing": "s3a://real/landing",

@@ -26,7 +26,9 @@ from churn_assets_tests.checks import evaluations, require_blocked
 from churn_assets_tests.lakes import settings_for, small_business
 from churn_assets_tests.scored_cohorts import put_in_charge, write
 
-pytestmark = pytest.mark.one_python(reason="runs assets over a small lake, as the demo does on each Python")
+pytestmark = pytest.mark.one_python(
+    reason="runs assets over a small lake, as tests of other modules do on each Python"
+)
 
 MONTHS = month_range("2025-06", "2025-12")
 CUSTOMERS = 900

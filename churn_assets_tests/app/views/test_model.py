@@ -8,6 +8,8 @@ from churn_assets_tests.app.scored_months import CARD, status
 from churn_assets_tests.app.views.conftest import Made
 from churn_assets_tests.app.views.texts import boxes, figures, no_errors, text
 
+pytestmark = pytest.mark.one_python(reason="Streamlit draws the page; other pages are drawn on each Python")
+
 
 def test_it_answers_whether_the_model_can_be_trusted(months_home: Settings, opened: Open) -> None:
     page = opened(months_home, "model")

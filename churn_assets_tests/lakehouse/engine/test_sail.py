@@ -15,9 +15,7 @@ from churn_assets.lakehouse.engine.profiles import GIB, machine_memory
 from churn_assets.lakehouse.engine.sail import PLAIN_PATH, query_memory, server_environment
 from churn_assets.settings import Settings
 
-pytestmark = pytest.mark.one_python(
-    reason="kills and limits servers of Sail; the demo and others ask one on each Python"
-)
+pytestmark = pytest.mark.one_python(reason="kills and limits servers of Sail; others ask one on each Python")
 
 BEGIN = """
 import os, signal, threading

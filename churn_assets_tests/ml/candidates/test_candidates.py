@@ -49,9 +49,17 @@ def test_churn_yaml_names_the_candidates_that_there_are() -> None:
 
 
 TREES = ["decision_tree", "random_forest", "gradient_boosted_trees"]
-EVERYWHERE = [(name, engine) for name, candidate in CANDIDATES.items() for engine in candidate.engines]
-# scipy minimises for it, so there is no fitted learner; a test below compares it with Spark's
-EVERYWHERE.remove(("logistic_regression", "local"))
+WHERE = {
+    "spark": pytest.mark.jvm(reason="fits in Spark"),
+    "local": pytest.mark.one_engine(reason="fits without an engine"),
+}
+EVERYWHERE = [
+    pytest.param(name, engine, marks=WHERE[engine])
+    for name, candidate in CANDIDATES.items()
+    for engine in candidate.engines
+    # scipy minimises for it, so there is no fitted learner; a test below compares it with Spark's
+    if (name, engine) != ("logistic_regression", "local")
+]
 
 
 def fit_and_keep(
@@ -99,7 +107,6 @@ def fit_and_keep(
     return candidate.fit(part), kept if name == "bagged_boosting" else kept[0]
 
 
-@pytest.mark.jvm(reason="fits in Spark")
 @pytest.mark.parametrize(("name", "engine"), EVERYWHERE)
 def test_portable_scorer_matches_the_learner_and_finds_the_signal(
     name: str,

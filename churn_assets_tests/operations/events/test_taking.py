@@ -22,6 +22,10 @@ from churn_assets.operations.log import writing
 from churn_assets.settings import Settings
 from churn_assets_tests.lakes import settings_for
 
+pytestmark = pytest.mark.one_python(
+    reason="runs assets over a small lake, as tests of other modules do on each Python"
+)
+
 TODAY = datetime.now(UTC).date()
 
 
