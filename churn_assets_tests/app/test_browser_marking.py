@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 pytestmark = [needs_browser, pytest.mark.slow, pytest.mark.one_engine]
 __all__ = ["browser", "house", "tab"]  # fixtures
 HEADER, ROW = 35, 35  # pixels of a table
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 def choose(tab: "Page", address: str, row: int) -> None:
@@ -37,6 +38,9 @@ def choose(tab: "Page", address: str, row: int) -> None:
     tab.get_by_test_id("stDataFrame").first.click(position={"x": 18, "y": HEADER + ROW * row + ROW / 2})
     tab.get_by_text("1 chosen").wait_for()
     settled(tab)
+    # now, since a page that scrolls when the list of outcomes is open closes it
+    tab.get_by_role("button", name="Mark as contacted").scroll_into_view_if_needed()
+    tab.evaluate(TWO_FRAMES)
     tab.get_by_role("combobox", name="Outcome").press("ArrowDown")
     tab.get_by_role("option", name=OUTCOMES["accepted"]).click()
 
