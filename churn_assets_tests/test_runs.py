@@ -2,6 +2,7 @@
 
 import errno
 import threading
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from queue import SimpleQueue
@@ -86,20 +87,25 @@ def test_without_the_delta_jars_no_run_begins(tmp_path: Path) -> None:
         assert instance.get_runs() == []
 
 
+def _failure_of(
+    assets: Sequence[dg.AssetsDefinition], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """What is told of a run of these assets, which fails."""
+    defs = dg.Definitions(assets, jobs=[dg.define_asset_job("ingest", "*")])
+    monkeypatch.setattr(runs, "build_defs", lambda _: defs)
+    monkeypatch.setattr(runs, "prepare", lambda *_: None)
+    settings = settings_for(tmp_path)
+    with runs.dagster_instance(settings) as instance, pytest.raises(runs.RunError) as told:
+        runs.run_job(instance, settings, "ingest", ["2025-12"], None)
+    return str(told.value)
+
+
 def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["2025-12"]))
     def writes() -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/somewhere")
 
-    defs = dg.Definitions([writes], jobs=[dg.define_asset_job("ingest", "*")])
-    monkeypatch.setattr(runs, "build_defs", lambda _: defs)
-    monkeypatch.setattr(runs, "prepare", lambda *_: None)
-    settings = settings_for(tmp_path)
-    with (
-        runs.dagster_instance(settings) as instance,
-        pytest.raises(runs.RunError, match=r"^writes: the disk is full"),
-    ):
-        runs.run_job(instance, settings, "ingest", ["2025-12"], None)
+    assert _failure_of([writes], tmp_path, monkeypatch).startswith("writes: the disk is full")
 
 
 def test_each_step_that_failed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,14 +120,9 @@ def test_each_step_that_failed_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     def usage() -> None:
         raise dg.Failure("the broker does not answer")
 
-    defs = dg.Definitions([tickets, usage], jobs=[dg.define_asset_job("ingest", "*")])
-    monkeypatch.setattr(runs, "build_defs", lambda _: defs)
-    monkeypatch.setattr(runs, "prepare", lambda *_: None)
-    settings = settings_for(tmp_path)
-    with runs.dagster_instance(settings) as instance, pytest.raises(runs.RunError) as told:
-        runs.run_job(instance, settings, "ingest", ["2025-12"], None)
-    assert "tickets: the token is wrong" in str(told.value)
-    assert "usage: the broker does not answer" in str(told.value)
+    told = _failure_of([tickets, usage], tmp_path, monkeypatch)
+    assert "tickets: the token is wrong" in told
+    assert "usage: the broker does not answer" in told
 
 
 def test_a_reason_that_several_steps_fail_for_is_told_once(
@@ -138,13 +139,8 @@ def test_a_reason_that_several_steps_fail_for_is_told_once(
     def usage() -> None:
         raise JavaNotFoundError("No Java 17 or 21 found.")
 
-    defs = dg.Definitions([tickets, usage], jobs=[dg.define_asset_job("ingest", "*")])
-    monkeypatch.setattr(runs, "build_defs", lambda _: defs)
-    monkeypatch.setattr(runs, "prepare", lambda *_: None)
-    settings = settings_for(tmp_path)
-    with runs.dagster_instance(settings) as instance, pytest.raises(runs.RunError) as told:
-        runs.run_job(instance, settings, "ingest", ["2025-12"], None)
-    assert str(told.value).startswith("bronze/tickets, bronze/usage: No Java 17 or 21 found.\n")
+    told = _failure_of([tickets, usage], tmp_path, monkeypatch)
+    assert told.startswith("bronze/tickets, bronze/usage: No Java 17 or 21 found.\n")
 
 
 def test_a_run_computes_the_layers_that_are_asked_for(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from churn_assets.cli.doctor_finding import Finding
-from churn_assets.contracts.sql.written import EngineDifferences
+from churn_assets.contracts.sql.written import EngineDifferences, not_proven
 from churn_assets.contracts.words import listed
 from churn_assets.lakehouse.engine.choice import EngineError, topics_of_spark
 from churn_assets.lakehouse.engine.jars import (
@@ -28,7 +28,7 @@ NOT_NEEDED = "not needed by Sail"
 def without_engine(error: Exception) -> list[Finding]:
     """Why no engine can be chosen, and what was therefore not checked."""
     if isinstance(error, EngineDifferences):
-        what, remedy = error.head(len(error.mistakes)).splitlines()[0], "See sql, or set CHURN_ENGINE=spark."
+        what, remedy = not_proven(len(error.mistakes)), "See sql, or set CHURN_ENGINE=spark."
     elif isinstance(error, EngineError):
         what, remedy = str(error), "Change the setting that it names."
     else:

@@ -146,7 +146,9 @@ class SourceRows:
         taken.touched = {str(keys[i]) for i in ids if i in keys}
         taken.strangers = len(ids) - len(taken.touched)
         if taken.touched:
-            others = other_keys(self._opened, self._with_customer_key(new, keys), self.source.silver_key)
+            names = self.source.silver_key
+            rows = self._with_customer_key(new, keys) if KEY in names else new
+            others = other_keys(self._opened, rows, names)
             made = self._versions(lakehouse, of_keys, keys)
             self._opened = added(others, made)
             moved = _moved(self.source, made) - self._moved

@@ -48,7 +48,7 @@ class EngineDifferences(DeclarationErrors):
 
     def head(self, count: int) -> str:
         """Returns the first line of the message."""
-        return f"{_head(count)}\n    write what is named below instead, or set CHURN_ENGINE=spark"
+        return f"{not_proven(count)}\n    write what is named below instead, or set CHURN_ENGINE=spark"
 
 
 def written_at(place: Place, kind: Kind, names: Mapping[str, str] | None = None) -> Iterator[WrittenSql]:
@@ -102,9 +102,10 @@ def told(differences: Sequence[Difference], refused: bool = False) -> str:
         refused: the setting `engine` demands Sail, so that no engine computes the tables.
     """
     so = "CHURN_ENGINE=sail refuses them" if refused else "Spark computes the tables"
-    return "\n\n".join([f"{_head(len(differences))}, so {so}", *map(str, differences)])
+    return "\n\n".join([f"{not_proven(len(differences))}, so {so}", *map(str, differences)])
 
 
-def _head(count: int) -> str:
+def not_proven(count: int) -> str:
+    """Returns how much of the SQL of a business is not proven to mean the same on both engines, in words."""
     what = counted(count, "expression is", "expressions are")
     return f"{what} not proven to mean the same on Sail as on Spark"
